@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * kernel.h - nfsd's side of the wall: the only file that opens /proc/net/rpc and
+ * /proc/fs/nfsd. A seam: tests put another one in its place; a later kernel's netlink upcalls fit behind it.
+ *
+ * Rules: net/sunrpc/cache.c, fs/nfsd/export.c, net/sunrpc/svcauth_unix.c.
+ */
+
+#include <stdint.h>
+#include <systemd/sd-event.h>
+
+#include "parser/base.h"
+
+enum kernel_cache { KERNEL_IP, KERNEL_GID, KERNEL_EXPORT, KERNEL_FH, KERNEL_N_CACHES };
+
+struct kernel;
+
+/*
+ * kernel_open - open the channels and hear their questions.
+ *
+ * @proc: "/proc", or a directory that stands for it in tests
+ * @with_gids: also auth.unix.gid
+ * @ask:  called for each question: one line without its newline, in the kernel's escapes; borrowed
+ *
+ * Returns 0; -errno (-ENOENT: no nfsd here; modprobe nfsd, mount -t nfsd).
+ */
+typedef void (*kernel_ask_fn)(void *userdata, enum kernel_cache cache, const char *line);
+int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, bool with_gids,
+		kernel_ask_fn ask, void *userdata);
+struct kernel *kernel_close(struct kernel *kernel);
+
+/*
+ * kernel_answer - write one answer: a line with its newline, in one write(2).
+ *
+ * Returns 0; the kernel's errno, negative: -ENOENT (unknown domain, or no such path), -EINVAL (it refuses this
+ * export), ...
+ */
+int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
+
+/* kernel_flush - have the kernel forget all it was told (write_flush()). */
+int kernel_flush(struct kernel *kernel);
+
+/*
+ * kernel_file_handle - the handle nfsd gives a path for a domain (/proc/fs/nfsd/filehandle, exp_rootfh()).
+ *
+ * The export's entry must have been written first.
+ * @size: 32 or 64, the most the handle may have
+ * Returns its length, or -errno.
+ */
+ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size, uint8_t *ret_handle);
+
+/* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
+bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);
+
+/* The flags that may differ per flavour: second number of export_features, 0xd if it is not there. */
+uint32_t kernel_per_flavor_flags(const struct kernel *kernel);
+
+/* How many questions came, answers and flushes went, since kernel_open(). */
+struct kernel_counts {
+	uint64_t asked[KERNEL_N_CACHES];
+	uint64_t answered[KERNEL_N_CACHES];
+	uint64_t flushes;
+};
+const struct kernel_counts *kernel_counts(const struct kernel *kernel);

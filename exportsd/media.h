@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * media.h - the media under the rules: their catalogue, numbers, placeholders, and one
+ * state machine per medium however many ask for it.
+ *
+ *	absent ── loading ── mounted
+ *	   └── failed (a "no" that is remembered for seconds)
+ *
+ * Invariants: a medium counts as mounted only while its path is the root of a mount that is not its own
+ * placeholder's (P4), which is looked at each time it is asked for. Trouble that may pass keeps its waiters
+ * waiting (P5). A rule's handler that is not there is asked again with a growing pause.
+ *
+ * Owns the handlers (handler.h) and the placeholder directories; borrows the number store.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "exportsd/config.h"
+#include "exportsd/numbers.h"
+#include "parser/snapshot.h"
+
+struct media;
+struct media_request;
+
+int media_new(struct media **ret_media, sd_event *event, const struct config *config, struct numbers *numbers);
+struct media *media_free(struct media *media);
+
+/*
+ * media_set_snapshot - other exports are in force.
+ *
+ * Rules that are gone: their handler is let go, placeholders that the daemon made and that nothing is mounted on are removed;
+ * what is mounted stays. New rules: the handler is asked for its list, is watched, and placeholders are made. Rules that
+ * stayed (same pattern, same handler) are left alone, requests under way go on.
+ *
+ * @snapshot: borrowed until the next call
+ */
+int media_set_snapshot(struct media *media, const struct snapshot *snapshot);
+
+/* Answers to whoever asks for a medium. */
+enum media_outcome {
+	MEDIA_OK,
+	MEDIA_NOENT,     /* its handler says there is no such medium; or no rule claims the path now */
+	MEDIA_DENIED,
+	MEDIA_ERROR,     /* broken, and the rule's deadline is over */
+	MEDIA_TIMED_OUT, /* only for requests with a time limit: it may still come */
+};
+
+/*
+ * media_number - the number of a medium's path, without loading anything.
+ *
+ * @path: a medium's path: snapshot_find() said MEDIUM, cut at medium_length
+ *
+ * Known numbers are answered at once from memory, listed or not, whatever the handler does.
+ * Otherwise the handler's list, or a lookup, decides whether there is such a medium.
+ *
+ * Returns 0 and calls done() exactly once, later; MEDIA_NOW with *ret_number at once, done() not called;
+ * -errno. outcome of done(): OK, NOENT, DENIED, ERROR; it waits for a handler that is not there.
+ */
+enum { MEDIA_NOW = 1 };
+typedef void (*media_number_fn)(void *userdata, enum media_outcome outcome, uint32_t number);
+int media_number(struct media *media, const char *path, media_number_fn done, void *userdata,
+		 uint32_t *ret_number, struct media_request **ret_request);
+
+/*
+ * media_is_mounted - is the medium itself mounted at its path right now (a statx(2))?
+ */
+bool media_is_mounted(struct media *media, const char *path);
+
+/* A medium, mounted, held so: while the descriptor is open umount(2) says EBUSY. */
+struct media_mounted {
+	uint32_t number;
+	int root_fd; /* O_PATH on its root; the callee's to close, valid during the call otherwise: TAKE_FD it to keep it */
+};
+
+/*
+ * media_mount - have a medium mounted.
+ *
+ * @path:   as for media_number()
+ * @client, @domain: on whose behalf, told to the handler; may be NULL
+ * @timeout_usec: after this done() gets MEDIA_TIMED_OUT while loading goes on; 0: wait for ever
+ * @done:   exactly once, never from within this call
+ *
+ * However many ask, the handler is asked once. Asked of a mounted medium, done() is called without the handler.
+ */
+typedef void (*media_mount_fn)(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
+			       const char *why);
+int media_mount(struct media *media, const char *path, const char *client, const char *domain,
+		uint64_t timeout_usec, media_mount_fn done, void *userdata, struct media_request **ret_request);
+
+/* media_cancel - done() will not be called; loading goes on for others. NULL is fine. */
+void media_cancel(struct media_request *request);
+
+/*
+ * media_placeholder_fd - for a short while after a medium was mounted: an O_PATH descriptor on its
+ * placeholder, opened before (KERNEL.md 2.3: the kernel may still wait for an answer about the
+ * covered directory), or -1. Borrowed, valid until the loop goes on.
+ */
+int media_placeholder_fd(struct media *media, const char *path);
+
+enum media_state { MEDIA_ABSENT, MEDIA_LOADING, MEDIA_MOUNTED, MEDIA_FAILED };
+const char *media_state_word(enum media_state state);
+
+/* One medium as status shows it. Valid until the loop goes on. */
+struct medium_status {
+	const char *path;
+	enum media_state state;
+	uint32_t number;      /* 0: none yet */
+	bool listed;          /* its handler lists it now */
+	const char *identity; /* of the last mount, or of the list; NULL unknown */
+	const char *label;
+	uint64_t size_bytes;  /* 0: unknown */
+	const char *source;   /* device or whatever the handler said; NULL unknown */
+	uint64_t since_usec;  /* CLOCK_REALTIME of the last change of state; 0: since the start */
+	unsigned int percent; /* of loading, 0..100 */
+	const char *message;  /* last progress or failure; NULL none */
+	size_t n_waiting;     /* requests that wait for it */
+	const char *handler;
+};
+
+/* Call back for each known medium in order of path (strcmp); a non-zero return ends it and is returned. */
+int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status), void *userdata);
+/* The status of one path; false: nothing is known of it. */
+bool media_status(struct media *media, const char *path, struct medium_status *ret_status);
+
+/*
+ * media_observe - be told of every change of state and every progress message of one medium
+ * until media_unobserve(): what exportsctl mount shows.
+ */
+struct media_observer;
+typedef void (*media_observe_fn)(void *userdata, const struct medium_status *status);
+int media_observe(struct media *media, const char *path, media_observe_fn changed, void *userdata,
+		  struct media_observer **ret_observer);
+void media_unobserve(struct media_observer *observer);

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * paths.h - questions to exported file systems, asked by other processes, because a dead
+ * disk or server must not hold up the daemon.
+ */
+
+#include <sys/types.h>
+#include <systemd/sd-event.h>
+
+#include "handlers/proto.h"
+#include "parser/base.h"
+
+struct paths;
+struct paths_question;
+
+int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec);
+struct paths *paths_free(struct paths *paths);
+void paths_cancel(struct paths_question *question);
+
+/*
+ * paths_real - realpath(3) of many paths.
+ *
+ * @done: @real in the order asked, NULL where it failed or did not answer in time; valid during the call
+ */
+typedef void (*paths_real_fn)(void *userdata, const char *const *real, size_t n_paths);
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
+	       void *userdata, struct paths_question **ret_question);
+
+/* What nfs-utils looks at: support/export/cache.c uuid_by_path(), get_uuid_blkdev(), is_mountpoint(). */
+struct paths_facts {
+	dev_t device;
+	ino_t inode;
+	mode_t mode;
+	bool is_mount_root;   /* statx STATX_ATTR_MOUNT_ROOT: bind mounts too */
+	bool has_block_uuid;  /* libblkid's UUID of the device, folded to 16 bytes */
+	uint8_t block_uuid[16];
+	bool has_statfs_uuid; /* f_fsid as two %08x, folded to 16 bytes */
+	uint8_t statfs_uuid[16];
+	uint32_t file_system; /* statfs f_type */
+};
+
+/*
+ * paths_facts - what lies at a path (trailing symlinks followed, automounts not triggered).
+ *
+ * @done: error 0, or the errno (negative) of stat(2), or -ETIMEDOUT
+ */
+typedef void (*paths_facts_fn)(void *userdata, int error, const struct paths_facts *facts);
+int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		struct paths_question **ret_question);
+
+/* Who walks: a caller's credentials, squashed already. */
+struct paths_credentials {
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t n_groups;
+};
+
+struct paths_walked {
+	dev_t device;
+	ino_t inode;
+	mode_t mode;
+	int handle_type;      /* name_to_handle_at(2); -1 if the file system has none */
+	size_t handle_length;
+	uint8_t handle[128];
+};
+
+/*
+ * paths_walk - walk from an export's root to a path beneath it, as somebody (MNT of a
+ * subdirectory, CVE-2025-12801): every directory on the way must let them through. Symbolic links
+ * are not followed out of the root.
+ *
+ * @root: absolute; opened as root
+ * @relative: "" is the root itself
+ *
+ * @done: error 0, or -ENOENT, -EACCES, -ENOTDIR, ... of the walk, or -ETIMEDOUT
+ */
+typedef void (*paths_walk_fn)(void *userdata, int error, const struct paths_walked *walked);
+int paths_walk(struct paths *paths, const char *root, const char *relative,
+	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
+	       struct paths_question **ret_question);
+
+/* The workers' side: answer one question (WORKER_PATHS). */
+void paths_serve(const struct proto_message *question, struct proto_writer *answer);
+
+/* paths_fold_uuid - nfs-utils get_uuid(): hex digits of @text folded by XOR into @size bytes. */
+void paths_fold_uuid(const char *text, size_t size, uint8_t *ret_bytes);
