@@ -62,7 +62,7 @@ $(B)/%.o: %.c
 $(B)/exportsd/mount_xdr.h: exportsd/mount.x
 	@mkdir -p $(@D)
 	$(call SAY,RPC,$<)
-	$(Q)rpcgen -C -h -o $@.new $< && mv $@.new $@
+	$(Q)rpcgen -C -h $< >$@.new && mv $@.new $@
 
 $(B)/exportsd/mount_xdr.c: exportsd/mount.x $(B)/exportsd/mount_xdr.h
 	$(call SAY,RPC,$<)
