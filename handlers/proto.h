@@ -77,10 +77,13 @@ struct proto_writer {
 	size_t n_bytes;
 	size_t size;
 	int error;
+	size_t start;    /* where the message being written starts */
+	size_t n_fields; /* it has so far */
 };
 
 /* Start a message: after proto_end() a further one may follow in the same writer. */
 void proto_begin(struct proto_writer *writer, const char *word);
+/* @value: NULL leaves the key out */
 void proto_put(struct proto_writer *writer, const char *key, const char *value);
 void proto_put_bytes(struct proto_writer *writer, const char *key, const void *value, size_t n_bytes);
 void proto_put_u64(struct proto_writer *writer, const char *key, uint64_t value);
