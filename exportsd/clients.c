@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Clients named by address are matched at once; if the exports name any by netgroup or by a
+ * wildcard of host names, the name service is asked first, for this address and all netgroups.
+ */
+
+#include "exportsd/clients.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+
+struct clients_question {
+	struct names *names;
+	struct snapshot *const *in_force;
+	const struct snapshot *asked_for; /* only compared: it may be gone */
+	struct address address;
+	clients_domain_fn done;
+	void *userdata;
+	struct names_question *names_question;
+	sd_event_source *deferred;
+};
+
+static int ask_names(struct clients_question *question);
+
+static void finish(struct clients_question *question, const struct address_names *names,
+		   bool complete)
+{
+	CLEANUP(freep) char *domain = NULL;
+	clients_domain_fn done = question->done;
+	void *userdata = question->userdata;
+
+	if (snapshot_domain(*question->in_force, &question->address, names, &domain) < 0)
+		complete = false;
+	clients_cancel(question);
+	done(userdata, domain, complete);
+}
+
+static void on_names(void *userdata, int error, const struct address_names *names)
+{
+	struct clients_question *question = userdata;
+
+	question->names_question = NULL;
+	/* Other exports, other netgroups: what was asked before is remembered, so this ends soon. */
+	if (question->asked_for != *question->in_force &&
+	    snapshot_needs_names(*question->in_force) && ask_names(question) == 0)
+		return;
+	finish(question, error == 0 ? names : NULL, error == 0);
+}
+
+static int on_deferred(sd_event_source *source, void *userdata)
+{
+	finish(userdata, NULL, true);
+	return 0;
+}
+
+static int ask_names(struct clients_question *question)
+{
+	const struct snapshot *snapshot = *question->in_force;
+	size_t n = snapshot_n_netgroups(snapshot);
+	CLEANUP(freep) const char **netgroups = calloc(n ? n : 1, sizeof(*netgroups));
+
+	if (!netgroups)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		netgroups[i] = snapshot_netgroup(snapshot, i);
+	question->asked_for = snapshot;
+	return names_of_address(question->names, &question->address, netgroups, n, on_names,
+				question, &question->names_question);
+}
+
+int clients_domain(struct names *names, sd_event *event, struct snapshot *const *snapshot,
+		   const struct address *address, clients_domain_fn done, void *userdata,
+		   struct clients_question **ret_question)
+{
+	struct clients_question *question = calloc(1, sizeof(*question));
+	int r;
+
+	if (!question)
+		return -ENOMEM;
+	question->names = names;
+	question->in_force = snapshot;
+	question->address = *address;
+	question->done = done;
+	question->userdata = userdata;
+	if (snapshot_needs_names(*snapshot))
+		r = ask_names(question);
+	else
+		r = sd_event_add_defer(event, &question->deferred, on_deferred, question);
+	if (r < 0) {
+		clients_cancel(question);
+		return r;
+	}
+	*ret_question = question;
+	return 0;
+}
+
+void clients_cancel(struct clients_question *question)
+{
+	if (!question)
+		return;
+	names_cancel(question->names_question);
+	sd_event_source_disable_unref(question->deferred);
+	free(question);
+}
+
+bool address_parse(const char *text, struct address *ret_address)
+{
+	struct address address = { 0 };
+	char plain[INET6_ADDRSTRLEN + 1];
+	const char *percent = strchr(text, '%');
+	size_t length = percent ? (size_t)(percent - text) : strlen(text);
+
+	if (length >= sizeof(plain))
+		return false;
+	memcpy(plain, text, length);
+	plain[length] = '\0';
+	if (!percent && inet_pton(AF_INET, plain, &address.v4) == 1) {
+		address.family = AF_INET;
+	} else if (inet_pton(AF_INET6, plain, &address.v6) == 1) {
+		address.family = AF_INET6;
+		if (percent) {
+			address.scope = if_nametoindex(percent + 1);
+			if (address.scope == 0)
+				address.scope = (uint32_t)strtoul(percent + 1, NULL, 10);
+		}
+	} else {
+		return false;
+	}
+	*ret_address = address;
+	return true;
+}
+
+void address_format(const struct address *address, char *buffer, size_t size)
+{
+	char plain[INET6_ADDRSTRLEN] = "?";
+
+	(void)inet_ntop(address->family, &address->v4, plain, sizeof(plain));
+	if (address->family == AF_INET6 && address->scope)
+		(void)snprintf(buffer, size, "%s%%%u", plain, address->scope);
+	else
+		(void)snprintf(buffer, size, "%s", plain);
+}

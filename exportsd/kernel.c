@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The caches of net/sunrpc/cache.c, as files:
+ *
+ *	<proc>/net/rpc/<cache>/channel	questions out, answers in, one a read(2) or write(2)
+ *	<proc>/net/rpc/<cache>/flush	"forget everything"
+ *	<proc>/fs/nfsd/filehandle	a handle for a path (fs/nfsd/nfsctl.c write_filehandle())
+ *	<proc>/fs/nfsd/export_features	flags that this kernel knows
+ *
+ * A read never blocks: with nothing queued it returns 0. A question that was read is not repeated to
+ * this open file, so whoever is asked must answer some time (P10); opening the channel again brings
+ * back all that is unanswered, which is how a restarted daemon finds them.
+ */
+
+#include "exportsd/kernel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <time.h>
+
+#include "exportsd/log.h"
+#include "parser/escape.h"
+
+static const char *const cache_names[KERNEL_N_CACHES] = {
+	[KERNEL_IP] = "auth.unix.ip",
+	[KERNEL_GID] = "auth.unix.gid",
+	[KERNEL_EXPORT] = "nfsd.export",
+	[KERNEL_FH] = "nfsd.fh",
+};
+
+enum {
+	/* A question is at most a page (cache_request()). */
+	QUESTION_MAX_BYTES = 4096,
+	/* Questions taken in one turn of the loop, so that one busy channel leaves room for the rest. */
+	QUESTIONS_A_TURN = 64,
+	/* "Unasked for" and in the past: check_export() is run, nothing is stored (svc_export_parse()). */
+	TRIAL_EXPIRY = 3,
+};
+
+static const char trial_domain[] = "-test-client-";
+
+struct channel {
+	struct kernel *kernel;
+	enum kernel_cache cache;
+	int fd;
+	sd_event_source *source;
+};
+
+struct kernel {
+	char *proc;
+	kernel_ask_fn ask;
+	void *userdata;
+	uint32_t per_flavor_flags;
+	struct channel channels[KERNEL_N_CACHES];
+	struct kernel_counts counts;
+};
+
+static int proc_open(const struct kernel *kernel, int flags, const char *format, const char *name)
+{
+	CLEANUP(freep) char *relative = NULL;
+	CLEANUP(freep) char *path = NULL;
+	int fd;
+
+	if (asprintf(&relative, format, name) < 0) {
+		relative = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&path, "%s%s", kernel->proc, relative) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return fd < 0 ? -errno : fd;
+}
+
+static int on_channel(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct channel *channel = userdata;
+	struct kernel *kernel = channel->kernel;
+	char line[QUESTION_MAX_BYTES + 1];
+
+	for (unsigned int i = 0; i < QUESTIONS_A_TURN; i++) {
+		ssize_t n = read(fd, line, sizeof(line) - 1);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno != EAGAIN) {
+			log_error(NULL, "Cannot read the kernel's questions from %s, stopping: %m",
+				  cache_names[channel->cache]);
+			sd_event_exit(sd_event_source_get_event(source), EXIT_FAILURE);
+		}
+		if (n <= 0)
+			break;
+		/* A record whose path could not be told is a lone newline (cache_request()). */
+		if (line[n - 1] != '\n' || n == 1)
+			continue;
+		line[n - 1] = '\0';
+		kernel->counts.asked[channel->cache]++;
+		kernel->ask(kernel->userdata, channel->cache, line);
+	}
+	return 0;
+}
+
+static int channel_open(struct kernel *kernel, sd_event *event, enum kernel_cache cache)
+{
+	struct channel *channel = &kernel->channels[cache];
+	int r;
+
+	channel->kernel = kernel;
+	channel->cache = cache;
+	r = proc_open(kernel, O_RDWR | O_NONBLOCK, "/net/rpc/%s/channel", cache_names[cache]);
+	if (r < 0)
+		return r;
+	channel->fd = r;
+	r = sd_event_add_io(event, &channel->source, channel->fd, EPOLLIN, on_channel, channel);
+	if (r < 0)
+		return r;
+	(void)sd_event_source_set_description(channel->source, cache_names[cache]);
+	return 0;
+}
+
+static uint32_t read_per_flavor_flags(const struct kernel *kernel)
+{
+	/* nfs-utils support/nfs/exports.c, get_export_features(): the mask of kernels that do not say. */
+	const uint32_t unsaid = 0xd;
+	unsigned int flags, per_flavor;
+	char text[64] = "";
+	CLEANUP(closep) int fd = proc_open(kernel, O_RDONLY, "/fs/nfsd/%s", "export_features");
+
+	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
+		return unsaid;
+	return sscanf(text, "%x %x", &flags, &per_flavor) == 2 ? per_flavor : unsaid;
+}
+
+int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, bool with_gids,
+		kernel_ask_fn ask, void *userdata)
+{
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+	int r = 0;
+
+	if (!kernel)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < KERNEL_N_CACHES; i++)
+		kernel->channels[i].fd = -1;
+	kernel->ask = ask;
+	kernel->userdata = userdata;
+	kernel->proc = strdup(proc);
+	if (!kernel->proc)
+		r = -ENOMEM;
+	for (unsigned int i = 0; i < KERNEL_N_CACHES && r == 0; i++)
+		if (i != KERNEL_GID || with_gids)
+			r = channel_open(kernel, event, i);
+	if (r < 0) {
+		kernel_close(kernel);
+		return r;
+	}
+	kernel->per_flavor_flags = read_per_flavor_flags(kernel);
+	*ret_kernel = kernel;
+	return 0;
+}
+
+struct kernel *kernel_close(struct kernel *kernel)
+{
+	if (!kernel)
+		return NULL;
+	for (unsigned int i = 0; i < KERNEL_N_CACHES; i++) {
+		sd_event_source_disable_unref(kernel->channels[i].source);
+		closep(&kernel->channels[i].fd);
+	}
+	free(kernel->proc);
+	free(kernel);
+	return NULL;
+}
+
+int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+{
+	ssize_t n = write(kernel->channels[cache].fd, line, n_bytes);
+
+	if (n < 0)
+		return -errno;
+	kernel->counts.answered[cache]++;
+	return (size_t)n == n_bytes ? 0 : -EIO;
+}
+
+int kernel_flush(struct kernel *kernel)
+{
+	/* nfs-utils support/nfs/cacheio.c cache_flush(): who, then what they may see. */
+	static const enum kernel_cache order[] = { KERNEL_IP, KERNEL_GID, KERNEL_FH,
+						   KERNEL_EXPORT };
+	char now[32];
+	int length = snprintf(now, sizeof(now), "%lld\n", (long long)time(NULL) + 1);
+	int result = 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(order); i++) {
+		CLEANUP(closep)
+		int fd = proc_open(kernel, O_WRONLY, "/net/rpc/%s/flush", cache_names[order[i]]);
+
+		if (fd == -ENOENT)
+			continue;
+		if (fd < 0)
+			result = fd;
+		else if (write(fd, now, (size_t)length) != length)
+			result = -errno;
+	}
+	kernel->counts.flushes++;
+	return result;
+}
+
+ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
+			   uint8_t *ret_handle)
+{
+	CLEANUP(freep) char *domain_word = escape_bytes(domain, strlen(domain), ESCAPE_KERNEL);
+	CLEANUP(freep) char *path_word = escape_bytes(path, strlen(path), ESCAPE_KERNEL);
+	CLEANUP(freep) char *line = NULL;
+	CLEANUP(closep) int fd = -1;
+	char answer[256];
+	ssize_t n;
+	int length;
+
+	if (!domain_word || !path_word)
+		return -ENOMEM;
+	length = asprintf(&line, "%s %s %zu\n", domain_word, path_word, size);
+	if (length < 0) {
+		line = NULL;
+		return -ENOMEM;
+	}
+	fd = proc_open(kernel, O_RDWR, "/fs/nfsd/%s", "filehandle");
+	if (fd < 0)
+		return fd;
+	if (write(fd, line, (size_t)length) != length)
+		return -errno;
+	n = read(fd, answer, sizeof(answer) - 1);
+	if (n < 0)
+		return -errno;
+	answer[n] = '\0';
+	answer[strcspn(answer, " \n")] = '\0';
+	return unescape_hex(answer, ret_handle, size);
+}
+
+bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
+{
+	CLEANUP(freep) char *word = escape_bytes(path, strlen(path), ESCAPE_KERNEL);
+	char *line = NULL;
+	bool takes = false;
+	int length;
+
+	if (!word)
+		return false;
+	length = asprintf(&line, "nfsd 0.0.0.0 2147483647 %s\n", trial_domain);
+	if (length < 0)
+		return false;
+	(void)kernel_answer(kernel, KERNEL_IP, line, (size_t)length);
+	free(line);
+	length = asprintf(&line, "%s %s %d %u 65534 65534 0\n", trial_domain, word, TRIAL_EXPIRY,
+			  flags);
+	if (length < 0)
+		return false;
+	takes = kernel_answer(kernel, KERNEL_EXPORT, line, (size_t)length) == 0;
+	free(line);
+	return takes;
+}
+
+uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
+{
+	return kernel->per_flavor_flags;
+}
+
+const struct kernel_counts *kernel_counts(const struct kernel *kernel)
+{
+	return &kernel->counts;
+}
