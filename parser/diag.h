@@ -38,7 +38,10 @@ struct diag {
 
 enum { DIAGS_MAX = 50 };
 
-/* Zero-initialise. Beyond DIAGS_MAX messages only the counters go on. */
+/*
+ * Zero-initialise. Beyond DIAGS_MAX messages only the counters go on; an error then takes the
+ * place of the last warning, so that what makes a file refused is always shown.
+ */
 struct diags {
 	struct diag *items;
 	size_t n_items;

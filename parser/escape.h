@@ -12,7 +12,7 @@
 
 #include "parser/base.h"
 
-/* Which bytes become \ooo. Backslash always does. */
+/* Which bytes become \ooo. Backslash and NUL always do. */
 enum escape_set {
 	ESCAPE_KERNEL, /* space, tab, newline: qword_add() */
 	ESCAPE_ETAB,   /* control and space bytes, '"', '#': what nfs-utils writes in etab paths */
