@@ -175,6 +175,14 @@ struct kernel *kernel_close(struct kernel *kernel)
 	return NULL;
 }
 
+void kernel_pause(struct kernel *kernel, bool pause)
+{
+	for (unsigned int i = 0; i < KERNEL_N_CACHES; i++)
+		if (kernel->channels[i].source)
+			(void)sd_event_source_set_enabled(kernel->channels[i].source,
+							  pause ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
 int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
 {
 	ssize_t n = write(kernel->channels[cache].fd, line, n_bytes);

@@ -39,6 +39,9 @@ struct kernel *kernel_close(struct kernel *kernel);
  */
 int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
 
+/* kernel_pause - leave further questions where they are, in the kernel, until told otherwise. */
+void kernel_pause(struct kernel *kernel, bool pause);
+
 /* kernel_flush - have the kernel forget all it was told (write_flush()). */
 int kernel_flush(struct kernel *kernel);
 
@@ -49,7 +52,8 @@ int kernel_flush(struct kernel *kernel);
  * @size: 32 or 64, the most the handle may have
  * Returns its length, or -errno.
  */
-ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size, uint8_t *ret_handle);
+ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
+			   uint8_t *ret_handle);
 
 /* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
 bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);

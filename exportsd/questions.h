@@ -8,24 +8,38 @@
 
 #include "exportsd/daemon.h"
 
-/* A question hook for kernel_open(): userdata is the struct daemon. */
-void questions_ask(void *daemon, enum kernel_cache cache, const char *line);
-
+/* daemon: borrowed; its names, paths and media must be there, its kernel and snapshot before the first question. */
 int questions_new(struct questions **ret_questions, struct daemon *daemon);
 struct questions *questions_free(struct questions *questions);
 
-/* questions_again - other exports are in force, or mounts changed: what waits is looked at anew. */
+/* questions_ask - a hook for kernel_open(); userdata is the struct daemon. */
+void questions_ask(void *daemon, enum kernel_cache cache, const char *line);
+
+/*
+ * questions_again - other exports are in force: what waits begins anew. To be called in
+ * the same turn of the loop in which daemon->snapshot was replaced, while the old one still exists.
+ */
 void questions_again(struct questions *questions);
 
 /* How many questions wait for an answer. */
 size_t questions_n_waiting(const struct questions *questions);
 
 /*
- * questions_tell_export - tell the kernel unasked about a path and its domain (MNT needs the
- * entry before the handle), and then call done() with 0 or the kernel's negative errno; -EACCES if the answer is negative.
+ * questions_tell_client - tell the kernel unasked which domain an address belongs to.
+ *
+ * Returns 0; the kernel's errno, negative; -ENOMEM.
+ */
+int questions_tell_client(struct questions *questions, const char *address, const char *domain);
+
+/*
+ * questions_tell_export - tell the kernel unasked what it would be answered about a path (MNT: nfsd makes
+ * no handle for what it does not know).
+ *
+ * @done: exactly once, never from within this call. error: 0; the kernel's errno, negative; -EACCES: the answer is "no"
  */
 struct question;
 typedef void (*questions_told_fn)(void *userdata, int error);
 int questions_tell_export(struct questions *questions, const char *domain, const char *path,
 			  questions_told_fn done, void *userdata, struct question **ret_question);
+/* questions_cancel - done() will not be called. Only for questions_tell_export()'s. NULL is fine. */
 void questions_cancel(struct question *question);

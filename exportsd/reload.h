@@ -2,8 +2,11 @@
 #pragma once
 
 /*
- * reload.h - from files to the snapshot in force, all or nothing (P8): read, ask paths and names without holding up
- * the loop, make a snapshot, swap, tell the kernel if something changed.
+ * reload.h - from files to the snapshot in force, all or nothing (P8): read them, ask paths and names
+ * without holding up the loop, make a snapshot, put it in force, tell the kernel if something changed.
+ *
+ * Host names are asked again when their age is over, and a new snapshot made if their addresses
+ * changed; files that were edited meanwhile wait for the administrator's reload.
  */
 
 #include "exportsd/daemon.h"
@@ -13,17 +16,23 @@ int reload_new(struct reload **ret_reload, struct daemon *daemon);
 struct reload *reload_free(struct reload *reload);
 
 /*
- * reload_start - begin a reload; one that is under way is begun anew.
+ * reload_start - read the files and put them in force.
  *
- * @accept_faults: at the start: items without faults come into force even if others are faulty
- * @done: may be NULL; exactly once, never from within this call. @diags: valid during the call. applied: the new exports are
- *        in force. changed: they differ from the old ones.
+ * One that is under way is begun anew, and its callers hear of the new one's end.
+ *
+ * @accept_faults: items without faults come into force even if others are faulty: for the start of
+ *        the daemon, when there is nothing older to keep
+ * @done: exactly once, never from within this call; may be NULL. @diags: valid during the call. applied: the new
+ *        exports are in force. changed: they differ from the old ones.
+ *
+ * Returns 0; -ENOMEM.
  */
-typedef void (*reload_done_fn)(void *userdata, const struct diags *diags, bool applied, bool changed);
+typedef void (*reload_done_fn)(void *userdata, const struct diags *diags, bool applied,
+			       bool changed);
 int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata);
-/* The callback of the caller with this userdata will not be called. */
-void reload_forget(struct reload *reload, void *userdata);
+/* reload_forget - done() of the callers with this userdata will not be called. */
+void reload_forget(struct reload *reload, const void *userdata);
 
-/* Of the last reload: its faults' count and when it came into force (CLOCK_REALTIME usec, 0 never). */
+/* Of the last reload: how many faults it found, and when exports last came into force (CLOCK_REALTIME; 0 never). */
 size_t reload_n_errors(const struct reload *reload);
 uint64_t reload_applied_usec(const struct reload *reload);

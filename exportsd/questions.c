@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Keeping questions, and the two short kinds: who is this address (auth.unix.ip), and which
+ * groups has this user (auth.unix.gid). The long ones are in questions_export.c and questions_fh.c.
+ */
+
+#include "exportsd/questions_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "exportsd/log.h"
+
+enum {
+	/* More than these are left in the kernel, which keeps them for us (kernel_pause()). */
+	WAITING_MAX = 65536,
+	/* A refused address is asked about again after this. */
+	NOBODY_SECONDS = 60,
+};
+
+uint64_t question_expiry(uint32_t seconds)
+{
+	return (uint64_t)time(NULL) + seconds;
+}
+
+static void stop_waiting(struct question *question)
+{
+	clients_cancel(question->clients);
+	question->clients = NULL;
+	names_cancel(question->names);
+	question->names = NULL;
+	paths_cancel(question->paths);
+	question->paths = NULL;
+	identities_cancel(question->identities);
+	question->identities = NULL;
+	media_cancel(question->media);
+	question->media = NULL;
+	question->timer = sd_event_source_disable_unref(question->timer);
+}
+
+static void question_free(struct question *question)
+{
+	struct questions *questions = question->daemon->questions;
+
+	stop_waiting(question);
+	if (question->key)
+		HASH_DEL(questions->by_key, question);
+	if (question->previous)
+		question->previous->next = question->next;
+	else
+		questions->all = question->next;
+	if (question->next)
+		question->next->previous = question->previous;
+	questions->n_waiting--;
+	if (questions->n_waiting == WAITING_MAX - 1 && questions->daemon->kernel)
+		kernel_pause(questions->daemon->kernel, false);
+	upcall_done(&question->upcall);
+	free(question->answer_path);
+	free(question->key);
+	free(question);
+}
+
+void question_end(struct question *question, int error)
+{
+	questions_told_fn told = question->told;
+	void *userdata = question->told_userdata;
+
+	question_free(question);
+	if (told)
+		told(userdata, error);
+}
+
+int question_answer(struct question *question, char *line)
+{
+	int r;
+
+	if (!line) {
+		question_again(question, 1);
+		return 0;
+	}
+	r = kernel_answer(question->daemon->kernel, question->upcall.cache, line, strlen(line));
+	free(line);
+	if (r == 0)
+		question_end(question, 0);
+	return r;
+}
+
+static void begin(struct question *question);
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	begin(userdata);
+	return 0;
+}
+
+void question_again(struct question *question, unsigned int seconds)
+{
+	stop_waiting(question);
+	if (sd_event_add_time_relative(question->daemon->event, &question->timer, CLOCK_MONOTONIC,
+				       seconds * UINT64_C(1000000), 0, on_again, question) >= 0)
+		return;
+	/* Not even a timer: the kernel repeats what is unanswered to whoever opens its channel next. */
+	log_error(NULL, "No memory to keep a question of the kernel, restarting");
+	sd_event_exit(question->daemon->event, EXIT_FAILURE);
+}
+
+/* ---- auth.unix.ip ---- */
+
+static void on_domain(void *userdata, const char *domain, bool complete)
+{
+	struct question *question = userdata;
+	const struct config *config = question->daemon->config;
+	const char *address = question->upcall.address;
+	uint32_t seconds = config->ttl_seconds;
+
+	question->clients = NULL;
+	if (!domain && !complete) {
+		log_notice(
+			ABOUT(.client = address),
+			"The name service does not answer about %s, which no export names by address; "
+			"asking again",
+			address);
+		question_again(question, AGAIN_SECONDS);
+		return;
+	}
+	if (!complete)
+		seconds = NO_SECONDS;
+	else if (!domain)
+		seconds = NOBODY_SECONDS;
+	else if (snapshot_needs_names(question->daemon->snapshot) &&
+		 seconds > config->name_age_seconds)
+		seconds = config->name_age_seconds;
+	if (!domain)
+		log_info(ABOUT(.client = address), "Refused %s: no export is for it", address);
+	if (question_answer(question, upcall_answer_ip(address, question_expiry(seconds), domain)) <
+	    0)
+		question_end(question, -EINVAL);
+}
+
+static void begin_ip(struct question *question)
+{
+	struct daemon *daemon = question->daemon;
+	struct address address;
+
+	if (!address_parse(question->upcall.address, &address)) {
+		log_warning(NULL, "The kernel asks about '%s', which is no address; ignoring",
+			    question->upcall.address);
+		question_end(question, -EINVAL);
+		return;
+	}
+	if (clients_domain(daemon->names, daemon->event, &daemon->snapshot, &address, on_domain,
+			   question, &question->clients) < 0)
+		question_again(question, 1);
+}
+
+int questions_tell_client(struct questions *questions, const char *address, const char *domain)
+{
+	CLEANUP(freep)
+	char *line = upcall_answer_ip(
+		address, question_expiry(questions->daemon->config->ttl_seconds), domain);
+
+	if (!line)
+		return -ENOMEM;
+	return kernel_answer(questions->daemon->kernel, KERNEL_IP, line, strlen(line));
+}
+
+/* ---- auth.unix.gid ---- */
+
+static void on_groups(void *userdata, int error, const uint32_t *groups, size_t n_groups)
+{
+	struct question *question = userdata;
+	const struct config *config = question->daemon->config;
+
+	question->names = NULL;
+	if (error < 0) {
+		question_again(question, AGAIN_SECONDS);
+		return;
+	}
+	if (question_answer(question, upcall_answer_gid(question->upcall.uid,
+							question_expiry(config->name_age_seconds),
+							groups, n_groups)) < 0)
+		question_end(question, -EINVAL);
+}
+
+static void begin_gid(struct question *question)
+{
+	if (names_groups(question->daemon->names, question->upcall.uid, on_groups, question,
+			 &question->names) < 0)
+		question_again(question, 1);
+}
+
+/* ---- all kinds ---- */
+
+static void begin(struct question *question)
+{
+	stop_waiting(question);
+	question->mount_root_checked = false;
+	free(question->answer_path);
+	question->answer_path = NULL;
+	switch (question->upcall.cache) {
+	case KERNEL_IP: begin_ip(question); break;
+	case KERNEL_GID: begin_gid(question); break;
+	case KERNEL_EXPORT: question_begin_export(question); break;
+	case KERNEL_FH: question_begin_fh(question); break;
+	case KERNEL_N_CACHES: break;
+	}
+}
+
+static struct question *question_new(struct questions *questions)
+{
+	struct question *question = calloc(1, sizeof(*question));
+
+	if (!question)
+		return NULL;
+	question->daemon = questions->daemon;
+	question->next = questions->all;
+	if (question->next)
+		question->next->previous = question;
+	questions->all = question;
+	questions->n_waiting++;
+	if (questions->n_waiting == WAITING_MAX)
+		kernel_pause(questions->daemon->kernel, true);
+	return question;
+}
+
+/* Is the same question kept already? Else @question is entered under it. */
+static int enter_key(struct questions *questions, struct question *question,
+		     enum kernel_cache cache, const char *line)
+{
+	struct question *same;
+	char *key = NULL;
+
+	if (asprintf(&key, "%d %s", cache, line) < 0)
+		return -ENOMEM;
+	HASH_FIND_STR(questions->by_key, key, same);
+	if (same) {
+		free(key);
+		return -EEXIST;
+	}
+	question->key = key;
+	HASH_ADD_KEYPTR(hh, questions->by_key, question->key, strlen(question->key), question);
+	return 0;
+}
+
+void questions_ask(void *userdata, enum kernel_cache cache, const char *line)
+{
+	struct daemon *daemon = userdata;
+	struct question *question = question_new(daemon->questions);
+	int r = question ? enter_key(daemon->questions, question, cache, line) : -ENOMEM;
+
+	if (r == 0)
+		r = upcall_parse(cache, line, &question->upcall);
+	if (r == 0) {
+		question->upcall.cache = cache;
+		begin(question);
+		return;
+	}
+	if (question)
+		question_free(question);
+	if (r == UPCALL_MALFORMED)
+		log_warning(NULL,
+			    "The kernel asks what exportsd does not understand: '%s'; ignoring",
+			    line);
+	if (r == -ENOMEM) {
+		log_error(NULL, "No memory to keep a question of the kernel, restarting");
+		sd_event_exit(daemon->event, EXIT_FAILURE);
+	}
+}
+
+int questions_tell_export(struct questions *questions, const char *domain, const char *path,
+			  questions_told_fn done, void *userdata, struct question **ret_question)
+{
+	struct question *question = question_new(questions);
+
+	if (!question)
+		return -ENOMEM;
+	question->told = done;
+	question->told_userdata = userdata;
+	question->upcall.cache = KERNEL_EXPORT;
+	question->upcall.domain = strdup(domain);
+	question->upcall.path = strdup(path);
+	if (!question->upcall.domain || !question->upcall.path) {
+		question_free(question);
+		return -ENOMEM;
+	}
+	question_again(question, 0);
+	*ret_question = question;
+	return 0;
+}
+
+void questions_cancel(struct question *question)
+{
+	if (question)
+		question_free(question);
+}
+
+void questions_again(struct questions *questions)
+{
+	for (struct question *q = questions->all; q; q = q->next)
+		question_again(q, 0);
+	identities_forget(questions->identities);
+}
+
+size_t questions_n_waiting(const struct questions *questions)
+{
+	return questions->n_waiting;
+}
+
+int questions_new(struct questions **ret_questions, struct daemon *daemon)
+{
+	struct questions *questions = calloc(1, sizeof(*questions));
+	int r;
+
+	if (!questions)
+		return -ENOMEM;
+	questions->daemon = daemon;
+	r = identities_new(&questions->identities, daemon->event, daemon->paths);
+	if (r < 0) {
+		free(questions);
+		return r;
+	}
+	*ret_questions = questions;
+	return 0;
+}
+
+struct questions *questions_free(struct questions *questions)
+{
+	if (!questions)
+		return NULL;
+	while (questions->all)
+		question_free(questions->all);
+	identities_free(questions->identities);
+	free(questions);
+	return NULL;
+}

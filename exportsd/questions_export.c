@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * nfsd.export: what may this domain do with this path (svc_export_request())?
+ *
+ * A medium's path is answered at once and positive, mounted or not, with the number that belongs to it:
+ * "ls" and "cd" look the same from here, so nothing is loaded (P3). Anything else is answered as
+ * rpc.mountd's nfsd_export() would, so that both daemons' handles are the same.
+ */
+
+#include "exportsd/questions_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <uuid/uuid.h>
+
+#include "exportsd/log.h"
+
+/* The namespace of nfs-utils' uuids of pseudo-roots (support/export/v4root.c). */
+static const uuid_t pseudo_root_namespace = { 0x39, 0xc6, 0xb5, 0xc1, 0x3f, 0x24, 0x4f, 0x4e,
+					      0x97, 0x7c, 0x7f, 0xe6, 0x54, 0x6b, 0x8a, 0x25 };
+
+static void answer_no(struct question *question, uint32_t seconds)
+{
+	const struct upcall *upcall = &question->upcall;
+	char *line =
+		upcall_answer_export(upcall->domain, upcall->path, question_expiry(seconds), NULL);
+
+	if (question->told) {
+		/* Nobody waits in the kernel, and MOUNT's caller learns it from us. */
+		free(line);
+		question_end(question, -EACCES);
+		return;
+	}
+	if (question_answer(question, line) < 0)
+		question_end(question, -EACCES); /* the path is gone, and the question with it */
+}
+
+/* The kernel does not want this export: why is between it and the file system (check_export()). */
+static void refused(struct question *question, int error)
+{
+	const struct upcall *upcall = &question->upcall;
+
+	errno = -error;
+	log_warning(
+		ABOUT(.path = upcall->path, .client = upcall->domain),
+		"The kernel refuses to export %s to %s: %m. Its file system may not support NFS, or may "
+		"need an fsid= (exports(5))",
+		upcall->path, upcall->domain);
+	answer_no(question, NO_SECONDS);
+}
+
+static void answer_yes(struct question *question, const struct upcall_export *export)
+{
+	const struct upcall *upcall = &question->upcall;
+	uint64_t expiry = question_expiry(question->daemon->config->ttl_seconds);
+	int r = question_answer(question,
+				upcall_answer_export(upcall->domain, upcall->path, expiry, export));
+
+	if (r < 0)
+		refused(question, r);
+}
+
+/* ---- media ---- */
+
+static int tell_kernel(struct question *question, const char *path, uint32_t seconds,
+		       const struct upcall_export *export)
+{
+	CLEANUP(freep)
+	char *line = upcall_answer_export(question->upcall.domain, path, question_expiry(seconds),
+					  export);
+
+	if (!line)
+		return -ENOMEM;
+	return kernel_answer(question->daemon->kernel, KERNEL_EXPORT, line, strlen(line));
+}
+
+int question_tell_medium(struct question *question, const char *path,
+			 const struct snapshot_match *match, uint32_t number)
+{
+	const struct config *config = question->daemon->config;
+	struct media *media = question->daemon->media;
+	struct upcall_export export = {
+		.options = match->export->options,
+		/* NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()). */
+		.flags = match->export->options->flags | EXPORT_FSID |
+			 (match->parent_exported ? EXPORT_NOHIDE : 0),
+		.fsid = number,
+	};
+	bool mounted = media_is_mounted(media, path);
+	int covered = media_placeholder_fd(media, path);
+	int r = tell_kernel(question, path,
+			    mounted ? config->medium_ttl_seconds : config->ttl_seconds, &export);
+
+	/*
+	 * A question about the directory that the medium covers by now does not get the answer above, whose path
+	 * leads to the medium. A path that ends in "." is not followed into the mount (KERNEL: handle_dots()).
+	 */
+	if (r == 0 && mounted && covered >= 0) {
+		char hidden[64];
+
+		(void)snprintf(hidden, sizeof(hidden), "/proc/self/fd/%d/.", covered);
+		(void)tell_kernel(question, hidden, config->ttl_seconds, &export);
+	}
+	return r;
+}
+
+static void answer_medium(struct question *question, uint32_t number)
+{
+	int r = question_tell_medium(question, question->upcall.path, &question->match, number);
+
+	if (r == 0)
+		question_end(question, 0);
+	else if (r == -ENOMEM)
+		question_again(question, 1);
+	else
+		refused(question, r);
+}
+
+static void on_number(void *userdata, enum media_outcome outcome, uint32_t number)
+{
+	struct question *question = userdata;
+
+	question->media = NULL;
+	if (outcome == MEDIA_OK)
+		answer_medium(question, number);
+	else
+		answer_no(question, NO_SECONDS);
+}
+
+static void begin_medium(struct question *question)
+{
+	uint32_t number;
+	int r = media_number(question->daemon->media, question->upcall.path, on_number, question,
+			     &number, &question->media);
+
+	if (r == MEDIA_NOW)
+		answer_medium(question, number);
+	else if (r < 0)
+		question_again(question, 1);
+}
+
+/* ---- plain exports and pseudo-roots ---- */
+
+static uint32_t effective_flags(const struct question *question)
+{
+	uint32_t flags = question->match.export->options->flags;
+
+	/* A number is the export's own, not that of what lies below it. */
+	return question->found == SNAPSHOT_FOUND_BELOW ? flags & ~(uint32_t)EXPORT_FSID : flags;
+}
+
+static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
+{
+	export->has_uuid = true;
+	memcpy(export->uuid, uuid, sizeof(export->uuid));
+}
+
+static void path_uuid(const char *path, uint8_t ret_uuid[16])
+{
+	uuid_generate_sha1(ret_uuid, pseudo_root_namespace, path, strlen(path));
+}
+
+/* rpc.mountd: block device's uuid, else the file system's id; for a pseudo-root that nfsd would refuse, the path's. */
+static void choose_uuid(const struct question *question, const struct paths_facts *facts,
+			struct upcall_export *export)
+{
+	uint8_t uuid[16];
+
+	if (facts->has_block_uuid) {
+		set_uuid(export, facts->block_uuid);
+	} else if (question->found == SNAPSHOT_FOUND_PSEUDO &&
+		   !kernel_takes_export(question->daemon->kernel, question->upcall.path,
+					export->flags)) {
+		path_uuid(question->upcall.path, uuid);
+		set_uuid(export, uuid);
+	} else if (facts->has_statfs_uuid) {
+		set_uuid(export, facts->statfs_uuid);
+	}
+}
+
+static void answer_plain(struct question *question, const struct paths_facts *facts)
+{
+	const struct export_options *options = question->match.export->options;
+	struct upcall_export export = {
+		.options = options,
+		.flags = effective_flags(question),
+		.fsid = options->fsid,
+	};
+	uint8_t uuid[16];
+
+	if (question->found == SNAPSHOT_FOUND_EXPORT && options->uuid) {
+		paths_fold_uuid(options->uuid, sizeof(uuid), uuid);
+		set_uuid(&export, uuid);
+	} else if (!(export.flags & EXPORT_FSID) && facts) {
+		choose_uuid(question, facts, &export);
+	}
+	answer_yes(question, &export);
+}
+
+static bool needs_file_system(const struct question *question)
+{
+	return !(effective_flags(question) & EXPORT_FSID) &&
+	       !(question->found == SNAPSHOT_FOUND_EXPORT && question->match.export->options->uuid);
+}
+
+static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == 0)
+		answer_plain(question, facts);
+	else if (error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG)
+		answer_no(question, NO_SECONDS);
+	else
+		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
+}
+
+static void begin_plain(struct question *question);
+
+static void on_mountpoint_facts(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == -ETIMEDOUT) {
+		question_again(question, AGAIN_SECONDS);
+		return;
+	}
+	if (error < 0 || !facts->is_mount_root) {
+		log_info(ABOUT(.path = question->upcall.path, .client = question->upcall.domain),
+			 "Not exporting %s: nothing is mounted there (option mountpoint)",
+			 question->match.export->path);
+		answer_no(question, NO_SECONDS);
+		return;
+	}
+	question->mount_root_checked = true;
+	begin_plain(question);
+}
+
+static void begin_plain(struct question *question)
+{
+	const struct export *export = question->match.export;
+	const char *mountpoint = export->options->mountpoint;
+	struct paths *paths = question->daemon->paths;
+	int r = 0;
+
+	if (mountpoint && !question->mount_root_checked)
+		r = paths_facts(paths, *mountpoint ? mountpoint : export->path, on_mountpoint_facts,
+				question, &question->paths);
+	else if (needs_file_system(question))
+		r = paths_facts(paths, question->upcall.path, on_path_facts, question,
+				&question->paths);
+	else
+		answer_plain(question, NULL);
+	if (r < 0)
+		question_again(question, 1);
+}
+
+/* How long a "no" stands that only a reload can change, and one that a new medium can. */
+static uint32_t no_seconds(const struct question *question)
+{
+	const struct snapshot *snapshot = question->daemon->snapshot;
+	const char *path = question->upcall.path;
+
+	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++) {
+		const char *directory = snapshot_rule(snapshot, i)->directory;
+		size_t length = strlen(directory);
+
+		if (strncmp(path, directory, length) == 0 &&
+		    (path[length] == '/' || path[length] == '\0' || length == 1))
+			return NO_SECONDS;
+	}
+	return question->daemon->config->ttl_seconds;
+}
+
+void question_begin_export(struct question *question)
+{
+	struct snapshot *snapshot = question->daemon->snapshot;
+	const struct client_set *clients = snapshot_client_set(snapshot, question->upcall.domain);
+
+	if (!clients) {
+		question_again(question, 1);
+		return;
+	}
+	question->found = snapshot_find(snapshot, clients, question->upcall.path, &question->match);
+	switch (question->found) {
+	case SNAPSHOT_FOUND_NOTHING: answer_no(question, no_seconds(question)); break;
+	case SNAPSHOT_FOUND_MEDIUM: begin_medium(question); break;
+	case SNAPSHOT_FOUND_EXPORT:
+	case SNAPSHOT_FOUND_BELOW:
+	case SNAPSHOT_FOUND_PSEUDO: begin_plain(question); break;
+	}
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * nfsd.fh: which path does this file system id of a handle mean (expkey_request())?
+ *
+ * Its key holds no path, so a medium may be mounted before the answer: here, and only here, the kernel's
+ * questions load something. The answer for a medium's number is never the directory it covers (P4): it is
+ * written while a descriptor holds the medium's root, so that the path cannot mean anything else.
+ */
+
+#include "exportsd/questions_private.h"
+
+#include <errno.h>
+
+#include "exportsd/log.h"
+
+static void answer_no(struct question *question)
+{
+	if (question_answer(question, upcall_answer_fh(&question->upcall,
+						       question_expiry(NO_SECONDS), NULL)) < 0)
+		question_end(question, -EINVAL);
+}
+
+static int answer_path(struct question *question, const char *path, uint32_t seconds)
+{
+	return question_answer(question,
+			       upcall_answer_fh(&question->upcall, question_expiry(seconds), path));
+}
+
+/* ---- media ---- */
+
+static void on_mounted(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
+		       const char *why)
+{
+	struct question *question = userdata;
+	const struct config *config = question->daemon->config;
+	uint32_t number = upcall_fsid_number(&question->upcall);
+	int r;
+
+	question->media = NULL;
+	if (outcome != MEDIA_OK) {
+		answer_no(question);
+		return;
+	}
+	/* What nfsd will ask next, so that it need not. */
+	r = question_tell_medium(question, question->answer_path, &question->match, number);
+	if (r == 0)
+		r = answer_path(question, question->answer_path, config->medium_ttl_seconds);
+	if (r == 0)
+		return;
+	errno = -r;
+	log_error(
+		ABOUT(.path = question->answer_path, .client = question->upcall.domain,
+		      .fsid = number),
+		"The kernel refuses the medium at %s: %m. Its file system may not support NFS (squashfs "
+		"made with -no-exports, exfat, overlayfs without nfs_export=on)",
+		question->answer_path);
+	answer_no(question);
+}
+
+static void begin_medium(struct question *question, const struct client_set *clients,
+			 const char *path)
+{
+	struct daemon *daemon = question->daemon;
+
+	question->found = snapshot_find(daemon->snapshot, clients, path, &question->match);
+	if (question->found != SNAPSHOT_FOUND_MEDIUM) {
+		answer_no(question); /* no rule claims it any more, or none for this client */
+		return;
+	}
+	question->answer_path = strdup(path);
+	if (!question->answer_path ||
+	    media_mount(daemon->media, path, NULL, question->upcall.domain, 0, on_mounted, question,
+			&question->media) < 0)
+		question_again(question, 1);
+}
+
+/* ---- plain exports ---- */
+
+static void answer_plain(struct question *question)
+{
+	const char *path = question->answer_path;
+	int r = answer_path(question, path, question->daemon->config->ttl_seconds);
+
+	if (r == 0)
+		return;
+	errno = -r;
+	log_warning(ABOUT(.path = path, .client = question->upcall.domain),
+		    "The kernel cannot use %s for a file handle: %m", path);
+	answer_no(question);
+}
+
+static void on_mountpoint_facts(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == 0 && facts->is_mount_root)
+		answer_plain(question);
+	else
+		question_again(
+			question,
+			AGAIN_SECONDS); /* it may be mounted yet; others do not wait for it */
+}
+
+static void begin_plain(struct question *question, const struct export *export, const char *path)
+{
+	const char *mountpoint = export->options->mountpoint;
+
+	question->answer_path = strdup(path);
+	if (!question->answer_path) {
+		question_again(question, 1);
+		return;
+	}
+	if (!mountpoint)
+		answer_plain(question);
+	else if (paths_facts(question->daemon->paths, *mountpoint ? mountpoint : export->path,
+			     on_mountpoint_facts, question, &question->paths) < 0)
+		question_again(question, 1);
+}
+
+/* ---- ids that are no numbers ---- */
+
+/* Rather a real export than a pseudo-root, rather the deeper one below a crossmnt one (nfsd_handle_fh()). */
+static bool is_better(enum snapshot_found found, const struct export *export,
+		      enum snapshot_found best_found, const struct export *best)
+{
+	if (best_found == SNAPSHOT_FOUND_NOTHING)
+		return true;
+	if ((found == SNAPSHOT_FOUND_PSEUDO) != (best_found == SNAPSHOT_FOUND_PSEUDO))
+		return best_found == SNAPSHOT_FOUND_PSEUDO;
+	return (best->options->flags & EXPORT_CROSSMOUNT) &&
+	       strlen(export->path) > strlen(best->path);
+}
+
+static void on_identities(void *userdata, const char *const *paths, size_t n_paths, bool complete)
+{
+	struct question *question = userdata;
+	struct snapshot *snapshot = question->daemon->snapshot;
+	const struct client_set *clients = snapshot_client_set(snapshot, question->upcall.domain);
+	enum snapshot_found best_found = SNAPSHOT_FOUND_NOTHING;
+	const struct export *best = NULL;
+	const char *best_path = NULL;
+
+	question->identities = NULL;
+	for (size_t i = 0; clients && i < n_paths; i++) {
+		struct snapshot_match match;
+		enum snapshot_found found = snapshot_find(snapshot, clients, paths[i], &match);
+
+		if (found == SNAPSHOT_FOUND_NOTHING || found == SNAPSHOT_FOUND_MEDIUM)
+			continue;
+		if (is_better(found, match.export, best_found, best)) {
+			best_found = found;
+			best = match.export;
+			best_path = paths[i];
+		}
+	}
+	if (best)
+		begin_plain(question, best, best_path);
+	else if (complete && clients)
+		answer_no(question);
+	else
+		question_again(question, AGAIN_SECONDS);
+}
+
+void question_begin_fh(struct question *question)
+{
+	struct daemon *daemon = question->daemon;
+	const struct upcall *upcall = &question->upcall;
+	const struct client_set *clients = snapshot_client_set(daemon->snapshot, upcall->domain);
+	const struct export *export;
+	const char *path;
+	uint32_t number;
+
+	if (!clients) {
+		question_again(question, 1);
+		return;
+	}
+	if (upcall->fsid_type != FSID_NUM) {
+		if (identities_find(daemon->questions->identities, daemon->snapshot,
+				    upcall->fsid_type, upcall->fsid, on_identities, question,
+				    &question->identities) < 0)
+			question_again(question, 1);
+		return;
+	}
+	number = upcall_fsid_number(upcall);
+	export = snapshot_find_fsid(daemon->snapshot, clients, number);
+	path = export ? NULL : numbers_path(daemon->numbers, number);
+	if (export)
+		begin_plain(question, export, export->path);
+	else if (path)
+		begin_medium(question, clients, path);
+	else
+		answer_no(question);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * questions_private.h - one question, as the files questions*.c share it.
+ *
+ * A question waits for at most one thing at a time. Whatever cannot be asked now (no memory, a full
+ * queue) or was not answered in time is asked again a little later; a question ends only by an answer.
+ * Pointers into the snapshot may be kept in it: questions_again() begins it anew when there is another.
+ */
+
+#include <uthash.h>
+
+#include "exportsd/clients.h"
+#include "exportsd/identities.h"
+#include "exportsd/questions.h"
+#include "exportsd/upcall.h"
+
+enum {
+	/* P5: no "no" that may turn into a "yes" by itself lives longer in the kernel. */
+	NO_SECONDS = 5,
+	/* A question whose answer could not be found out is looked at again after this. */
+	AGAIN_SECONDS = 5,
+};
+
+struct question {
+	struct daemon *daemon;
+	struct upcall upcall;
+	char *key; /* cache and line: the kernel asks the same once; NULL if it was not the kernel that asked */
+	questions_told_fn told;
+	void *told_userdata;
+
+	/* What it waits for: one of these, or none while it is being looked at. */
+	struct clients_question *clients;
+	struct names_question *names;
+	struct paths_question *paths;
+	struct identities_question *identities;
+	struct media_request *media;
+	sd_event_source *timer;
+
+	/* What is known so far. */
+	enum snapshot_found found;
+	struct snapshot_match match;
+	bool mount_root_checked;
+	char *answer_path; /* fh: the path to answer with */
+
+	UT_hash_handle hh;
+	struct question *next, *previous;
+};
+
+struct questions {
+	struct daemon *daemon;
+	struct identities *identities;
+	struct question *all; /* list */
+	struct question *by_key; /* hash */
+	size_t n_waiting;
+};
+
+void question_begin_export(struct question *question);
+void question_begin_fh(struct question *question);
+
+/* question_again - begin anew after so many seconds (0: in the next turn of the loop). */
+void question_again(struct question *question, unsigned int seconds);
+
+/*
+ * question_answer - write the answer and end the question. @line is taken; NULL (no memory): again later.
+ *
+ * Returns 0; the kernel's errno, negative: it did not take the answer, and the question has not ended.
+ */
+int question_answer(struct question *question, char *line);
+
+/* question_end - it was answered, or nothing can answer it. @error: for whoever had it told. */
+void question_end(struct question *question, int error);
+
+/* Seconds since the epoch when an answer given now ends. */
+uint64_t question_expiry(uint32_t seconds);
+
+/*
+ * Entries of an export's path, told before the file handle's so that the kernel need not ask: 0, or the
+ * kernel's errno.
+ */
+int question_tell_medium(struct question *question, const char *path,
+			 const struct snapshot_match *match, uint32_t number);
