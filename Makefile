@@ -35,7 +35,7 @@ PROGRAMS  := exportsd exportsctl exportsd-image
 
 PARSER    := $(call objects,$(wildcard parser/*.c))
 PROTO     := $(B)/handlers/proto.o
-KIT       := $(B)/handlers/kit.o
+KIT       := $(call objects,$(filter-out handlers/proto.c handlers/image.c,$(wildcard handlers/*.c)))
 # What each program adds to the shared objects.
 MAINS     := exportsd/main.c exportsd/exportsctl.c
 # MOUNT's XDR routines are generated from exportsd/mount.x (RFC 1813, RFC 1094).

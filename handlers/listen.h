@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * listen.h - where a handler's connections come from: systemd, a socket of its own, or its
+ * standard input.
+ */
+
+#include <sys/types.h>
+
+#include "parser/base.h"
+
+enum { LISTEN_MAX = 8 };
+
+struct listening {
+	int fds[LISTEN_MAX]; /* listening sockets, non-blocking */
+	size_t n_fds;
+	int connection;      /* an inherited connection, or -1 */
+	bool inherited;      /* from systemd, which goes on listening when we exit */
+	char *path;          /* of a socket we made; NULL if none */
+	dev_t device;        /* what we made there */
+	ino_t inode;
+};
+
+/*
+ * listening_open - find or make the socket, as kit_run() says.
+ *
+ * @socket: "/path" or "@abstract"; NULL: none
+ *
+ * A path gets mode 0600, appears whole (bound under another name, then renamed), and
+ * takes the place of a dead socket, never of a live one or of any other file.
+ *
+ * Returns 0; -errno, with a static text in *ret_why.
+ */
+int listening_open(struct listening *ret_listening, const char *socket, const char **ret_why);
+
+/* listening_done - close; remove the socket's path if it is still the one we made. */
+void listening_done(struct listening *listening);
