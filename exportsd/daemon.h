@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * daemon.h - what the daemon's parts share: owned by main.c, borrowed by those that see the
- * whole (questions.c, mountd.c, control.c, reload.c). What lies lower (kernel, names, paths,
+ * daemon.h - the daemon's parts, put together: borrowed by those that see the whole
+ * (questions*.c, mountd.c, control.c, reload.c). What lies lower (kernel, names, paths,
  * numbers, media, handler, rpc) never sees it.
  */
 
@@ -30,9 +30,22 @@ struct daemon {
 	struct paths *paths;
 	struct numbers *numbers;
 	struct media *media;
-	struct snapshot *snapshot; /* in force; only reload.c replaces it: never keep a pointer into it over a callback */
+	struct snapshot *
+		snapshot; /* in force; only reload.c replaces it: never keep a pointer into it over a callback */
 	struct questions *questions;
-	struct mountd *mountd;     /* NULL: mount-service off */
+	struct mountd *mountd; /* NULL: mount-service off */
 	struct control *control;
 	struct reload *reload;
 };
+
+/*
+ * daemon_start - put the parts together and begin the first load of the exports; the kernel is heard and
+ * systemd told READY=1 when they are in force.
+ *
+ * @daemon: with event and config, else zero; main.c's
+ * @proc:   for kernel_open()
+ *
+ * Returns 0; -errno (logged): call daemon_stop() all the same.
+ */
+int daemon_start(struct daemon *daemon, const char *proc);
+void daemon_stop(struct daemon *daemon);

@@ -328,36 +328,29 @@ static size_t count(char *const *strings)
 	return n;
 }
 
-/* Of all items, in order: FNV-1a, only to notice an edited file. */
-static void fingerprint_add(uint64_t *hash, const char *text)
-{
-	const char *c = text ? text : "";
-
-	do {
-		*hash ^= (uint8_t)*c;
-		*hash *= UINT64_C(1099511628211);
-	} while (*c++);
-}
-
+/* Of all items, in order: only to notice an edited file. */
 static uint64_t fingerprint(const struct exports_source *source)
 {
-	uint64_t hash = UINT64_C(14695981039346656037);
+	uint64_t sum = 0;
 
 	for (size_t i = 0; i < source->n_items; i++) {
+		const struct export_item *item = &source->items[i];
 		char *text = NULL;
-		size_t size;
+		size_t size = 0;
 		FILE *memory = open_memstream(&text, &size);
+		unsigned int hash;
 
 		if (!memory)
 			return 0;
-		(void)export_print_etab(memory, source->items[i].path, source->items[i].client.text,
-					source->items[i].options, EXPORT_PER_FLAVOR);
-		fclose(memory);
-		fingerprint_add(&hash, text);
-		fingerprint_add(&hash, source->items[i].pattern);
+		(void)export_print_etab(memory, item->pattern ? item->pattern : item->path,
+					item->client.text, item->options, EXPORT_PER_FLAVOR);
+		if (fclose(memory) == 0) {
+			HASH_VALUE(text, size, hash);
+			sum = sum * 31 + hash;
+		}
 		free(text);
 	}
-	return hash;
+	return sum;
 }
 
 static int read_files(struct reload *reload)

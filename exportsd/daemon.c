@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The order of the start is the architecture: what may block first (the number store), then the processes
+ * that do what may block later, then media, the exports, and last the kernel and the clients, who are
+ * heard only when there is something to answer with.
+ */
+
+#include "exportsd/daemon.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <time.h>
+
+#include "exportsd/control.h"
+#include "exportsd/log.h"
+#include "exportsd/mountd.h"
+#include "exportsd/questions.h"
+#include "exportsd/reload.h"
+
+enum { STATUS_SECONDS = 10 };
+
+/* ---- what systemd sees ---- */
+
+static int count_mounted(void *userdata, const struct medium_status *status)
+{
+	size_t *counts = userdata;
+
+	counts[0]++;
+	counts[1] += status->state == MEDIA_MOUNTED;
+	return 0;
+}
+
+static void tell_status(struct daemon *daemon, const char *state)
+{
+	size_t counts[2] = { 0 };
+
+	(void)media_each(daemon->media, count_mounted, counts);
+	(void)sd_notifyf(false, "%sSTATUS=%zu exports, %zu rules; %zu media, %zu mounted%s", state,
+			 snapshot_n_exports(daemon->snapshot), snapshot_n_rules(daemon->snapshot),
+			 counts[0], counts[1],
+			 reload_n_errors(daemon->reload)
+				 ? "; the exports files have faults (exportsctl check)"
+				 : "");
+}
+
+static int on_status_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	if (daemon->snapshot)
+		tell_status(daemon, "");
+	(void)sd_event_source_set_time_relative(source, STATUS_SECONDS * UINT64_C(1000000));
+	return 0;
+}
+
+/* ---- reloads ---- */
+
+static void log_faults(const struct diags *diags)
+{
+	for (size_t i = 0; i < diags->n_items; i++) {
+		const struct diag *diag = &diags->items[i];
+
+		log_message(diag->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING, NULL,
+			    "%s:%u:%u: %s: %s", diag->file, diag->line, diag->column,
+			    diag->level == DIAG_ERROR ? "error" : "warning", diag->text);
+	}
+}
+
+static void on_reloaded(void *userdata, const struct diags *diags, bool applied, bool changed)
+{
+	struct daemon *daemon = userdata;
+
+	log_faults(diags);
+	if (!applied)
+		log_error(NULL, "%zu faults in the exports files, keeping the previous exports",
+			  diags->n_errors);
+	else
+		log_notice(NULL, "Exports reloaded: %s", changed ? "in force" : "nothing changed");
+	tell_status(daemon, "READY=1\n");
+}
+
+static int on_sighup(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	(void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+			 (unsigned long long)now.tv_sec * 1000000 +
+				 (unsigned long long)now.tv_nsec / 1000);
+	reload_forget(daemon->reload, daemon);
+	if (reload_start(daemon->reload, false, on_reloaded, daemon) < 0)
+		log_error(NULL, "No memory to reload, keeping the previous exports");
+	return 0;
+}
+
+/* ---- start and end ---- */
+
+/* The first exports are in force: hear the kernel and the clients. */
+static void on_first_exports(void *userdata, const struct diags *diags, bool applied, bool changed)
+{
+	struct daemon *daemon = userdata;
+	int r = 0;
+
+	log_faults(diags);
+	if (!applied) {
+		log_error(NULL, "No exports could be put in force, ending");
+		sd_event_exit(daemon->event, EXIT_FAILURE);
+		return;
+	}
+	if (diags->n_errors)
+		log_error(NULL, "%zu faults in the exports files; what has none is in force",
+			  diags->n_errors);
+	if (daemon->config->mount_service)
+		r = mountd_new(&daemon->mountd, daemon);
+	if (r < 0) {
+		errno = -r;
+		log_error(NULL,
+			  "Cannot serve the MOUNT protocol, so NFSv3 clients cannot mount: %m");
+	}
+	kernel_pause(daemon->kernel, false);
+	tell_status(daemon, "READY=1\n");
+}
+
+static int open_kernel(struct daemon *daemon, const char *proc)
+{
+	int r = kernel_open(&daemon->kernel, daemon->event, proc, daemon->config->manage_gids,
+			    questions_ask, daemon);
+
+	if (r < 0) {
+		errno = -r;
+		log_error(
+			NULL,
+			"Cannot open the kernel NFS server's channels in %s/net/rpc: %m. "
+			"Load the module (modprobe nfsd) and mount its file system (mount -t nfsd nfsd /proc/fs/nfsd)",
+			proc);
+		return r;
+	}
+	kernel_pause(daemon->kernel, true);
+	return 0;
+}
+
+static int open_numbers(struct daemon *daemon)
+{
+	CLEANUP(freep) char *file = NULL;
+	int r;
+
+	if (mkdir(daemon->config->state_directory, 0700) < 0 && errno != EEXIST) {
+		log_error(NULL, "Cannot make %s: %m", daemon->config->state_directory);
+		return -errno;
+	}
+	if (asprintf(&file, "%s/numbers.sqlite", daemon->config->state_directory) < 0) {
+		file = NULL;
+		return -ENOMEM;
+	}
+	r = numbers_open(&daemon->numbers, daemon->event, file);
+	if (r < 0) {
+		errno = -r;
+		log_error(NULL, "Cannot open the number store %s: %m", file);
+	}
+	return r;
+}
+
+int daemon_start(struct daemon *daemon, const char *proc)
+{
+	const uint64_t second = 1000000;
+	const struct config *config = daemon->config;
+	sd_event_source *status;
+	int r = open_numbers(daemon);
+
+	if (r >= 0)
+		r = names_new(&daemon->names, daemon->event, config->name_age_seconds * second,
+			      config->name_timeout_seconds * second, config->trust_reverse_names);
+	if (r >= 0)
+		r = paths_new(&daemon->paths, daemon->event, config->name_timeout_seconds * second);
+	if (r >= 0)
+		r = media_new(&daemon->media, daemon->event, config, daemon->numbers);
+	if (r >= 0)
+		r = questions_new(&daemon->questions, daemon);
+	if (r >= 0)
+		r = reload_new(&daemon->reload, daemon);
+	if (r >= 0)
+		r = open_kernel(daemon, proc);
+	if (r >= 0)
+		r = control_new(&daemon->control, daemon);
+	if (r >= 0)
+		r = reload_start(daemon->reload, true, on_first_exports, daemon);
+	if (r >= 0)
+		r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_sighup, daemon);
+	if (r >= 0)
+		r = sd_event_add_time_relative(daemon->event, &status, CLOCK_MONOTONIC,
+					       STATUS_SECONDS * second, second, on_status_time,
+					       daemon);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(status, SD_EVENT_ON);
+	if (r >= 0)
+		r = sd_event_source_set_floating(status, true);
+	return r;
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+	(void)sd_notify(false, "STOPPING=1");
+	control_free(daemon->control);
+	mountd_free(daemon->mountd);
+	reload_free(daemon->reload);
+	questions_free(daemon->questions);
+	kernel_close(daemon->kernel);
+	media_free(daemon->media);
+	paths_free(daemon->paths);
+	names_free(daemon->names);
+	numbers_close(daemon->numbers);
+	snapshot_free(daemon->snapshot);
+}
