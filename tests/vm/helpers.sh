@@ -1,0 +1,347 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# helpers.sh - what a story may call; tests/vm/README.md tells of each. A story begins with
+#
+#	. "$HELPERS"
+#
+# and ends with done_testing.
+set -u
+PATH=$BUILD/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH LC_ALL=C
+cd /
+modprobe -a loop nfsd nfsv3 nfsv4 # nobody coldplugs here
+
+# shellcheck disable=SC2034 # some are for stories only
+LIBRARY=/srv/library    # where discs' images are
+RULES=/mnt/cdrom        # where the media appear on the server
+SERVER=127.0.0.1        # as whom clients address it
+NETGROUP=hostgroup
+# shellcheck disable=SC2034
+RULE="$RULES/* @$NETGROUP(mountpoint,ro,fsid=/var/run/fsidsock)"
+
+# ---- results, as TAP ----
+
+tap_state=/vm/tap # goes on over a power cut
+tap_done=''
+read -r tap_run tap_failed 2>/dev/null <$tap_state || { tap_run=0 tap_failed=0; }
+
+note() {
+	printf '%s\n' "$*" | sed 's/^/# /'
+}
+
+# result STATUS DESCRIPTION
+result() {
+	tap_run=$((tap_run + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $tap_run - ${*:2}"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_run - ${*:2}"
+	fi
+	echo "$tap_run $tap_failed" >$tap_state
+	return 0
+}
+
+ok() {
+	local out status=0
+	out=$("${@:2}" 2>&1) || status=$?
+	result $status "$1"
+	[ $status = 0 ] || note "$(printf '%q ' "${@:2}")exited with $status" "$out"
+}
+
+not_ok() {
+	local out status=0
+	out=$("${@:2}" 2>&1) && status=1
+	result $status "$1"
+	[ $status = 0 ] || note "$(printf '%q ' "${@:2}")should have failed" "$out"
+}
+
+# verdict STATUS DESCRIPTION GOT WANTED
+verdict() {
+	result "$1" "$2"
+	[ "$1" = 0 ] || note "     got: $3"$'\n'"  wanted: $4"
+}
+
+is() {
+	local status=0
+	[ "$2" = "$3" ] || status=1
+	verdict $status "$1" "$2" "$3"
+}
+
+like() {
+	local status=0
+	[[ $2 =~ $3 ]] || status=1
+	verdict $status "$1" "$2" "something like $3"
+}
+
+unlike() {
+	local status=0
+	[[ $2 =~ $3 ]] && status=1
+	verdict $status "$1" "$2" "nothing like $3"
+}
+
+below() {
+	local status=0
+	[ "$2" -lt "$3" ] || status=1
+	verdict $status "$1 ($2)" "$2" "less than $3"
+}
+
+skip() {
+	tap_run=$((tap_run + 1))
+	echo "ok $tap_run - $1 # SKIP $2"
+	echo "$tap_run $tap_failed" >$tap_state
+}
+
+bail() {
+	echo "not ok $((tap_run + 1)) - the story cannot go on: $*"
+	tap_failed=$((tap_failed + 1)) tap_done=1
+	exit 1
+}
+
+done_testing() {
+	tap_done=1
+	exit 0
+}
+
+# What went on, for whoever reads of a failure.
+explain() {
+	note "--- journal"
+	note "$(journalctl -q --no-pager -o short-monotonic -n 60 -u exportsd -u 'exportsd-*' -u 'story-*' 2>/dev/null)"
+	note "--- mounts"
+	note "$(grep -E ' - (iso9660|udf|squashfs|erofs|nfs4?|tmpfs) ' /proc/self/mountinfo | cut -c 1-150 | grep -v ' /\(run\|dev\)')"
+	note "--- kernel caches"
+	note "$(grep -H . /proc/net/rpc/{auth.unix.ip,nfsd.export,nfsd.fh}/content 2>/dev/null | head -n 40)"
+	note "--- kernel"
+	note "$(dmesg | grep -v -e loop -e 'UDF-fs: INFO' -e 'systemd\[1\]' | tail -n 15)"
+}
+
+at_exit() {
+	local status=$?
+	[ "$tap_done" ] || { result 1 "the story ran to its end (it exited with $status)"; }
+	if [ "$tap_failed" != 0 ]; then explain; fi
+	if [ "$BOOT" = "$BOOTS" ]; then echo "1..$tap_run"; fi
+	if [ "$tap_failed" != 0 ] || [ "$tap_run" = 0 ]; then exit 1; fi
+	exit 0
+}
+trap at_exit EXIT
+
+# ---- time ----
+
+now_ms() {
+	local now=${EPOCHREALTIME/./}
+	echo $((now / 1000))
+}
+
+# timed COMMAND...: run it; $took_ms is how long it took
+timed() {
+	local begin status=0
+	begin=$(now_ms)
+	"$@" || status=$?
+	# shellcheck disable=SC2034 # for stories
+	took_ms=$(($(now_ms) - begin))
+	return $status
+}
+
+# eventually SECONDS COMMAND...: wait until it succeeds
+eventually() {
+	local end=$(($(now_ms) + $1 * 1000))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(now_ms)" -lt $end ] || return 1
+		sleep .1
+	done
+}
+
+# within SECONDS COMMAND...: it succeeds, and in time
+within() {
+	timeout -k 1 "$@"
+}
+
+# ---- discs ----
+
+# fill_disc DIRECTORY NAME [FILE=TEXT...]
+fill_disc() {
+	local file
+	mkdir -p "$1/docs"
+	echo "disc $2" >"$1/readme.txt"
+	echo "deep in $2" >"$1/docs/deep.txt"
+	for file in "${@:3}"; do
+		mkdir -p "$(dirname "$1/${file%%=*}")"
+		printf '%s\n' "${file#*=}" >"$1/${file%%=*}"
+	done
+}
+
+make_udf() {
+	local mounted=/run/make_udf
+	truncate -s 1M "$1"
+	mkudffs --label="$2" "$1" >/dev/null || return
+	mkdir -p $mounted
+	mount -o loop "$1" $mounted && cp -r "$3/." $mounted/ && umount $mounted
+}
+
+make_disc() {
+	local kind=$1 name=$2 from image=$LIBRARY/$2.$1
+	from=$(mktemp -d /run/disc.XXXXXX)
+	mkdir -p "$LIBRARY"
+	fill_disc "$from" "$name" "${@:3}"
+	case $kind in
+	iso) genisoimage -quiet -R -no-pad -V "$name" -o "$image" "$from" ;;
+	udf) make_udf "$image" "$name" "$from" ;;
+	squashfs) mksquashfs "$from" "$image" -quiet -no-progress >/dev/null ;;
+	erofs) mkfs.erofs "$image" "$from" >/dev/null 2>&1 ;;
+	*) bail "make_disc: $kind?" ;;
+	esac || bail "cannot make $image"
+	rm -r "$from"
+}
+
+# One image is made, and its copies are told apart by eight bytes: label and files say discNNNN.
+make_library() {
+	local template=/run/template.iso from=/run/template
+	mkdir -p "$LIBRARY"
+	fill_disc $from @@@@@@@@
+	genisoimage -quiet -R -no-pad -V @@@@@@@@ -o $template $from || bail "cannot make an image"
+	perl -e '
+		my ($template, $library, $n) = @ARGV;
+		open(my $in, "<:raw", $template) or die "$template: $!";
+		my $disc = do { local $/; <$in> };
+		for my $i (1 .. $n) {
+			my $name = sprintf("disc%04d", $i);
+			(my $copy = $disc) =~ s/\@{8}/$name/g;
+			open(my $out, ">:raw", "$library/$name.iso") or die "$name: $!";
+			print($out $copy) && close($out) or die "$name: $!";
+		}' $template "$LIBRARY" "$1" || bail "cannot make $1 discs"
+}
+
+# ---- the server ----
+
+# What the kernel's server needs around it, but for who answers its questions.
+start_around() {
+	mountpoint -q /proc/fs/nfsd || mount -t nfsd nfsd /proc/fs/nfsd
+	mkdir -p /run/rpc_pipefs
+	mountpoint -q /run/rpc_pipefs || mount -t rpc_pipefs pipefs /run/rpc_pipefs
+	systemctl start rpcbind.socket || bail "no rpcbind"
+}
+
+start_server() {
+	start_around
+	systemctl start nfsdcld || bail "no nfsdcld"
+	rpc.nfsd -G 10 -L 10 "${1:-8}" || bail "the kernel's server does not start"
+}
+
+stop_server() {
+	rpc.nfsd 0
+}
+
+start_mountd() {
+	start_around
+	printf '%s\n' "$1" >/etc/exports
+	exportfs -ra || bail "exportfs -ra failed"
+	rpc.mountd --manage-gids -p 20048 || bail "rpc.mountd does not start"
+	eventually 5 pidof rpc.mountd || bail "rpc.mountd is not there"
+}
+
+stop_mountd() {
+	kill "$(pidof rpc.mountd)"
+	eventually 5 not pidof rpc.mountd || bail "rpc.mountd does not stop"
+	exportfs -f
+}
+
+not() {
+	! "$@"
+}
+
+# netgroup NAME MEMBER...
+netgroup() {
+	local member line=$1
+	for member in "${@:2}"; do line+=" ($member,,)"; done
+	sed -i "/^$1 /d" /etc/netgroup
+	echo "$line" >>/etc/netgroup
+}
+
+# ---- exportsd ----
+
+exports() {
+	printf '%s\n' "$1" >/etc/exports
+}
+
+start_exportsd() {
+	start_around
+	mkdir -p "$RULES"
+	[ $# = 0 ] || exports "$1"
+	systemctl start exportsd || bail "exportsd does not start"
+}
+
+stop_exportsd() {
+	systemctl stop exportsd || bail "exportsd does not stop"
+}
+
+kill_exportsd() {
+	systemctl kill -s KILL exportsd
+}
+
+exportsd_pid() {
+	systemctl show -P MainPID exportsd
+}
+
+# ---- clients ----
+
+mount_nfs() {
+	local version=$1 path=$2 at=$3 options=${4-}
+	mkdir -p "$at"
+	[ "$version" != 3 ] || options+=,nolock
+	mount -t nfs -o "vers=$version,port=2049${options:+,$options}" "$SERVER:$path" "$at"
+}
+
+mount_v4() { mount_nfs 4.2 "$@"; }
+mount_v3() { mount_nfs 3 "$@"; }
+
+# as_client ADDRESS COMMAND...: from another host, whose address that is: 192.0.2.2 .. 254. The server is 192.0.2.1 to it.
+as_client() {
+	local address=$1 host=client${1##*.}
+	shift
+	if ! [ -e "/run/netns/$host" ]; then
+		if ! [ -e /sys/class/net/clients ]; then
+			ip link add clients type bridge && ip addr add 192.0.2.1/24 dev clients && ip link set clients up
+		fi
+		# shellcheck disable=SC2015
+		ip netns add "$host" &&
+			ip link add "$host" type veth peer name eth0 netns "$host" &&
+			ip link set "$host" master clients up &&
+			ip -n "$host" addr add "$address/24" dev eth0 &&
+			ip -n "$host" link set eth0 up &&
+			ip -n "$host" link set lo up || bail "no network for $address"
+	fi
+	SERVER=192.0.2.1 nsenter --net="/run/netns/$host" "$@"
+}
+
+# ---- what is the case on the server ----
+
+# The media that are mounted, one path a line: a filesystem of the kinds discs have, or what a test handler mounts.
+mounted_media() {
+	awk '{ for (i = 7; i < NF; i++) if ($i == "-") type = $(i + 1) }
+		type ~ /^(iso9660|udf|squashfs|erofs)$/ { print $5 }' /proc/self/mountinfo
+}
+
+count_mounts() {
+	mounted_media | wc -l
+}
+
+# Have the kernel forget what it was told, and unmount all media: the state after a long idle time.
+unmount_media() {
+	local path channel
+	for channel in auth.unix.ip nfsd.export nfsd.fh; do
+		echo $((EPOCHSECONDS + 1)) >/proc/net/rpc/$channel/flush
+	done
+	for path in $(mounted_media); do
+		eventually 10 umount "$path" || bail "$path is busy"
+	done
+}
+
+# ---- power ----
+
+cut_power() {
+	: >/vm/cut-power
+	sleep 60
+	bail "there is still power"
+}
