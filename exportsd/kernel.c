@@ -135,6 +135,13 @@ static uint32_t read_per_flavor_flags(const struct kernel *kernel)
 	return sscanf(text, "%x %x", &flags, &per_flavor) == 2 ? per_flavor : unsaid;
 }
 
+uint32_t kernel_read_per_flavor_flags(const char *proc)
+{
+	const struct kernel kernel = { .proc = (char *)proc };
+
+	return read_per_flavor_flags(&kernel);
+}
+
 int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, bool with_gids,
 		kernel_ask_fn ask, void *userdata)
 {

@@ -60,6 +60,8 @@ bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags
 
 /* The flags that may differ per flavour: second number of export_features, 0xd if it is not there. */
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel);
+/* The same without channels, for tools. @proc: as for kernel_open() */
+uint32_t kernel_read_per_flavor_flags(const char *proc);
 
 /* How many questions came, answers and flushes went, since kernel_open(). */
 struct kernel_counts {
