@@ -22,6 +22,7 @@
 #include <systemd/sd-journal.h>
 
 #include "exportsd/log.h"
+#include "parser/escape.h"
 
 enum { FIELDS_MAX = 8 };
 
@@ -65,20 +66,9 @@ static const char *level_word(int level)
 	return "error";
 }
 
-/* Control bytes as \ooo. Returns a string to free(3), or NULL. */
 static char *show_controls(const char *text)
 {
-	char *shown = malloc(strlen(text) * 4 + 1), *to = shown;
-
-	if (!shown)
-		return NULL;
-	for (const unsigned char *byte = (const unsigned char *)text; *byte; byte++)
-		if (*byte < ' ' || *byte == 0x7f)
-			to += sprintf(to, "\\%03o", *byte);
-		else
-			*to++ = (char)*byte;
-	*to = '\0';
-	return shown;
+	return escape_bytes(text, strlen(text), ESCAPE_SHOWN);
 }
 
 static void send_to_journal(int level, const char *text, const struct fact *facts, size_t n_facts)

@@ -19,12 +19,13 @@ static bool is_control(unsigned char byte)
 
 static bool must_escape(unsigned char byte, enum escape_set set)
 {
-	if (byte == '\\' || byte == '\0')
+	if (byte == '\0' || (byte == '\\' && set != ESCAPE_SHOWN))
 		return true;
 	switch (set) {
 	case ESCAPE_KERNEL: return byte == ' ' || byte == '\t' || byte == '\n';
 	case ESCAPE_ETAB: return is_control(byte) || byte == ' ' || byte == '"' || byte == '#';
-	case ESCAPE_WIRE: return is_control(byte);
+	case ESCAPE_WIRE:
+	case ESCAPE_SHOWN: return is_control(byte);
 	}
 	return true;
 }
