@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * identity.h - what file system an image or device holds, and which one it is.
+ */
+
+#include "parser/base.h"
+
+struct identity {
+	char *type;  /* libblkid's name, which is mount(8)'s */
+	char *label; /* NULL: it has none */
+	char *text;  /* "iso9660 DEBIAN_12 2023-06-10-10-21-00-00": type, label, UUID; '-' for what is missing */
+};
+
+enum identity_found {
+	IDENTITY_FOUND,
+	IDENTITY_NOTHING,   /* no file system that libblkid knows */
+	IDENTITY_FORBIDDEN, /* one that is not allowed: only type is set */
+	IDENTITY_UNCLEAR,   /* several at once: which one a driver would see is anybody's guess */
+};
+
+/*
+ * identity_probe - look at the superblocks, and only at those of allowed types.
+ *
+ * @fd:    readable; its offset may move
+ * @types: NULL-terminated names; a disc that is ISO 9660 and UDF at once (both allowed) is what
+ *         libblkid says: UDF
+ *
+ * A file system without UUID (squashfs) is told from others by a checksum of its first 4 KiB and size.
+ *
+ * Returns an enum identity_found; -errno.
+ */
+int identity_probe(int fd, char *const *types, struct identity *ret_identity);
+void identity_done(struct identity *identity);
+
+/* Does libblkid know this type? */
+bool identity_type_is_known(const char *type);
