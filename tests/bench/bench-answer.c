@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * bench-answer - how long a daemon takes for one question of the kernel, and how much of the processor.
+ *
+ *	bench-answer DIRECTORY N_EXPORTS N_QUESTIONS LABEL COMMAND [ARGUMENT...]
+ *
+ * DIRECTORY becomes a stand-in for /proc: each channel is a pseudo-terminal, whose other end is held
+ * here in the kernel's place. COMMAND is started (exportsd --proc DIRECTORY, or rpc.mountd where
+ * DIRECTORY is mounted over /proc) and asked in turn about exports /srv/e/dNNNNNN with fsid
+ * 1000+N, chosen at random. Prints a line per kind of question: label, kind, exports, median and
+ * 99th percentile of the time to the answer, processor time of the daemon per question, all in microseconds.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { LINE_MAX_BYTES = 8192, READY_MS = 120000 };
+enum kind { IP, GID, EXPORT, FH, N_KINDS };
+
+static const char *const names[N_KINDS] = { "auth.unix.ip", "auth.unix.gid", "nfsd.export",
+					    "nfsd.fh" };
+
+static void fail(const char *what)
+{
+	perror(what);
+	exit(EXIT_FAILURE);
+}
+
+static void make_directory(const char *base, const char *name)
+{
+	char path[4096];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", base, name);
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		fail(path);
+}
+
+static void make_file(const char *base, const char *name, const char *text)
+{
+	char path[4096];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", base, name);
+	file = fopen(path, "w");
+	if (!file || fputs(text, file) < 0 || fclose(file) != 0)
+		fail(path);
+}
+
+static int make_channel(const char *base, const char *name)
+{
+	char path[4096];
+	struct termios settings;
+	int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (fd < 0 || grantpt(fd) < 0 || unlockpt(fd) < 0 || tcgetattr(fd, &settings) < 0)
+		fail("pseudo-terminal");
+	cfmakeraw(&settings);
+	if (tcsetattr(fd, TCSANOW, &settings) < 0)
+		fail("tcsetattr");
+	(void)snprintf(path, sizeof(path), "%s/net/rpc/%s/channel", base, name);
+	(void)unlink(path);
+	if (symlink(ptsname(fd), path) < 0)
+		fail(path);
+	/* Held open, so that it never hangs up. */
+	if (open(path, O_RDWR | O_NOCTTY | O_CLOEXEC) < 0)
+		fail(path);
+	return fd;
+}
+
+static void make_proc(const char *base, int channels[N_KINDS])
+{
+	static const char *const directories[] = { "", "net", "net/rpc", "fs", "fs/nfsd" };
+
+	for (size_t i = 0; i < sizeof(directories) / sizeof(directories[0]); i++)
+		make_directory(base, directories[i]);
+	make_file(base, "fs/nfsd/export_features", "0x3feff 0xf\n");
+	for (int i = 0; i < N_KINDS; i++) {
+		char name[64];
+
+		(void)snprintf(name, sizeof(name), "net/rpc/%s", names[i]);
+		make_directory(base, name);
+		channels[i] = make_channel(base, names[i]);
+		(void)snprintf(name, sizeof(name), "net/rpc/%s/flush", names[i]);
+		make_file(base, name, "");
+	}
+}
+
+static double now_us(clockid_t clock)
+{
+	struct timespec now;
+
+	if (clock_gettime(clock, &now) < 0)
+		return 0;
+	return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* One question, and its answer; trials of exports are passed over. */
+static void ask(int channel, const char *question)
+{
+	char answer[LINE_MAX_BYTES];
+	struct pollfd wait = { .fd = channel, .events = POLLIN };
+
+	if (write(channel, question, strlen(question)) < 0)
+		fail("question");
+	do {
+		ssize_t n;
+
+		if (poll(&wait, 1, READY_MS) != 1) {
+			fprintf(stderr, "no answer to %s", question);
+			exit(EXIT_FAILURE);
+		}
+		n = read(channel, answer, sizeof(answer) - 1);
+		if (n < 0)
+			fail("answer");
+		answer[n] = '\0';
+	} while (strstr(answer, "-test-client-"));
+}
+
+static int compare(const void *a, const void *b)
+{
+	double difference = *(const double *)a - *(const double *)b;
+
+	return (difference > 0) - (difference < 0);
+}
+
+static void question_text(enum kind kind, long number, char *text, size_t size)
+{
+	unsigned int fsid = (unsigned int)(1000 + number);
+
+	if (kind == EXPORT)
+		(void)snprintf(text, size, "* /srv/e/d%06ld\n", number);
+	else if (kind == FH)
+		(void)snprintf(text, size, "* 1 \\x%02x%02x%02x%02x\n", fsid & 0xff,
+			       fsid >> 8 & 0xff, fsid >> 16 & 0xff, fsid >> 24);
+	else
+		(void)snprintf(text, size, "nfsd 192.0.2.%ld\n", number % 250 + 1);
+}
+
+static void measure(const char *label, enum kind kind, const int *channels, long n_exports,
+		    long n_questions, clockid_t daemon_clock)
+{
+	double *times = calloc((size_t)n_questions, sizeof(*times));
+	double spent = now_us(daemon_clock);
+
+	if (!times)
+		fail("calloc");
+	for (long i = 0; i < n_questions; i++) {
+		char question[256];
+
+		question_text(kind, random() % n_exports, question, sizeof(question));
+		times[i] = -now_us(CLOCK_MONOTONIC);
+		ask(channels[kind], question);
+		times[i] += now_us(CLOCK_MONOTONIC);
+	}
+	spent = now_us(daemon_clock) - spent;
+	qsort(times, (size_t)n_questions, sizeof(*times), compare);
+	printf("%s\t%s\t%ld\t%.1f\t%.1f\t%.1f\n", label, names[kind], n_exports,
+	       times[n_questions / 2], times[n_questions * 99 / 100], spent / (double)n_questions);
+	free(times);
+}
+
+int main(int argc, char **argv)
+{
+	static const enum kind kinds[] = { EXPORT, FH, IP };
+	int channels[N_KINDS];
+	clockid_t daemon_clock;
+	long n_exports, n_questions;
+	char question[256];
+	pid_t daemon;
+
+	if (argc < 6) {
+		fprintf(stderr,
+			"Usage: bench-answer DIRECTORY N_EXPORTS N_QUESTIONS LABEL COMMAND...\n");
+		return 2;
+	}
+	n_exports = strtol(argv[2], NULL, 10);
+	n_questions = strtol(argv[3], NULL, 10);
+	make_proc(argv[1], channels);
+	daemon = fork();
+	if (daemon == 0) {
+		execvp(argv[5], argv + 5);
+		fail(argv[5]);
+	}
+	/* The first answers come when everything is loaded. */
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		question_text(kinds[i], 0, question, sizeof(question));
+		ask(channels[kinds[i]], question);
+	}
+	if (clock_getcpuclockid(daemon, &daemon_clock) != 0)
+		fail("clock_getcpuclockid");
+	srandom(1);
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && n_questions > 0; i++)
+		measure(argv[4], kinds[i], channels, n_exports, n_questions, daemon_clock);
+	(void)kill(daemon, SIGTERM);
+	(void)waitpid(daemon, NULL, 0);
+	return 0;
+}

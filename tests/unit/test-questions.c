@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Questions of the kernel, from their text to the lines that answer them, with everything outside
+ * replaced: the kernel collects lines, names, paths, numbers and media say what a test put there.
+ */
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "exportsd/clients.h"
+#include "exportsd/mountd.h"
+#include "exportsd/questions.h"
+#include "exportsd/upcall.h"
+#include "tests/tap.h"
+
+static struct daemon server;
+
+/* ---- the kernel: what it was told ---- */
+
+enum { TOLD_MAX = 64 };
+static char *told[TOLD_MAX];
+static size_t n_told;
+static int kernel_says; /* to answers that hold a path, unless they are negative */
+static bool takes_trials;
+
+static void forget_told(void)
+{
+	for (size_t i = 0; i < n_told; i++)
+		free(told[i]);
+	n_told = 0;
+}
+
+/* Expiry times become "T+seconds", so that lines can be compared. */
+int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&text, &size);
+	long long now = (long long)time(NULL);
+	unsigned int words = 0;
+
+	for (const char *word = line; *word && *word != '\n';) {
+		size_t length = strcspn(word, " \n");
+		long long number = strtoll(word, NULL, 10);
+
+		if (number >= now - 2 && number < now + 100000)
+			fprintf(memory, "T+%lld ", (number - now + 1) / 5 * 5);
+		else
+			fprintf(memory, "%.*s ", (int)length, word);
+		words++;
+		word += length;
+		word += strspn(word, " ");
+	}
+	fclose(memory);
+	if (n_told < TOLD_MAX)
+		told[n_told++] = text;
+	return words > 3 ? kernel_says : 0;
+}
+
+bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
+{
+	return takes_trials;
+}
+
+void kernel_pause(struct kernel *kernel, bool pause)
+{
+}
+
+/* ---- names ---- */
+
+static struct {
+	int error;
+	const char *names[4];
+	size_t n_names;
+	const char *netgroups[4];
+	size_t n_netgroups;
+	bool silent;
+	unsigned int asked;
+} name_service;
+
+struct names_question {
+	names_address_fn of_address;
+	names_groups_fn of_groups;
+	void *userdata;
+	sd_event_source *source;
+};
+
+static int on_names(sd_event_source *source, void *userdata)
+{
+	static const uint32_t groups[] = { 100, 27 };
+	struct names_question question = *(struct names_question *)userdata;
+	struct address_names known = {
+		.names = name_service.names,
+		.n_names = name_service.n_names,
+		.netgroups = name_service.netgroups,
+		.n_netgroups = name_service.n_netgroups,
+	};
+
+	sd_event_source_unref(question.source);
+	free(userdata);
+	if (question.of_address)
+		question.of_address(question.userdata, name_service.error, &known);
+	else
+		question.of_groups(question.userdata, name_service.error, groups, 2);
+	return 0;
+}
+
+static int ask_names(struct names_question template, struct names_question **ret_question)
+{
+	struct names_question *question = malloc(sizeof(*question));
+
+	*question = template;
+	name_service.asked++;
+	if (!name_service.silent)
+		sd_event_add_defer(server.event, &question->source, on_names, question);
+	*ret_question = question;
+	return 0;
+}
+
+int names_of_address(struct names *names, const struct address *address,
+		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
+		     void *userdata, struct names_question **ret_question)
+{
+	return ask_names((struct names_question){ .of_address = done, .userdata = userdata },
+			 ret_question);
+}
+
+int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *userdata,
+		 struct names_question **ret_question)
+{
+	return ask_names((struct names_question){ .of_groups = done, .userdata = userdata },
+			 ret_question);
+}
+
+void names_cancel(struct names_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+/* ---- paths ---- */
+
+static struct {
+	int error;
+	struct paths_facts facts;
+	unsigned int asked;
+} file_system;
+
+struct paths_question {
+	paths_facts_fn done;
+	void *userdata;
+	sd_event_source *source;
+};
+
+static int on_paths(sd_event_source *source, void *userdata)
+{
+	struct paths_question question = *(struct paths_question *)userdata;
+
+	sd_event_source_unref(question.source);
+	free(userdata);
+	question.done(question.userdata, file_system.error, &file_system.facts);
+	return 0;
+}
+
+int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		struct paths_question **ret_question)
+{
+	struct paths_question *question = malloc(sizeof(*question));
+
+	*question = (struct paths_question){ .done = done, .userdata = userdata };
+	file_system.asked++;
+	sd_event_add_defer(server.event, &question->source, on_paths, question);
+	*ret_question = question;
+	return 0;
+}
+
+void paths_cancel(struct paths_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+/* nfs-utils get_uuid() */
+void paths_fold_uuid(const char *text, size_t size, uint8_t *ret_bytes)
+{
+	memset(ret_bytes, 0, size);
+	ret_bytes[0] = (uint8_t)strtoul((const char[]){ text[0], text[1], 0 }, NULL, 16);
+}
+
+/* ---- numbers and media ---- */
+
+const char *numbers_path(const struct numbers *numbers, uint32_t number)
+{
+	return number == 70001 ? "/mnt/cdrom/rom1" : NULL;
+}
+
+static struct {
+	bool number_known;
+	bool mounted;
+	bool silent;
+	enum media_outcome outcome;
+	unsigned int loads;
+	int placeholder_fd;
+} medium;
+
+struct media_request {
+	media_number_fn number;
+	media_mount_fn mount;
+	void *userdata;
+	sd_event_source *source;
+};
+
+static struct media_request *pending_mount;
+
+static int on_medium(sd_event_source *source, void *userdata)
+{
+	struct media_request request = *(struct media_request *)userdata;
+	struct media_mounted mounted = { .number = 70001, .root_fd = -1 };
+
+	sd_event_source_unref(request.source);
+	free(userdata);
+	if (userdata == pending_mount)
+		pending_mount = NULL;
+	if (request.number) {
+		request.number(request.userdata, medium.outcome, 70001);
+		return 0;
+	}
+	medium.mounted = medium.outcome == MEDIA_OK;
+	request.mount(request.userdata, medium.outcome, &mounted, NULL);
+	return 0;
+}
+
+int media_number(struct media *media, const char *path, media_number_fn done, void *userdata,
+		 uint32_t *ret_number, struct media_request **ret_request)
+{
+	if (medium.number_known) {
+		*ret_number = 70001;
+		return MEDIA_NOW;
+	}
+	*ret_request = calloc(1, sizeof(**ret_request));
+	**ret_request = (struct media_request){ .number = done, .userdata = userdata };
+	sd_event_add_defer(server.event, &(*ret_request)->source, on_medium, *ret_request);
+	return 0;
+}
+
+int media_mount(struct media *media, const char *path, const char *client, const char *domain,
+		uint64_t timeout_usec, media_mount_fn done, void *userdata,
+		struct media_request **ret_request)
+{
+	struct media_request *request = calloc(1, sizeof(*request));
+
+	*request = (struct media_request){ .mount = done, .userdata = userdata };
+	medium.loads++;
+	if (medium.silent)
+		pending_mount = request;
+	else
+		sd_event_add_defer(server.event, &request->source, on_medium, request);
+	*ret_request = request;
+	return 0;
+}
+
+void media_cancel(struct media_request *request)
+{
+	if (request)
+		sd_event_source_disable_unref(request->source);
+	if (request == pending_mount)
+		pending_mount = NULL;
+	free(request);
+}
+
+bool media_is_mounted(struct media *media, const char *path)
+{
+	return medium.mounted;
+}
+
+int media_placeholder_fd(struct media *media, const char *path)
+{
+	return medium.placeholder_fd;
+}
+
+/* ---- asking ---- */
+
+static void turn(void)
+{
+	while (sd_event_run(server.event, 0) > 0)
+		;
+}
+
+static void ask(enum kernel_cache cache, const char *line)
+{
+	forget_told();
+	questions_ask(&server, cache, line);
+	turn();
+}
+
+/* The one line that was told, or how many there were. */
+static void answers(enum kernel_cache cache, const char *line, const char *wanted, const char *what)
+{
+	ask(cache, line);
+	is_str(n_told == 1 ? told[0] : n_told ? "several lines" : "no line", wanted, what);
+}
+
+static void put_in_force(const char *text)
+{
+	struct snapshot_facts facts = { 0 };
+	struct exports_source *source;
+	struct diags diags = { 0 };
+	struct snapshot *old = server.snapshot;
+
+	facts.real_path = NULL;
+	if (exports_read_text("exports", text, strlen(text), &diags, &source) != 0 ||
+	    diags.n_errors)
+		diags_print(&diags, stdout, false);
+	if (snapshot_new(source, &facts, false, &diags, &server.snapshot) != 0)
+		exit(EXIT_FAILURE);
+	diags_done(&diags);
+	if (server.questions)
+		questions_again(server.questions);
+	snapshot_free(old);
+}
+
+static void reset(void)
+{
+	memset(&name_service, 0, sizeof(name_service));
+	memset(&file_system, 0, sizeof(file_system));
+	memset(&medium, 0, sizeof(medium));
+	medium.placeholder_fd = -1;
+	kernel_says = 0;
+	takes_trials = true;
+}
+
+/* ---- tests ---- */
+
+static void addresses(void)
+{
+	reset();
+	put_in_force("/srv/a 192.0.2.0/24(ro) @group(ro)\n");
+	answers(KERNEL_IP, "nfsd 192.0.2.7", "nfsd 192.0.2.7 T+600 192.0.2.0/24 ",
+		"a subnet's client");
+	is_int(name_service.asked, 1, "netgroups were asked about");
+	name_service.netgroups[0] = "group";
+	name_service.n_netgroups = 1;
+	answers(KERNEL_IP, "nfsd 192.0.2.8", "nfsd 192.0.2.8 T+600 192.0.2.0/24,@group ",
+		"and its netgroup");
+	name_service.n_netgroups = 0;
+	answers(KERNEL_IP, "nfsd 198.51.100.1", "nfsd 198.51.100.1 T+60 ", "nobody's client");
+	name_service.error = -ETIMEDOUT;
+	answers(KERNEL_IP, "nfsd 192.0.2.7", "nfsd 192.0.2.7 T+5 192.0.2.0/24 ",
+		"a dead name service: what is known by address, for seconds");
+	answers(KERNEL_IP, "nfsd 198.51.100.1", "no line", "nothing known: no answer yet");
+	is_int((long long)questions_n_waiting(server.questions), 1, "the question is kept");
+	put_in_force("/srv/a *(ro)\n");
+	forget_told();
+	turn();
+	is_str(n_told == 1 ? told[0] : NULL, "nfsd 198.51.100.1 T+1800 * ",
+	       "and answered after a reload");
+	is_int((long long)questions_n_waiting(server.questions), 0, "then it is over");
+	answers(KERNEL_IP, "nlm 192.0.2.7", "no line", "another class is not answered");
+	answers(KERNEL_GID, "1000", "1000 T+600 2 100 27 ", "a user's groups");
+}
+
+static void plain_exports(void)
+{
+	reset();
+	put_in_force(
+		"/srv/a *(ro,fsid=7)\n/srv/b *(rw,no_root_squash)\n"
+		"/srv/c *(ro,fsid=00112233445566778899aabbccddeeff)\n/srv/m *(ro,fsid=9,mountpoint)\n"
+		"/srv/x *(ro,crossmnt,fsid=11)\n");
+	answers(KERNEL_EXPORT, "* /srv/a", "* /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
+		"a number: nothing else is asked");
+	is_int(file_system.asked, 0, "not even the file system");
+	file_system.facts.has_block_uuid = true;
+	file_system.facts.block_uuid[0] = 0xaa;
+	answers(KERNEL_EXPORT, "* /srv/b",
+		"* /srv/b T+1800 1056 65534 65534 0 secinfo 1 1 1056 uuid "
+		"\\xaa000000000000000000000000000000 ",
+		"the device's uuid");
+	answers(KERNEL_EXPORT, "* /srv/c",
+		"* /srv/c T+1800 1061 65534 65534 0 secinfo 1 1 1061 uuid "
+		"\\x00000000000000000000000000000000 ",
+		"an option's uuid");
+	answers(KERNEL_EXPORT, "* /srv/m", "* /srv/m T+5 ", "mountpoint, and nothing mounted");
+	file_system.facts.is_mount_root = true;
+	answers(KERNEL_EXPORT, "* /srv/m", "* /srv/m T+1800 9253 65534 65534 9 secinfo 1 1 9253 ",
+		"mountpoint, mounted");
+	answers(KERNEL_EXPORT, "* /srv/x/sub",
+		"* /srv/x/sub T+1800 17445 65534 65534 11 secinfo 1 1 17445 uuid "
+		"\\xaa000000000000000000000000000000 ",
+		"below crossmnt: its own uuid, not the parent's number");
+	answers(KERNEL_EXPORT, "* /elsewhere", "* /elsewhere T+1800 ", "not exported");
+	answers(KERNEL_EXPORT, "other /srv/a", "other /srv/a T+1800 ", "not for this client");
+	kernel_says = -EINVAL;
+	ask(KERNEL_EXPORT, "* /srv/a");
+	is_int((long long)n_told, 2, "the kernel refuses it");
+	is_str(told[n_told - 1], "* /srv/a T+5 ", "so it is told no, for seconds");
+	kernel_says = 0;
+	file_system.error = -ENOENT;
+	answers(KERNEL_EXPORT, "* /srv/b", "* /srv/b T+5 ", "the directory is gone");
+	file_system.error = -ETIMEDOUT;
+	answers(KERNEL_EXPORT, "* /srv/b", "no line", "a dead disk delays, and does not break");
+	answers(KERNEL_EXPORT, "* /srv/a", "* /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
+		"others go on meanwhile");
+	put_in_force("/srv/a *(ro,fsid=7)\n");
+	turn();
+	answers(KERNEL_FH, "* 1 \\x07000000", "* 1 \\x07000000 T+1800 /srv/a ",
+		"a handle by number");
+	answers(KERNEL_FH, "* 1 \\x08000000", "* 1 \\x08000000 T+5 ",
+		"an unknown one: no, for seconds");
+}
+
+static void pseudo_roots(void)
+{
+	reset();
+	put_in_force("/srv/deep/a *(ro,fsid=7)\n");
+	answers(KERNEL_EXPORT, "* /", "* / T+1800 74755 65534 65534 0 secinfo 1 1 74755 ",
+		"the root has number 0");
+	file_system.facts.has_block_uuid = true;
+	file_system.facts.block_uuid[15] = 0xbb;
+	answers(KERNEL_EXPORT, "* /srv",
+		"* /srv T+1800 66563 65534 65534 0 secinfo 1 1 66563 uuid "
+		"\\x000000000000000000000000000000bb ",
+		"the rest their file system's uuid");
+	file_system.facts.has_block_uuid = false;
+	takes_trials = false;
+	answers(KERNEL_EXPORT, "* /srv/deep",
+		"* /srv/deep T+1800 66563 65534 65534 0 secinfo 1 1 66563 uuid "
+		"\\xae59b55cacf15245a57f16ebaac8adc9 ",
+		"or, where the kernel would refuse, one made of the path");
+}
+
+static void media_answers(void)
+{
+	reset();
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n");
+	medium.number_known = true;
+	answers(KERNEL_EXPORT, "* /mnt/cdrom/rom1",
+		"* /mnt/cdrom/rom1 T+1800 9253 65534 65534 70001 secinfo 1 1 9253 ",
+		"a medium's path: yes, at once");
+	is_int(medium.loads, 0, "looking does not load");
+	answers(KERNEL_EXPORT, "* /mnt/cdrom/rom1/docs", "* /mnt/cdrom/rom1/docs T+5 ",
+		"a mount below a medium is not the medium");
+
+	ask(KERNEL_FH, "* 1 \\x71110100");
+	is_int(medium.loads, 1, "its handle does");
+	is_int((long long)n_told, 2, "two entries are told");
+	is_str(told[0], "* /mnt/cdrom/rom1 T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	       "first the export, short-lived");
+	is_str(told[1], "* 1 \\x71110100 T+60 /mnt/cdrom/rom1 ", "then the handle's path");
+
+	medium.outcome = MEDIA_NOENT;
+	answers(KERNEL_FH, "* 1 \\x71110100", "* 1 \\x71110100 T+5 ",
+		"no such medium: no, for seconds");
+	medium.number_known = false;
+	answers(KERNEL_EXPORT, "* /mnt/cdrom/rom9", "* /mnt/cdrom/rom9 T+5 ",
+		"no such medium: no, for seconds");
+	medium.outcome = MEDIA_OK;
+	medium.number_known = true;
+	medium.mounted = true;
+	medium.placeholder_fd = 33;
+	ask(KERNEL_EXPORT, "* /mnt/cdrom/rom1");
+	is_int((long long)n_told, 2, "just mounted: the covered directory is answered too");
+	is_str(told[1], "* /proc/self/fd/33/. T+1800 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	       "through its descriptor");
+}
+
+static void waiting_for_a_medium(void)
+{
+	reset();
+	medium.silent = true;
+	medium.number_known = true;
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n/srv/a *(ro,fsid=7)\n");
+	answers(KERNEL_FH, "* 1 \\x71110100", "no line", "a slow medium: no answer yet");
+	answers(KERNEL_FH, "* 1 \\x71110100", "no line", "the same again");
+	is_int((long long)questions_n_waiting(server.questions), 1, "is one question");
+	is_int(medium.loads, 1, "and one load");
+	answers(KERNEL_FH, "* 1 \\x07000000", "* 1 \\x07000000 T+1800 /srv/a ",
+		"others do not wait");
+	put_in_force("/srv/a *(ro,fsid=7)\n");
+	forget_told();
+	turn();
+	is_str(n_told == 1 ? told[0] : NULL, "* 1 \\x71110100 T+5 ",
+	       "the rule is gone: so is the wait, with a no");
+	is_int((long long)questions_n_waiting(server.questions), 0, "nothing is left");
+
+	put_in_force("/mnt/cdrom/* 192.0.2.1(mountpoint,ro,fsid=/run/fsidsock)\n");
+	answers(KERNEL_FH, "* 1 \\x71110100", "* 1 \\x71110100 T+5 ",
+		"a handle does not let others in");
+}
+
+static int told_error = 1;
+
+static void on_told(void *userdata, int error)
+{
+	told_error = error;
+}
+
+static void telling(void)
+{
+	struct question *question;
+
+	reset();
+	put_in_force("/srv/a *(ro,fsid=7)\n");
+	forget_told();
+	is_int(questions_tell_export(server.questions, "*", "/srv/a", on_told, NULL, &question), 0,
+	       "an entry told unasked");
+	is_int(told_error, 1, "not from within the call");
+	turn();
+	is_int(told_error, 0, "was taken");
+	is_int(questions_tell_export(server.questions, "*", "/nowhere", on_told, NULL, &question),
+	       0, "one that is not exported");
+	turn();
+	is_int(told_error, -EACCES, "is not told at all");
+	is_int(questions_tell_export(server.questions, "*", "/srv/a", on_told, NULL, &question), 0,
+	       "another");
+	told_error = 1;
+	questions_cancel(question);
+	turn();
+	is_int(told_error, 1, "that is cancelled says nothing");
+	is_int(questions_tell_client(server.questions, "192.0.2.1", "*"), 0, "a client");
+	is_str(told[n_told - 1], "nfsd 192.0.2.1 T+1800 * ", "and its domain");
+}
+
+int main(void)
+{
+	struct diags diags = { 0 };
+
+	if (sd_event_default(&server.event) < 0 ||
+	    config_load(NULL, true, &diags, &server.config) != 0)
+		return EXIT_FAILURE;
+	put_in_force("");
+	if (questions_new(&server.questions, &server) < 0)
+		return EXIT_FAILURE;
+	addresses();
+	plain_exports();
+	pseudo_roots();
+	media_answers();
+	waiting_for_a_medium();
+	telling();
+	forget_told();
+	server.questions = questions_free(server.questions);
+	snapshot_free(server.snapshot);
+	config_free(server.config);
+	sd_event_unref(server.event);
+	return tap_done();
+}
