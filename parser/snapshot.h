@@ -7,8 +7,21 @@
  *
  * Made from what the files say (exports.h) and from what the file system and the name
  * service said (struct snapshot_facts); afterwards it asks nobody anything. No answer
- * costs more because other exports exist: paths, rules' parents, numbers, uuids and
- * addresses are hashed, and a client set is a handful of clients.
+ * costs more because other exports exist: paths, rules' parents, numbers and addresses are
+ * hashed, and a client set is a handful of clients. Only wildcard clients are tried one by
+ * one, and rules that start under the same directory.
+ *
+ * Media and overlapping rules: a path has one owner among the rules, the same for every
+ * client. The outermost medium owns everything below it; of several rules that make
+ * the same path a medium the first in the files owns it. A directory that some rule
+ * starts under, or that lies above one, is nobody's medium. What a client may do with a medium is
+ * its best entry (client type, then order) among the rules that match the medium and
+ * have the owner's handler. For other clients a medium is not there: a crossmnt export
+ * above it does not reach into it; only what they have exported at or in it answers.
+ *
+ * Pseudo-roots stand above every export for its client, and at and above every rule's
+ * literal directory. As in stock, an export with fsid=0, of any client, turns all of
+ * them off; then a rule's parents must be exported for real (a warning says so).
  *
  * Selection rules: nfs-utils support/export/cache.c lookup_export(), nfsd_handle_fh(),
  * support/export/client.c client_compose(), support/export/v4root.c.
@@ -36,7 +49,7 @@ struct export {
 	const struct export_options *options; /* a pseudo-root has EXPORT_V4ROOT in its flags */
 	const char *file;        /* where it was written; NULL for a pseudo-root */
 	unsigned int line;
-	unsigned int order;      /* position among all, in the order of the files */
+	unsigned int order;      /* grows with the place in the files; pseudo-roots come last */
 };
 
 /* What must be asked before a snapshot can be made. Answers stay the asker's. */
@@ -61,10 +74,14 @@ struct snapshot_facts {
  *             real_path() once per distinct plain path (never for rules)
  * @drop_unresolved: leave out items whose host name does not resolve, with a warning, as
  *             exportfs does; false: keep them, matching nobody until a later snapshot
- * @diags:     gets duplicates (warnings: the first stays, as in stock), and a rule and a plain export
- *             with contradictory claims
+ * @diags:     warnings: a duplicate (same client and path: the first stays, as in stock), one number for two
+ *             paths of a client, a rule that matches another rule's directory, a rule whose
+ *             directory nobody can walk to because fsid=0 is exported; errors (the item is not in force):
+ *             one pattern with two handlers, a pattern that no path can match
  *
- * Two host names with a common address are one client (the first one's), as in stock.
+ * Two host names with a common address are one client (the first one's name and addresses), as in
+ * stock; so are two with the same canonical name (all their addresses). Client texts are
+ * compared without case. "*" and no client at all are one client.
  * Returns 0; -ENOMEM (source is freed then).
  */
 int snapshot_new(struct exports_source *source, const struct snapshot_facts *facts, bool drop_unresolved,
@@ -83,7 +100,8 @@ size_t snapshot_n_clients(const struct snapshot *snapshot);
 const struct client *snapshot_client(const struct snapshot *snapshot, size_t id);
 
 /*
- * snapshot_print_etab - every plain export and rule as etab lines, in the order of the files.
+ * snapshot_print_etab - every plain export and rule as etab lines, in the order of the files;
+ * where no client was written the client's name is empty, as exportfs has it.
  * Returns as export_print_etab().
  */
 int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_flavor);
@@ -117,14 +135,18 @@ enum { SNAPSHOT_NOBODY = 1 };
 int snapshot_domain(const struct snapshot *snapshot, const struct address *address,
 		    const struct address_names *names, char **ret_domain);
 
-/* The clients a domain stands for. Valid until snapshot_free(). */
+/* The clients a domain stands for. */
 struct client_set;
+
+enum { SNAPSHOT_CLIENT_SETS_MAX = 4096 };
 
 /*
  * snapshot_client_set - the clients of a domain string, as the kernel repeats it.
  *
  * Names that are no clients (of an older snapshot, perhaps) are passed over. Remembered, so
- * that the next call with the same string is one look-up; not more than 4,096 strings.
+ * that the next call with the same string is one look-up; when there are SNAPSHOT_CLIENT_SETS_MAX
+ * strings the oldest is forgotten. So use the set at once: it is valid until as many other strings
+ * were asked for, or until snapshot_free().
  *
  * Returns NULL when memory is out.
  */
@@ -137,15 +159,17 @@ enum snapshot_found {
 	SNAPSHOT_FOUND_NOTHING,
 	SNAPSHOT_FOUND_EXPORT, /* the path itself is exported */
 	SNAPSHOT_FOUND_BELOW,  /* below an export with crossmnt (also: below a medium whose rule has it) */
-	SNAPSHOT_FOUND_PSEUDO, /* an NFSv4 pseudo-root: above an export, or above or within a rule's pattern */
+	SNAPSHOT_FOUND_PSEUDO, /* an NFSv4 pseudo-root: above an export, or above or within a rule's pattern
+				  (within: the answering export's path is the rule's directory, not the path) */
 	SNAPSHOT_FOUND_MEDIUM, /* a rule, and the path is a medium's */
 };
 
 struct snapshot_match {
-	const struct export *export;  /* the one that answers; not for NOTHING */
+	const struct export *export;  /* the one that answers; NULL for NOTHING */
+	const struct snapshot_rule *rule; /* MEDIUM, and BELOW a medium: the path's owner, else NULL */
 	size_t medium_length; /* MEDIUM, and BELOW a medium: bytes of the path that are the medium's */
-	size_t key_offset;    /* where in the path the key starts: after the rule's literal directory */
-	bool parent_exported; /* MEDIUM: a plain export of this client covers the directory it lies in */
+	size_t key_offset;    /* where in the path the key starts: after the owner's literal directory */
+	bool parent_exported; /* MEDIUM: a plain export of these clients covers the directory it lies in */
 };
 
 /*
@@ -154,7 +178,8 @@ struct snapshot_match {
  * @path: absolute, normalised, bytes
  *
  * A path that a rule matches is the rule's, before pseudo-roots and crossmnt parents, after a
- * plain export of the same path.
+ * plain export of the same path, or a crossmnt one between the medium and the path. Below a medium
+ * its rule answers if it has crossmnt.
  */
 enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct client_set *clients,
 				  const char *path, struct snapshot_match *ret_match);
@@ -164,7 +189,8 @@ enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct 
  * prefix for these clients, plain or medium, never a pseudo-root (auth_authenticate()).
  *
  * Returns EXPORT (the path or a directory below it; match->export->path tells), MEDIUM
- * (medium_length <= strlen(path)) or NOTHING.
+ * (medium_length <= strlen(path)) or NOTHING. At or below a medium that is not for these clients
+ * only exports at or in it answer.
  */
 enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot, const struct client_set *clients,
 					const char *path, struct snapshot_match *ret_match);
@@ -172,6 +198,9 @@ enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot, const s
 /*
  * snapshot_find_fsid - the plain export or pseudo-root of these clients with a number
  * (EXPORT_FSID), or NULL.
+ *
+ * Of several: a real one before a pseudo-root, one below another that has crossmnt, else the
+ * first (client type, then order), as nfsd_handle_fh() chooses.
  */
 const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
 					const struct client_set *clients, uint32_t fsid);
@@ -181,7 +210,8 @@ bool snapshot_has_fsid(const struct snapshot *snapshot, uint32_t fsid);
 
 /*
  * snapshot_each_of_clients - call back for each plain export and pseudo-root of these clients,
- * in the order of match priority (type, then order); a callback's non-zero return ends it and is returned.
+ * in the order of match priority (type, then order); a callback's non-zero return ends it and is returned;
+ * -ENOMEM before the first call.
  *
  * For handles with a uuid: what of them lies on the right file system is not known here.
  */
@@ -190,16 +220,16 @@ int snapshot_each_of_clients(const struct snapshot *snapshot, const struct clien
 
 /*
  * snapshot_exports_at - every plain export and pseudo-root of these clients with exactly this path,
- * best first. Returns how many; up to @max are stored.
+ * best first (real ones, then client type, then order). Returns how many; the best @max are stored.
  */
 size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients, const char *path,
 			   const struct export **ret_exports, size_t max);
 
 /* ---- rules ---- */
 
-/* Rules, one per distinct (pattern, handler): what placeholders and handlers are kept for. */
+/* Rules, one per distinct pattern, in the order of the files: what placeholders and handlers are kept for. */
 struct snapshot_rule {
-	const char *pattern;   /* for fnmatch(3), component by component */
+	const char *pattern;   /* for fnmatch(3), component by component; no empty ones, none is "." or ".." */
 	const char *text;      /* as in messages: /mnt/cdrom/<star> */
 	const char *directory; /* its literal directory, without trailing slash; "/" if it starts with a wildcard */
 	unsigned int depth;    /* components from directory to the medium: 1 for "/mnt/cdrom/<star>" */
@@ -210,8 +240,18 @@ struct snapshot_rule {
 };
 size_t snapshot_n_rules(const struct snapshot *snapshot);
 const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_t index);
-/* The rule a MEDIUM match belongs to. */
+/*
+ * The rule an entry was written for, NULL for a plain export or a pseudo-root above exports. Not
+ * always the owner of a path it answers for (match->rule, snapshot_rule_for_path()).
+ */
 const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot, const struct export *export);
+
+/*
+ * snapshot_rule_for_path - the rule that owns a path, whoever asks: the path is a medium's or lies below
+ * one (ret_medium_length bytes of it are the medium's; may be NULL). NULL: no medium.
+ */
+const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapshot, const char *path,
+						   size_t *ret_medium_length);
 
 /*
  * rule_matches_key - is @key (relative to rule->directory, components joined by '/') one of the rule's?

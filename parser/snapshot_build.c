@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * snapshot_build.c - making a snapshot: items become records, pseudo-roots are added,
+ * everything is indexed.
+ *
+ * Each item becomes one record, or a message. A plain item's path is a place; a rule's items hang on their
+ * rule instead, and the rule on the place of its literal directory. Records are in the order of the
+ * items, pseudo-roots come after them; nothing is moved, so a record's number may be kept anywhere.
+ *
+ * Sources: nfs-utils support/export/export.c export_create(), export_lookup(); support/nfs/exports.c
+ * (fsid=0 turns pseudo-roots off); support/export/v4root.c v4root_set(), v4root_add_parents().
+ */
+
+#include <limits.h>
+
+#include "parser/snapshot_private.h"
+
+enum {
+	ANONYMOUS_ID = 65534,
+	FLAVOR_SYS = 1,
+	FLAVOR_KRB5 = 390003,
+	FLAVOR_KRB5I = 390004,
+	FLAVOR_KRB5P = 390005,
+	PSEUDO_FLAGS =
+		EXPORT_READONLY | EXPORT_INSECURE_PORT | EXPORT_NOSUBTREECHECK | EXPORT_V4ROOT,
+};
+
+/* A path as it is written, and what it stands for: each is asked for once. */
+struct written {
+	const char *path;
+	uint32_t place;
+};
+
+struct build {
+	struct snapshot *snapshot;
+	const struct snapshot_facts *facts;
+	struct diags *diags;
+	struct clients_builder clients;
+	VECTOR(struct written) written;
+	struct index by_written;
+	struct index rules_by_pattern;
+	bool has_root_number; /* an fsid=0 is in force: no pseudo-roots */
+};
+
+static struct position position_of(const struct export_item *item)
+{
+	return (struct position){ .file = item->file, .line = item->line, .column = item->column };
+}
+
+#define WARN(build, item, ...) COMPLAIN(build, DIAG_WARNING, item, __VA_ARGS__)
+#define COMPLAIN(build, level, item, ...)                                                          \
+	do {                                                                                       \
+		struct position at_ = position_of(item);                                           \
+		diag_add((build)->diags, level, &at_, __VA_ARGS__);                                \
+	} while (0)
+
+static uint32_t hash_text(const char *text)
+{
+	return hash_done(hash_bytes(hash_start(), text, strlen(text)));
+}
+
+/* ---- places ---- */
+
+/* @path: @length bytes of it; copied if @copy, else NUL-terminated and borrowed */
+static int place_add(struct snapshot *snapshot, const char *path, size_t length, bool copy,
+		     uint32_t *ret_place)
+{
+	uint32_t hash = hash_done(hash_bytes(hash_start(), path, length));
+	uint32_t number = place_find(snapshot, path, length, hash);
+	int r;
+
+	if (number != NOTHING) {
+		*ret_place = number;
+		return 0;
+	}
+	r = vector_reserve(&snapshot->places);
+	if (r < 0)
+		return r;
+	if (copy)
+		path = arena_copy(&snapshot->arena, path, length);
+	if (!path)
+		return -ENOMEM;
+	number = snapshot->places.n;
+	r = index_add(&snapshot->places_by_path, hash, number);
+	if (r < 0)
+		return r;
+	snapshot->places.items[snapshot->places.n++] =
+		(struct place){ .path = path, .length = length, .first_rule = NOTHING };
+	*ret_place = number;
+	return 0;
+}
+
+static int place_of_item(struct build *build, const struct export_item *item, uint32_t *ret_place)
+{
+	uint32_t hash = hash_text(item->path), position = hash, number;
+	const char *real;
+	int r;
+
+	while ((number = index_next(&build->by_written, hash, &position)) != NOTHING)
+		if (str_equal(build->written.items[number].path, item->path)) {
+			*ret_place = build->written.items[number].place;
+			return 0;
+		}
+	r = vector_reserve(&build->written);
+	if (r < 0)
+		return r;
+	r = index_add(&build->by_written, hash, build->written.n);
+	if (r < 0)
+		return r;
+	real = build->facts->real_path(build->facts->userdata, item->path);
+	if (!real || str_equal(real, item->path))
+		r = place_add(build->snapshot, item->path, strlen(item->path), false, ret_place);
+	else
+		r = place_add(build->snapshot, real, strlen(real), true, ret_place);
+	if (r < 0)
+		return r;
+	build->written.items[build->written.n++] =
+		(struct written){ .path = item->path, .place = *ret_place };
+	return 0;
+}
+
+/* ---- records ---- */
+
+static int record_add(struct snapshot *snapshot, uint32_t place, const struct export *export)
+{
+	int r = vector_reserve(&snapshot->records);
+
+	if (r < 0)
+		return r;
+	r = index_add(&snapshot->records_by_pair, hash_pair(place, export->client->id),
+		      snapshot->records.n);
+	if (r < 0)
+		return r;
+	snapshot->records.items[snapshot->records.n++] =
+		(struct record){ .export = *export, .place = place, .next_of_client = NOTHING };
+	return 0;
+}
+
+/* Is there one for this client and place already? Then it stays, as in stock. */
+static bool is_duplicate(struct build *build, const struct export_item *item, uint32_t place,
+			 uint32_t client)
+{
+	uint32_t number = record_find(build->snapshot, place, client);
+	const struct export *first;
+
+	if (number == NOTHING)
+		return false;
+	first = &build->snapshot->records.items[number].export;
+	if (first->options->flags != item->options->flags)
+		WARN(build, item,
+		     "incompatible duplicate: '%s' is exported to '%s' with other options at %s:%u; "
+		     "this entry is ignored",
+		     item->path, first->client->name, first->file, first->line);
+	else
+		WARN(build, item,
+		     "duplicate: '%s' is exported to '%s' at %s:%u already; this entry is ignored",
+		     item->path, first->client->name, first->file, first->line);
+	return true;
+}
+
+enum { ITEM_LEFT_OUT = 1 };
+
+static int client_of_item(struct build *build, const struct export_item *item,
+			  const struct client **ret_client)
+{
+	uint32_t client;
+	int r = clients_add(&build->clients, &item->client, &client);
+
+	if (r < 0)
+		return r;
+	if (r == CLIENT_UNRESOLVED) {
+		WARN(build, item, "host name '%s' does not resolve; this entry is left out",
+		     item->client.text);
+		return ITEM_LEFT_OUT;
+	}
+	if (r == CLIENT_NEW_UNRESOLVED)
+		WARN(build, item,
+		     "host name '%s' does not resolve; it matches nobody until it does",
+		     item->client.text);
+	*ret_client = build->snapshot->clients.items[client];
+	return 0;
+}
+
+static int add_plain(struct build *build, const struct export_item *item, unsigned int order)
+{
+	struct snapshot *snapshot = build->snapshot;
+	struct export export = {
+		.options = item->options, .file = item->file, .line = item->line, .order = order
+	};
+	uint32_t place;
+	int r;
+
+	r = client_of_item(build, item, &export.client);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = place_of_item(build, item, &place);
+	if (r < 0)
+		return r;
+	if (is_duplicate(build, item, place, export.client->id))
+		return 0;
+	export.path = snapshot->places.items[place].path;
+	snapshot->places.items[place].flags |= PLACE_PLAIN;
+	if (item->options->flags & EXPORT_CROSSMOUNT)
+		snapshot->places.items[place].flags |= PLACE_CROSSMOUNT;
+	if (item->options->flags & EXPORT_FSID && item->options->fsid == 0)
+		build->has_root_number = true;
+	return record_add(snapshot, place, &export);
+}
+
+/* ---- rules ---- */
+
+/* A rule's path, taken apart. */
+struct pattern {
+	char *text; /* normalised */
+	char *directory; /* literal, "" for "/" */
+	size_t directory_length, length;
+	size_t tail; /* where in text what follows the directory starts */
+	unsigned int depth;
+	const char *fault; /* NULL: none */
+};
+
+static void pattern_done(struct pattern *pattern)
+{
+	free(pattern->text);
+	free(pattern->directory);
+}
+
+/* The component as it is meant if it holds no wildcard; returns whether it holds none. @to: room for @length bytes */
+static bool unescape_component(const char *from, size_t length, char *to, size_t *ret_length)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < length; i++) {
+		if (strchr("*?[", from[i]))
+			return false;
+		if (from[i] == '\\' && i + 1 < length)
+			i++;
+		to[n++] = from[i];
+	}
+	*ret_length = n;
+	return true;
+}
+
+static void add_component(struct pattern *pattern, const char *component, size_t length)
+{
+	char *literal = pattern->directory + pattern->directory_length + 1;
+	char *scratch = pattern->text + pattern->length + 1; /* where it goes anyway */
+	size_t literal_length = 0;
+	bool is_literal = unescape_component(component, length, scratch, &literal_length);
+
+	if (is_literal && literal_length == 1 && scratch[0] == '.')
+		return;
+	if (is_literal && literal_length == 2 && memcmp(scratch, "..", 2) == 0)
+		pattern->fault = "'..' in a wildcard path";
+	if (is_literal && pattern->depth == 0) {
+		memcpy(literal, scratch, literal_length);
+		literal[-1] = '/';
+		pattern->directory_length += literal_length + 1;
+	} else {
+		if (pattern->depth++ == 0)
+			pattern->tail = pattern->length + 1;
+	}
+	scratch[-1] = '/';
+	memcpy(scratch, component, length);
+	pattern->length += length + 1;
+}
+
+/* Split at slashes; empty components and "." are left out. Free with pattern_done(), whatever is returned. */
+static int pattern_split(const char *path, struct pattern *pattern)
+{
+	size_t size = strlen(path) + 2;
+
+	*pattern = (struct pattern){ .text = calloc(1, size), .directory = calloc(1, size) };
+	if (!pattern->text || !pattern->directory)
+		return -ENOMEM;
+	if (path[0] != '/')
+		pattern->fault = "a wildcard path must start with '/'";
+	while (*path) {
+		size_t length = strcspn(path, "/");
+
+		if (length)
+			add_component(pattern, path, length);
+		path += length + (path[length] == '/');
+	}
+	pattern->text[pattern->length] = '\0';
+	if (pattern->length >= PATH_MAX)
+		pattern->fault = "the wildcard path is too long";
+	else if (!pattern->fault && pattern->depth == 0)
+		pattern->fault = "no wildcard in a wildcard path";
+	return 0;
+}
+
+static uint32_t rule_find(const struct build *build, const char *pattern)
+{
+	uint32_t hash = hash_text(pattern), position = hash, number;
+
+	while ((number = index_next(&build->rules_by_pattern, hash, &position)) != NOTHING)
+		if (str_equal(build->snapshot->rules.items[number].public.pattern, pattern))
+			return number;
+	return NOTHING;
+}
+
+/* The rule's directory becomes a place, and so does each one above; last in order among the rules there. */
+static int hang_up(struct snapshot *snapshot, uint32_t number)
+{
+	struct prefix prefix = { .path = snapshot->rules.items[number].public.directory };
+	uint32_t place = NOTHING, *link;
+
+	while (prefix_next(&prefix)) {
+		int r = place_add(snapshot, prefix.path, prefix.length, true, &place);
+
+		if (r < 0)
+			return r;
+		snapshot->places.items[place].flags |= PLACE_RULES;
+	}
+	link = &snapshot->places.items[place].first_rule;
+	while (*link != NOTHING)
+		link = &snapshot->rules.items[*link].next_at_directory;
+	*link = number;
+	return 0;
+}
+
+static int rule_add(struct build *build, const struct export_item *item,
+		    const struct pattern *pattern, uint32_t *ret_number)
+{
+	struct snapshot *snapshot = build->snapshot;
+	struct snapshot_arena *arena = &snapshot->arena;
+	const char *text = arena_copy(arena, pattern->text, pattern->length);
+	const char *directory = pattern->directory_length ? arena_copy(arena, pattern->directory,
+								       pattern->directory_length)
+							  : "/";
+	int r;
+
+	if (!text || !directory)
+		return -ENOMEM;
+	r = vector_reserve(&snapshot->rules);
+	if (r < 0)
+		return r;
+	r = index_add(&build->rules_by_pattern, hash_text(text), snapshot->rules.n);
+	if (r < 0)
+		return r;
+	*ret_number = snapshot->rules.n;
+	snapshot->rules.items[snapshot->rules.n++] = (struct rule){
+		.public = {
+			.pattern = text,
+			.text = item->path ? item->path : text,
+			.directory = directory,
+			.depth = pattern->depth,
+			.handler = item->options->handler,
+			.file = item->file,
+			.line = item->line,
+		},
+		.tail = text + pattern->tail,
+		.next_at_directory = NOTHING,
+	};
+	return hang_up(snapshot, *ret_number);
+}
+
+static int add_split_rule(struct build *build, const struct export_item *item, unsigned int order,
+			  const struct pattern *pattern)
+{
+	struct export export = {
+		.options = item->options, .file = item->file, .line = item->line, .order = order
+	};
+	uint32_t number = rule_find(build, pattern->text);
+	const struct snapshot_rule *rule;
+	int r;
+
+	if (number != NOTHING) {
+		rule = &build->snapshot->rules.items[number].public;
+		if (!str_equal(rule->handler, item->options->handler)) {
+			COMPLAIN(
+				build, DIAG_ERROR, item,
+				"'%s' has the handler '%s' at %s:%u; a wildcard path has one handler",
+				item->path, rule->handler, rule->file, rule->line);
+			return 0;
+		}
+	}
+	r = client_of_item(build, item, &export.client);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (number == NOTHING) {
+		r = rule_add(build, item, pattern, &number);
+		if (r < 0)
+			return r;
+	}
+	if (is_duplicate(build, item, place_of_media(number), export.client->id))
+		return 0;
+	rule = &build->snapshot->rules.items[number].public;
+	export.path = rule->directory;
+	export.pattern = rule->pattern;
+	return record_add(build->snapshot, place_of_media(number), &export);
+}
+
+static int add_rule(struct build *build, const struct export_item *item, unsigned int order)
+{
+	struct pattern pattern;
+	int r = pattern_split(item->pattern, &pattern);
+
+	if (r == 0 && pattern.fault)
+		COMPLAIN(build, DIAG_ERROR, item, "%s: '%s'", pattern.fault, item->path);
+	else if (r == 0)
+		r = add_split_rule(build, item, order, &pattern);
+	pattern_done(&pattern);
+	return r;
+}
+
+static int add_items(struct build *build)
+{
+	struct snapshot *snapshot = build->snapshot;
+
+	for (size_t i = 0; i < snapshot->source->n_items; i++) {
+		const struct export_item *item = &snapshot->source->items[i];
+		int r = item->pattern ? add_rule(build, item, i) : add_plain(build, item, i);
+
+		if (r < 0)
+			return r;
+	}
+	snapshot->n_listed = snapshot->records.n;
+	return 0;
+}
+
+/* ---- pseudo-roots ---- */
+
+static void set_pseudo_options(struct export_options *options, uint32_t flags, bool kerberos)
+{
+	static const uint32_t flavors[] = { FLAVOR_KRB5, FLAVOR_KRB5I, FLAVOR_KRB5P, FLAVOR_SYS };
+
+	*options = (struct export_options){ .flags = flags,
+					    .anon_uid = ANONYMOUS_ID,
+					    .anon_gid = ANONYMOUS_ID };
+	for (size_t i = kerberos ? 0 : N_ELEMENTS(flavors) - 1; i < N_ELEMENTS(flavors); i++)
+		options->flavors[options->n_flavors++] =
+			(struct export_flavor){ .number = flavors[i], .flags = flags };
+}
+
+static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *path,
+		      const struct export_options *options, const struct client *client)
+{
+	struct export export = { .path = path, .client = client, .options = options };
+
+	/* What the client has there stays, real or not. */
+	if (record_find(snapshot, place, client->id) != NOTHING)
+		return 0;
+	export.order = snapshot->source->n_items + snapshot->records.n - snapshot->n_listed;
+	return record_add(snapshot, place, &export);
+}
+
+/* One for each directory above a path, and for itself if it is a rule's. */
+static int add_parents(struct snapshot *snapshot, const char *path, bool inclusive,
+		       const struct client *client)
+{
+	struct prefix prefix = { .path = path };
+	size_t length = strlen(path);
+
+	while (prefix_next(&prefix) && prefix.length < length + inclusive) {
+		const struct export_options *options =
+			prefix.length == 1 ? &snapshot->root_options : &snapshot->pseudo_options;
+		uint32_t place;
+		int r = place_add(snapshot, path, prefix.length, true, &place);
+
+		if (r < 0)
+			return r;
+		r = add_pseudo(snapshot, place, snapshot->places.items[place].path, options,
+			       client);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A real export of "/" gets the number 0, where the pseudo-root would have been. */
+static int number_root(struct snapshot *snapshot, struct record *record)
+{
+	struct export_options *options;
+
+	if (record->export.options->flags & EXPORT_FSID)
+		return 0;
+	options = arena_take(&snapshot->arena, sizeof(*options));
+	if (!options)
+		return -ENOMEM;
+	*options = *record->export.options;
+	options->flags |= EXPORT_FSID;
+	options->fsid = 0;
+	for (unsigned int i = 0; i < options->n_flavors; i++)
+		options->flavors[i].flags |= EXPORT_FSID;
+	record->export.options = options;
+	return 0;
+}
+
+static int add_pseudo_roots_of(struct snapshot *snapshot, uint32_t number)
+{
+	struct export export = snapshot->records.items[number].export;
+	uint32_t rule;
+	int r;
+
+	if (!export.pattern)
+		return str_equal(export.path, "/")
+			       ? number_root(snapshot, &snapshot->records.items[number])
+			       : add_parents(snapshot, export.path, false, export.client);
+	r = add_parents(snapshot, export.path, true, export.client);
+	if (r < 0)
+		return r;
+	rule = (snapshot->records.items[number].place & ~PLACE_OF_RULES) >> 1;
+	if (snapshot->rules.items[rule].public.depth == 1)
+		return 0;
+	return add_pseudo(snapshot, place_within(rule), export.path, &snapshot->pseudo_options,
+			  export.client);
+}
+
+static int add_pseudo_roots(struct build *build)
+{
+	struct snapshot *snapshot = build->snapshot;
+
+	set_pseudo_options(&snapshot->root_options, PSEUDO_FLAGS | EXPORT_FSID,
+			   build->facts->kerberos);
+	set_pseudo_options(&snapshot->pseudo_options, PSEUDO_FLAGS, build->facts->kerberos);
+	for (uint32_t i = 0; i < snapshot->n_listed && !build->has_root_number; i++) {
+		int r = add_pseudo_roots_of(snapshot, i);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* ---- what needs all records ---- */
+
+/* Two records of a client with one number: which stands for it, as nfsd_handle_fh() would choose. */
+static void settle_number(struct build *build, uint32_t hash, uint32_t first, uint32_t second)
+{
+	struct snapshot *snapshot = build->snapshot;
+	const struct export *a = &snapshot->records.items[first].export;
+	const struct export *b = &snapshot->records.items[second].export;
+	bool below = a->options->flags & EXPORT_CROSSMOUNT && path_is_below(b->path, a->path);
+
+	WARN(build, export_item_of(snapshot, b),
+	     "fsid=%u of '%s' is also that of '%s' at %s:%u for '%s'; handles will mean '%s'",
+	     b->options->fsid, b->path, a->path, a->file, a->line, a->client->name,
+	     below ? b->path : a->path);
+	if (below)
+		index_replace(&snapshot->records_by_number, hash, first, second);
+}
+
+static int index_number(struct build *build, uint32_t number)
+{
+	struct snapshot *snapshot = build->snapshot;
+	const struct export *export = &snapshot->records.items[number].export;
+	uint32_t fsid = export->options->fsid, first;
+	uint32_t hash = hash_pair(fsid, export->client->id);
+	int r;
+
+	if (!(export->options->flags & EXPORT_FSID) || export->pattern)
+		return 0;
+	first = number_find(snapshot, fsid, export->client->id);
+	if (first != NOTHING) {
+		settle_number(build, hash, first, number);
+		return 0;
+	}
+	r = index_add(&snapshot->records_by_number, hash, number);
+	if (r < 0)
+		return r;
+	if (is_pseudo(&snapshot->records.items[number]) ||
+	    !(export_item_of(snapshot, export)->options->flags & EXPORT_FSID) ||
+	    number_find(snapshot, fsid, NOTHING) != NOTHING)
+		return 0;
+	return index_add(&snapshot->records_by_number, hash_pair(fsid, NOTHING), number);
+}
+
+static int index_numbers(struct build *build)
+{
+	for (uint32_t i = 0; i < build->snapshot->records.n; i++) {
+		int r = index_number(build, i);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int chain_clients(struct snapshot *snapshot)
+{
+	size_t size = snapshot->clients.n * sizeof(uint32_t);
+
+	snapshot->first_of_client = malloc(size ? size : 1);
+	if (!snapshot->first_of_client)
+		return -ENOMEM;
+	memset(snapshot->first_of_client, 0xff, size);
+	for (uint32_t i = snapshot->records.n; i-- > 0;) {
+		struct record *record = &snapshot->records.items[i];
+		uint32_t *first = &snapshot->first_of_client[record->export.client->id];
+
+		if (record->place & PLACE_OF_RULES)
+			continue;
+		record->next_of_client = *first;
+		*first = i;
+	}
+	return 0;
+}
+
+/* Has this client, or everybody, a real export at the place? */
+static bool is_exported_to(const struct snapshot *snapshot, uint32_t place, uint32_t client)
+{
+	uint32_t number = record_find(snapshot, place, client);
+
+	return number != NOTHING && !is_pseudo(&snapshot->records.items[number]);
+}
+
+/* Is a directory covered by a real export? @client NOTHING: anybody's; else this client's or everybody's */
+static bool is_covered(const struct snapshot *snapshot, const char *directory, uint32_t client)
+{
+	struct prefix prefix = { .path = directory };
+
+	while (prefix_next(&prefix)) {
+		uint32_t place =
+			place_find(snapshot, directory, prefix.length, hash_done(prefix.state));
+
+		if (place == NOTHING || !(snapshot->places.items[place].flags & PLACE_PLAIN))
+			continue;
+		if (client == NOTHING || is_exported_to(snapshot, place, client) ||
+		    is_exported_to(snapshot, place, snapshot->anonymous))
+			return true;
+	}
+	return false;
+}
+
+static void look_at_rules(struct build *build)
+{
+	struct snapshot *snapshot = build->snapshot;
+
+	for (uint32_t i = 0; i < snapshot->rules.n; i++) {
+		struct rule *rule = &snapshot->rules.items[i];
+		const struct rule *over = rule_over_directory(snapshot, rule);
+		struct position at = { .file = rule->public.file, .line = rule->public.line };
+
+		rule->public.parent_exported =
+			is_covered(snapshot, rule->public.directory, NOTHING);
+		if (over)
+			diag_add(build->diags, DIAG_WARNING, &at,
+				 "'%s' at %s:%u matches '%s' too; what lies on the way there is no "
+				 "medium of it",
+				 over->public.text, over->public.file, over->public.line,
+				 rule->public.directory);
+	}
+	for (uint32_t i = 0; i < snapshot->n_listed && build->has_root_number; i++) {
+		const struct export *export = &snapshot->records.items[i].export;
+
+		if (export->pattern && !is_covered(snapshot, export->path, export->client->id))
+			WARN(build, export_item_of(snapshot, export),
+			     "with fsid=0 exported there is no pseudo-root, and '%s' does not export "
+			     "'%s': NFSv4 clients cannot walk there",
+			     export->client->name, export->path);
+	}
+}
+
+static int build_all(struct build *build)
+{
+	int r;
+
+	r = add_items(build);
+	if (r < 0)
+		return r;
+	r = clients_finish(&build->clients);
+	if (r < 0)
+		return r;
+	r = add_pseudo_roots(build);
+	if (r < 0)
+		return r;
+	vector_fit(&build->snapshot->records);
+	vector_fit(&build->snapshot->places);
+	r = index_numbers(build);
+	if (r < 0)
+		return r;
+	r = chain_clients(build->snapshot);
+	if (r < 0)
+		return r;
+	look_at_rules(build);
+	return 0;
+}
+
+int snapshot_new(struct exports_source *source, const struct snapshot_facts *facts,
+		 bool drop_unresolved, struct diags *diags, struct snapshot **ret_snapshot)
+{
+	struct snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	struct build build = {
+		.snapshot = snapshot,
+		.facts = facts,
+		.diags = diags,
+		.clients = { .snapshot = snapshot,
+			     .facts = facts,
+			     .drop_unresolved = drop_unresolved },
+	};
+	int r;
+
+	if (!snapshot) {
+		exports_source_free(source);
+		return -ENOMEM;
+	}
+	snapshot->source = source;
+	snapshot->anonymous = NOTHING;
+	r = build_all(&build);
+	clients_builder_done(&build.clients);
+	free(build.written.items);
+	free(build.by_written.slots);
+	free(build.rules_by_pattern.slots);
+	if (r < 0) {
+		snapshot_free(snapshot);
+		return r;
+	}
+	*ret_snapshot = snapshot;
+	return 0;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * snapshot_private.h - what the snapshot's files share: its arrays and the indices over them.
+ *
+ * Everything lives in arrays that are written once, and refers to each other by number.
+ * An index is an open-addressing table of (hash, number) pairs, eight bytes a slot, at most
+ * two thirds full: 12 to 24 bytes an entry, where a uthash handle in every record
+ * would take 56 and a pointer chase. Nothing is ever deleted from one, so probing is linear and
+ * needs no marks. What does come and go, the remembered client sets, is in uthash.
+ *
+ * An export is found by (place, client): a place is a path, a rule's media, or a rule's
+ * inner directories, and has a number of its own, whatever the number of its clients.
+ */
+
+/* Out of memory: the item is not added and its hh.tbl is NULL; uthash's default is to exit. */
+#define HASH_NONFATAL_OOM 1
+#include <errno.h>
+#include <uthash.h>
+
+#include "parser/snapshot.h"
+
+/* A test that counts work instead of time defines this before it includes the sources. */
+#ifndef SNAPSHOT_PROBE
+#define SNAPSHOT_PROBE() ((void)0)
+#endif
+
+enum { NOTHING = UINT32_MAX };
+
+/* ---- memory ---- */
+
+/* Strings and small structs that die with the snapshot. Zero-initialise. */
+struct snapshot_arena {
+	struct snapshot_chunk *chunks;
+	char *next;
+	size_t left;
+};
+
+/* Zeroed memory, aligned for any struct of ours, or NULL. */
+void *arena_take(struct snapshot_arena *arena, size_t size);
+char *arena_copy(struct snapshot_arena *arena, const char *text, size_t length);
+void arena_done(struct snapshot_arena *arena);
+
+#define VECTOR(type)                                                                               \
+	struct {                                                                                   \
+		type *items;                                                                       \
+		uint32_t n, room;                                                                  \
+	}
+
+/* Room for one more item: 0 or -ENOMEM, which leaves the vector as it is. */
+#define vector_reserve(vector)                                                                     \
+	({                                                                                         \
+		void *bigger_ = array_grown((vector)->items, (vector)->n, &(vector)->room,         \
+					    sizeof(*(vector)->items));                             \
+		if (bigger_)                                                                       \
+			(vector)->items = bigger_;                                                 \
+		bigger_ ? 0 : -ENOMEM;                                                             \
+	})
+#define vector_fit(vector)                                                                         \
+	((vector)->items = array_fitted((vector)->items, (vector)->n, sizeof(*(vector)->items)))
+
+void *array_grown(void *array, uint32_t n, uint32_t *room, size_t item_size);
+void *array_fitted(void *array, uint32_t n, size_t item_size);
+
+/* ---- index ---- */
+
+struct index_slot {
+	uint32_t hash;
+	uint32_t number; /* NOTHING: free */
+};
+
+struct index {
+	struct index_slot *slots;
+	uint32_t n_slots; /* 0 or a power of two */
+	uint32_t n_used;
+};
+
+int index_add(struct index *index, uint32_t hash, uint32_t number);
+void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t by);
+
+/*
+ * The next number under a hash, or NOTHING; position starts as the hash. The caller compares
+ * keys: two keys may have one hash.
+ */
+static inline uint32_t index_next(const struct index *index, uint32_t hash, uint32_t *position)
+{
+	const struct index_slot *slot;
+
+	if (!index->n_slots)
+		return NOTHING;
+	do {
+		SNAPSHOT_PROBE();
+		slot = &index->slots[(*position)++ & (index->n_slots - 1)];
+	} while (slot->number != NOTHING && slot->hash != hash);
+	return slot->number;
+}
+
+/* FNV-1a, 64 bits, so that a path's prefixes are hashed on the way: Fowler, Noll, Vo. */
+enum { HASH_START_HIGH = 0xcbf29ce4, HASH_START_LOW = 0x84222325 };
+static inline uint64_t hash_start(void)
+{
+	return (uint64_t)HASH_START_HIGH << 32 | HASH_START_LOW;
+}
+
+static inline uint64_t hash_byte(uint64_t state, unsigned char byte)
+{
+	return (state ^ byte) * 0x100000001b3u;
+}
+
+static inline uint64_t hash_bytes(uint64_t state, const void *bytes, size_t n)
+{
+	for (const unsigned char *byte = bytes; n; n--)
+		state = hash_byte(state, *byte++);
+	return state;
+}
+
+/* Spread the state's bits over the result (splitmix64's last steps). */
+static inline uint32_t hash_done(uint64_t state)
+{
+	state = (state ^ state >> 30) * 0xbf58476d1ce4e5b9u;
+	state = (state ^ state >> 27) * 0x94d049bb133111ebu;
+	return (uint32_t)(state ^ state >> 31);
+}
+
+static inline uint32_t hash_pair(uint32_t a, uint32_t b)
+{
+	return hash_done((uint64_t)a << 32 | b);
+}
+
+/* ---- what is indexed ---- */
+
+enum place_flag {
+	PLACE_PLAIN = 1, /* some client has a plain export here */
+	PLACE_CROSSMOUNT = 2, /* and some have crossmnt */
+	PLACE_RULES = 4, /* a rule's literal directory, or above one: nobody's medium */
+};
+
+/* A path that is exported, a pseudo-root's or a rule's literal directory. */
+struct place {
+	const char *path;
+	uint32_t length;
+	uint32_t first_rule; /* of those that start under it, in order; NOTHING */
+	uint32_t flags; /* enum place_flag */
+};
+
+/* Places of rules are numbered from the top down: their media, and the directories on the way to them. */
+enum { PLACE_OF_RULES = 0x80000000u };
+static inline uint32_t place_of_media(uint32_t rule)
+{
+	return PLACE_OF_RULES | rule << 1;
+}
+
+static inline uint32_t place_within(uint32_t rule)
+{
+	return PLACE_OF_RULES | rule << 1 | 1;
+}
+
+struct record {
+	struct export export;
+	uint32_t place;
+	uint32_t next_of_client; /* in order; NOTHING. Not for rules */
+};
+
+struct rule {
+	struct snapshot_rule public;
+	const char *tail; /* of the pattern, below the directory */
+	uint32_t next_at_directory;
+};
+
+struct subnet {
+	struct address net; /* masked */
+	uint32_t mask; /* number of its mask */
+	uint32_t client;
+	uint32_t next; /* another client with the same net and mask, or NOTHING */
+};
+
+struct snapshot {
+	struct exports_source *source;
+	struct snapshot_arena arena;
+
+	/* n_listed of them are plain exports and rules in the order of the files, the others pseudo-roots. */
+	VECTOR(struct record) records;
+	uint32_t n_listed;
+	VECTOR(struct place) places;
+	VECTOR(struct rule) rules;
+	struct index places_by_path;
+	struct index records_by_pair; /* (place, client) */
+	struct index
+		records_by_number; /* (number, client), and (number, NOTHING): somebody has it */
+	struct export_options root_options, pseudo_options; /* of "/" and of other pseudo-roots */
+
+	VECTOR(struct client *) clients;
+	struct index clients_by_name; /* case folded */
+	uint32_t *first_of_client; /* record, or NOTHING */
+	VECTOR(uint32_t) wildcards;
+	VECTOR(uint32_t) netgroups;
+	uint32_t anonymous; /* client, or NOTHING */
+	unsigned int name_commas_max;
+
+	/* Addresses of hosts, a client's beside each other, and whose each is. */
+	VECTOR(struct address) addresses;
+	uint32_t *address_clients;
+	struct index addresses_by_value;
+	VECTOR(struct subnet) subnets;
+	VECTOR(struct address) masks;
+	struct index subnets_by_net; /* (net, mask): the first of the chain */
+
+	struct client_set *sets; /* uthash, oldest first */
+	unsigned int n_sets;
+};
+
+struct client_set {
+	UT_hash_handle hh;
+	size_t n_clients;
+	uint32_t *clients; /* numbers, by type, then number */
+	char *domain;
+};
+
+/* ---- clients (snapshot_clients.c) ---- */
+
+/* While a snapshot is made: who was seen, by every spelling. */
+struct spelling {
+	const char *text;
+	uint32_t client; /* NOTHING: a host that does not resolve and is to be left out */
+};
+
+struct host_address {
+	struct address address; /* as address_key() */
+	uint32_t client;
+};
+
+struct clients_builder {
+	struct snapshot *snapshot;
+	const struct snapshot_facts *facts;
+	bool drop_unresolved;
+	VECTOR(struct spelling) spellings;
+	struct index by_spelling;
+	VECTOR(struct host_address) addresses;
+	struct index by_address;
+	struct index by_mask;
+};
+
+enum { CLIENT_UNRESOLVED = 1, CLIENT_NEW_UNRESOLVED = 2 };
+/*
+ * The client of a spec, made on first sight. Returns 0; CLIENT_UNRESOLVED: leave it out;
+ * CLIENT_NEW_UNRESOLVED: *ret_client is kept and, said once a name, does not resolve; -ENOMEM.
+ */
+int clients_add(struct clients_builder *builder, const struct client_spec *spec,
+		uint32_t *ret_client);
+/* Puts the addresses where they stay. */
+int clients_finish(struct clients_builder *builder);
+void clients_builder_done(struct clients_builder *builder);
+void clients_done(struct snapshot *snapshot);
+bool address_same(const struct address *a, const struct address *b);
+
+/* ---- paths and rules (snapshot_find.c) ---- */
+
+/* Walks a path's prefixes: "/", "/a", "/a/b", with their hashes. Start with length 0. */
+struct prefix {
+	const char *path;
+	size_t length;
+	uint64_t state;
+};
+
+bool prefix_next(struct prefix *prefix);
+uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length,
+		    uint32_t hash);
+uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t client);
+uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t client);
+/* Is a path below another, "/" included? */
+bool path_is_below(const char *path, const char *parent);
+
+/* Another rule that would make a rule's directory, or one above it, a medium; or NULL. */
+const struct rule *rule_over_directory(const struct snapshot *snapshot, const struct rule *rule);
+
+/* Not for pseudo-roots. */
+static inline const struct export_item *export_item_of(const struct snapshot *snapshot,
+						       const struct export *export)
+{
+	return &snapshot->source->items[export->order];
+}
+
+static inline bool is_pseudo(const struct record *record)
+{
+	return record->export.options->flags & EXPORT_V4ROOT;
+}
