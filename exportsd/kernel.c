@@ -24,11 +24,14 @@
 #include "exportsd/log.h"
 #include "parser/escape.h"
 
-static const char *const cache_names[KERNEL_N_CACHES] = {
-	[KERNEL_IP] = "auth.unix.ip",
-	[KERNEL_GID] = "auth.unix.gid",
-	[KERNEL_EXPORT] = "nfsd.export",
-	[KERNEL_FH] = "nfsd.fh",
+static const struct {
+	const char *name;
+	const char *channel, *flush; /* below net/rpc/ */
+} caches[KERNEL_N_CACHES] = {
+	[KERNEL_IP] = { "auth.unix.ip", "auth.unix.ip/channel", "auth.unix.ip/flush" },
+	[KERNEL_GID] = { "auth.unix.gid", "auth.unix.gid/channel", "auth.unix.gid/flush" },
+	[KERNEL_EXPORT] = { "nfsd.export", "nfsd.export/channel", "nfsd.export/flush" },
+	[KERNEL_FH] = { "nfsd.fh", "nfsd.fh/channel", "nfsd.fh/flush" },
 };
 
 enum {
@@ -58,17 +61,12 @@ struct kernel {
 	struct kernel_counts counts;
 };
 
-static int proc_open(const struct kernel *kernel, int flags, const char *format, const char *name)
+static int proc_open(const struct kernel *kernel, int flags, const char *folder, const char *name)
 {
-	CLEANUP(freep) char *relative = NULL;
 	CLEANUP(freep) char *path = NULL;
 	int fd;
 
-	if (asprintf(&relative, format, name) < 0) {
-		relative = NULL;
-		return -ENOMEM;
-	}
-	if (asprintf(&path, "%s%s", kernel->proc, relative) < 0) {
+	if (asprintf(&path, "%s%s%s", kernel->proc, folder, name) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
@@ -89,7 +87,7 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *us
 			continue;
 		if (n < 0 && errno != EAGAIN) {
 			log_error(NULL, "Cannot read the kernel's questions from %s, stopping: %m",
-				  cache_names[channel->cache]);
+				  caches[channel->cache].name);
 			sd_event_exit(sd_event_source_get_event(source), EXIT_FAILURE);
 		}
 		if (n <= 0)
@@ -111,14 +109,14 @@ static int channel_open(struct kernel *kernel, sd_event *event, enum kernel_cach
 
 	channel->kernel = kernel;
 	channel->cache = cache;
-	r = proc_open(kernel, O_RDWR | O_NONBLOCK, "/net/rpc/%s/channel", cache_names[cache]);
+	r = proc_open(kernel, O_RDWR | O_NONBLOCK, "/net/rpc/", caches[cache].channel);
 	if (r < 0)
 		return r;
 	channel->fd = r;
 	r = sd_event_add_io(event, &channel->source, channel->fd, EPOLLIN, on_channel, channel);
 	if (r < 0)
 		return r;
-	(void)sd_event_source_set_description(channel->source, cache_names[cache]);
+	(void)sd_event_source_set_description(channel->source, caches[cache].name);
 	return 0;
 }
 
@@ -128,7 +126,7 @@ static uint32_t read_per_flavor_flags(const struct kernel *kernel)
 	const uint32_t unsaid = 0xd;
 	unsigned int flags, per_flavor;
 	char text[64] = "";
-	CLEANUP(closep) int fd = proc_open(kernel, O_RDONLY, "/fs/nfsd/%s", "export_features");
+	CLEANUP(closep) int fd = proc_open(kernel, O_RDONLY, "/fs/nfsd/", "export_features");
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return unsaid;
@@ -211,7 +209,7 @@ int kernel_flush(struct kernel *kernel)
 
 	for (size_t i = 0; i < N_ELEMENTS(order); i++) {
 		CLEANUP(closep)
-		int fd = proc_open(kernel, O_WRONLY, "/net/rpc/%s/flush", cache_names[order[i]]);
+		int fd = proc_open(kernel, O_WRONLY, "/net/rpc/", caches[order[i]].flush);
 
 		if (fd == -ENOENT)
 			continue;
@@ -242,7 +240,7 @@ ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char
 		line = NULL;
 		return -ENOMEM;
 	}
-	fd = proc_open(kernel, O_RDWR, "/fs/nfsd/%s", "filehandle");
+	fd = proc_open(kernel, O_RDWR, "/fs/nfsd/", "filehandle");
 	if (fd < 0)
 		return fd;
 	if (write(fd, line, (size_t)length) != length)
