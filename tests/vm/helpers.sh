@@ -284,6 +284,49 @@ exportsd_pid() {
 	systemctl show -P MainPID exportsd
 }
 
+# restarted PID: exportsd runs and is another process than that
+restarted() {
+	local pid
+	pid=$(exportsd_pid)
+	[ "$pid" != 0 ] && [ "$pid" != "$1" ] && exportsctl status
+}
+
+# The handle of a medium's root, made of its number as the kernel does.
+root_handle() {
+	printf '01000100%08x' "$(exportsctl fsid "$1")" | sed 's/\(.\{8\}\)\(..\)\(..\)\(..\)\(..\)/\1\5\4\3\2/'
+}
+
+# ---- handlers ----
+
+start_image_handler() {
+	mkdir -p "$LIBRARY"
+	systemctl start exportsd-image.socket || bail "the image handler's socket does not start"
+}
+
+stop_image_handler() {
+	systemctl stop exportsd-image.socket exportsd-image.service || bail "the image handler does not stop"
+}
+
+# start_badhandler SOCKET KEY...: tests/vm/tools/badhandler, which writes what it is asked to SOCKET.log
+start_badhandler() {
+	setsid "$TREE/tests/vm/tools/badhandler" "$@" >>"$1.log" 2>&1 &
+	disown
+	eventually 10 test -S "$1" || bail "badhandler does not start"
+}
+
+# serve_library [EXPORTS]: all that is needed to serve $LIBRARY by $RULE, to $NETGROUP
+serve_library() {
+	grep -q "^$NETGROUP " /etc/netgroup || netgroup $NETGROUP localhost 192.0.2.7
+	start_image_handler
+	start_exportsd "${1:-$RULE}"
+	start_server
+	eventually 20 placeholders_are_there || bail "exportsd makes no placeholders in $RULES"
+}
+
+placeholders_are_there() {
+	[ "$(find "$RULES" -mindepth 1 -maxdepth 1 -type d | wc -l)" = "$(find "$LIBRARY" -type f | wc -l)" ]
+}
+
 # ---- clients ----
 
 mount_nfs() {
@@ -317,23 +360,33 @@ as_client() {
 
 # ---- what is the case on the server ----
 
-# The media that are mounted, one path a line: a filesystem of the kinds discs have, or what a test handler mounts.
+# The media that are mounted, one path a line: what is mounted under $RULES or /srv and has a filesystem that discs
+# or a test's handler have (a placeholder that is mounted on itself has the root's).
 mounted_media() {
 	awk '{ for (i = 7; i < NF; i++) if ($i == "-") type = $(i + 1) }
-		type ~ /^(iso9660|udf|squashfs|erofs)$/ { print $5 }' /proc/self/mountinfo
+		$5 ~ /^\/(mnt|srv)\// && type ~ /^(iso9660|udf|squashfs|erofs|tmpfs)$/ { print $5 }' /proc/self/mountinfo
 }
 
 count_mounts() {
 	mounted_media | wc -l
 }
 
+# How many questions of a kind the kernel has asked: count_upcalls nfsd.fh|nfsd.export|auth.unix.ip|auth.unix.gid
+count_upcalls() {
+	exportsctl status --json | jq -r ".kernel.asked[\"$1\"]"
+}
+
+unmount_clients() {
+	umount -a -t nfs,nfs4
+}
+
 # Have the kernel forget what it was told, and unmount all media: the state after a long idle time.
 unmount_media() {
 	local path channel
 	for channel in auth.unix.ip nfsd.export nfsd.fh; do
-		echo $((EPOCHSECONDS + 1)) >/proc/net/rpc/$channel/flush
+		[ ! -e /proc/net/rpc/$channel/flush ] || echo $((EPOCHSECONDS + 1)) >/proc/net/rpc/$channel/flush
 	done
-	for path in $(mounted_media); do
+	for path in $(mounted_media | sort -r); do
 		eventually 10 umount "$path" || bail "$path is busy"
 	done
 }
