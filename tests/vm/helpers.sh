@@ -155,7 +155,7 @@ eventually() {
 
 # within SECONDS COMMAND...: it succeeds, and in time
 within() {
-	timeout -k 1 "$@"
+	timeout -k 1 "$1" bash -c '"$@"' within "${@:2}"
 }
 
 # ---- discs ----
@@ -226,7 +226,7 @@ start_around() {
 start_server() {
 	start_around
 	systemctl start nfsdcld || bail "no nfsdcld"
-	rpc.nfsd -G 10 -L 10 "${1:-8}" || bail "the kernel's server does not start"
+	rpc.nfsd -G 10 -L 10 8 || bail "the kernel's server does not start"
 }
 
 stop_server() {
@@ -299,7 +299,13 @@ root_handle() {
 # ---- handlers ----
 
 start_image_handler() {
-	mkdir -p "$LIBRARY"
+	local setting=/etc/systemd/system/exportsd-image.service.d/library.conf
+	mkdir -p "$LIBRARY" "${setting%/*}"
+	if ! [ -e $setting ]; then
+		printf '[Service]\nExecStart=\nExecStart=%s --directory=%s\n' \
+			/usr/libexec/exportsd/exportsd-image "$LIBRARY" >$setting
+		systemctl daemon-reload
+	fi
 	systemctl start exportsd-image.socket || bail "the image handler's socket does not start"
 }
 
@@ -355,7 +361,7 @@ as_client() {
 			ip -n "$host" link set eth0 up &&
 			ip -n "$host" link set lo up || bail "no network for $address"
 	fi
-	SERVER=192.0.2.1 nsenter --net="/run/netns/$host" "$@"
+	SERVER=192.0.2.1 nsenter --net="/run/netns/$host" bash -c '"$@"' as_client "$@"
 }
 
 # ---- what is the case on the server ----
@@ -398,3 +404,8 @@ cut_power() {
 	sleep 60
 	bail "there is still power"
 }
+
+# within and as_client run helpers too, in a process of their own.
+export LIBRARY RULES SERVER NETGROUP RULE
+# shellcheck disable=SC2046 # names of functions
+export -f $(compgen -A function)
