@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * mountd.c - the MOUNT service: which call asks what, and the lists.
+ *
+ * EXPORT's reply is made once for each snapshot: it may be megabytes, and anybody may ask for it.
+ */
+
+#include "exportsd/mountd_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/clients.h"
+#include "exportsd/log.h"
+
+enum { RMTAB_DELAY_SECONDS = 5 };
+
+static const uint64_t usec_a_second = 1000000;
+
+/* ---- callers and paths ---- */
+
+void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_caller)
+{
+	const struct sockaddr *peer = rpc_call_peer(call);
+	struct mount_caller caller = { .address.family = peer->sa_family };
+
+	if (peer->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+
+		caller.address.v6 = v6->sin6_addr;
+		caller.address.scope = v6->sin6_scope_id;
+		caller.port = ntohs(v6->sin6_port);
+	} else {
+		const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+
+		caller.address.v4 = v4->sin_addr;
+		caller.port = ntohs(v4->sin_port);
+	}
+	address_format(&caller.address, caller.text, sizeof(caller.text));
+	*ret_caller = caller;
+}
+
+char *mount_path_normalise(const char *path)
+{
+	char *normal, *end;
+
+	if (*path != '/' && *path != '\0') {
+		errno = EINVAL;
+		return NULL;
+	}
+	normal = malloc(strlen(path) + 2);
+	if (!normal)
+		return NULL;
+	end = normal;
+	while (*path) {
+		size_t slashes = strspn(path, "/"), length = strcspn(path + slashes, "/");
+		const char *name = path + slashes;
+
+		path = name + length;
+		if (length == 0 || (length == 1 && *name == '.'))
+			continue;
+		*end++ = '/';
+		end = mempcpy(end, name, length);
+	}
+	if (end == normal)
+		*end++ = '/';
+	*end = '\0';
+	return normal;
+}
+
+/* ---- replies ---- */
+
+void mountd_send(struct rpc_call *call, int r, const struct mountproto_reply *reply)
+{
+	if (r < 0)
+		rpc_drop(call, false);
+	else
+		rpc_reply(call, reply->bytes, reply->n_bytes);
+}
+
+static void answer_void(struct rpc_call *call, const struct mountproto_call *request)
+{
+	struct mountproto_reply reply;
+	int r = mountproto_reply_void(request->xid, &reply);
+
+	mountd_send(call, r, &reply);
+}
+
+static int list_mount(void *list, const char *client, const char *path)
+{
+	return mountproto_list_mount(list, client, path);
+}
+
+static void answer_dump(struct mountd *mountd, struct rpc_call *call,
+			const struct mountproto_call *request)
+{
+	CLEANUP(mountproto_list_done) struct mountproto_list list = { 0 };
+	struct mountproto_reply reply;
+	int r = mountproto_list_begin(&list, request->xid, rpc_call_reply_max(call));
+
+	if (r == 0)
+		r = rmtab_each(mountd->rmtab, list_mount, &list);
+	if (r == 0)
+		r = mountproto_list_end(&list, &reply);
+	mountd_send(call, r, &reply);
+}
+
+static void answer_export(struct mountd *mountd, struct rpc_call *call,
+			  const struct mountproto_call *request)
+{
+	struct mountproto_reply reply;
+	int r = 0;
+
+	if (!mountd->exports.bytes)
+		r = mountd_export_list(mountd->daemon->snapshot, &mountd->exports);
+	if (r == 0)
+		r = mountproto_repeat(&mountd->exports, request->xid, rpc_call_reply_max(call),
+				      &reply);
+	mountd_send(call, r, &reply);
+}
+
+/* ---- rmtab ---- */
+
+static void write_rmtab(struct mountd *mountd)
+{
+	int r = rmtab_write(mountd->rmtab, mountd->rmtab_file);
+
+	if (r < 0) {
+		errno = -r;
+		log_warning(NULL, "cannot write %s: %m; showmount -a may forget who mounted what",
+			    mountd->rmtab_file);
+	}
+}
+
+static int on_rmtab_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	write_rmtab(userdata);
+	return 0;
+}
+
+static bool is_rmtab_unwritten(const struct mountd *mountd)
+{
+	int enabled = SD_EVENT_OFF;
+
+	(void)sd_event_source_get_enabled(mountd->rmtab_timer, &enabled);
+	return enabled != SD_EVENT_OFF;
+}
+
+void mountd_rmtab_changed(struct mountd *mountd)
+{
+	if (is_rmtab_unwritten(mountd))
+		return;
+	(void)sd_event_source_set_time_relative(mountd->rmtab_timer,
+						RMTAB_DELAY_SECONDS * usec_a_second);
+	(void)sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_ONESHOT);
+}
+
+static void forget_mount(struct mountd *mountd, struct rpc_call *call,
+			 const struct mountproto_call *request)
+{
+	CLEANUP(freep) char *path = mount_path_normalise(request->path);
+	struct mount_caller caller;
+
+	mount_caller_of(call, &caller);
+	if (path && rmtab_remove(mountd->rmtab, caller.text, path))
+		mountd_rmtab_changed(mountd);
+}
+
+static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
+{
+	struct mount_caller caller;
+
+	mount_caller_of(call, &caller);
+	if (rmtab_remove_client(mountd->rmtab, caller.text))
+		mountd_rmtab_changed(mountd);
+}
+
+/* ---- calls ---- */
+
+static void refuse(struct rpc_call *call, const struct mountproto_call *request,
+		   enum mountproto_fault fault)
+{
+	struct mountproto_reply reply;
+	int r = mountproto_refuse(request->xid, fault, &reply);
+
+	mountd_send(call, r, &reply);
+}
+
+static void serve(struct mountd *mountd, struct rpc_call *call,
+		  const struct mountproto_call *request)
+{
+	switch ((enum mount_procedure)request->procedure) {
+	case MOUNT_NULL: break;
+	case MOUNT_UMNT: forget_mount(mountd, call, request); break;
+	case MOUNT_UMNTALL: forget_all_mounts(mountd, call); break;
+	case MOUNT_MNT:
+	case MOUNT_PATHCONF: mount_job_start(mountd, call, request); return;
+	case MOUNT_DUMP: answer_dump(mountd, call, request); return;
+	case MOUNT_EXPORT:
+	case MOUNT_EXPORTALL: answer_export(mountd, call, request); return;
+	}
+	answer_void(call, request);
+}
+
+static void on_call(void *userdata, struct rpc_call *call)
+{
+	struct mountproto_call request;
+	size_t n_bytes;
+	const uint8_t *bytes = rpc_call_bytes(call, &n_bytes);
+	int fault = mountproto_decode(bytes, n_bytes, &request);
+
+	if (fault == MOUNTPROTO_NOT_A_CALL)
+		rpc_drop(call, true);
+	else if (fault)
+		refuse(call, &request, fault);
+	else
+		serve(userdata, call, &request);
+}
+
+/* ---- life ---- */
+
+static int open_rmtab(struct mountd *mountd)
+{
+	struct daemon *daemon = mountd->daemon;
+	int r;
+
+	r = rmtab_new(&mountd->rmtab);
+	if (r < 0)
+		return r;
+	if (asprintf(&mountd->rmtab_file, "%s/rmtab", daemon->config->state_directory) < 0) {
+		mountd->rmtab_file = NULL;
+		return -ENOMEM;
+	}
+	r = rmtab_read(mountd->rmtab, mountd->rmtab_file);
+	if (r < 0 && r != -ENOENT) {
+		errno = -r;
+		log_warning(NULL, "cannot read %s: %m; showmount -a starts with nothing",
+			    mountd->rmtab_file);
+	}
+	r = sd_event_add_time_relative(daemon->event, &mountd->rmtab_timer, CLOCK_MONOTONIC, 0,
+				       usec_a_second, on_rmtab_timer, mountd);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_OFF);
+}
+
+static int open_rpc(struct mountd *mountd)
+{
+	const struct config *config = mountd->daemon->config;
+	struct rpc_settings settings = {
+		.port = config->mount_port,
+		.tcp = config->mount_tcp,
+		.udp = config->mount_udp,
+	};
+
+	return rpc_new(&mountd->rpc, mountd->daemon->event, &settings, on_call, mountd);
+}
+
+static int open_rpcbind(struct mountd *mountd)
+{
+	struct rpcbind_program program = {
+		.name = "the MOUNT service",
+		.number = MOUNT_PROGRAM,
+		.first_version = MOUNT_VERSION_FIRST,
+		.last_version = MOUNT_VERSION_LAST,
+		.port = rpc_port(mountd->rpc),
+	};
+
+	if (!mountd->daemon->config->rpcbind)
+		return 0;
+	for (size_t i = 0; i < RPCBIND_NETIDS_MAX; i++)
+		program.netids[i] = rpc_netid(mountd->rpc, i);
+	return rpcbind_new(&mountd->rpcbind, mountd->daemon->event, &program);
+}
+
+int mountd_new(struct mountd **ret_mountd, struct daemon *daemon)
+{
+	struct mountd *mountd = calloc(1, sizeof(*mountd));
+	int r;
+
+	if (!mountd)
+		return -ENOMEM;
+	mountd->daemon = daemon;
+	r = open_rmtab(mountd);
+	if (r >= 0)
+		r = open_rpc(mountd);
+	if (r >= 0)
+		r = open_rpcbind(mountd);
+	if (r < 0) {
+		mountd_free(mountd);
+		return r;
+	}
+	*ret_mountd = mountd;
+	return 0;
+}
+
+struct mountd *mountd_free(struct mountd *mountd)
+{
+	if (!mountd)
+		return NULL;
+	mount_jobs_drop(mountd);
+	rpc_free(mountd->rpc);
+	rpcbind_free(mountd->rpcbind);
+	if (mountd->rmtab_timer && is_rmtab_unwritten(mountd))
+		write_rmtab(mountd);
+	sd_event_source_unref(mountd->rmtab_timer);
+	rmtab_free(mountd->rmtab);
+	free(mountd->rmtab_file);
+	free(mountd->exports.bytes);
+	free(mountd);
+	return NULL;
+}
+
+void mountd_again(struct mountd *mountd)
+{
+	if (!mountd)
+		return;
+	free(mountd->exports.bytes);
+	mountd->exports = (struct mountproto_reply){ 0 };
+	mount_jobs_again(mountd);
+}
+
+int mountd_each_mount(const struct mountd *mountd,
+		      int (*each)(void *userdata, const char *client, const char *path),
+		      void *userdata)
+{
+	return rmtab_each(mountd->rmtab, each, userdata);
+}
+
+uint16_t mountd_port(const struct mountd *mountd)
+{
+	return rpc_port(mountd->rpc);
+}
