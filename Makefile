@@ -106,6 +106,24 @@ clean: ## remove what was built
 
 # ---- tests ----
 
+deps: ## install what is missing to build, test and demonstrate (Debian), and say what
+	@tests/deps
+
+# What deps has installed is seen by a make that starts after it.
+AFRESH = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+demo: deps ## see it work: a server and a client in a machine of its own; no root
+	@$(AFRESH) all $(TOOLS)
+	@tests/vm/run tests/vm/demo
+
+check: deps ## every test: unit, golden, differential, bats, stories on a real kernel
+	@$(AFRESH) check-all
+check-all: all $(TESTS) $(TOOLS) check-headers check-deps
+	@tests/run -j 2 $(TESTS) $(STORIES)
+check-vm: all $(TOOLS) ## the stories on a real kernel, each in a machine of its own
+	@tests/run -j 2 $(STORIES)
+soak: all $(TOOLS) ## the stories with their full counts: 10,000 media, many kills
+	@SOAK=1 tests/run -v $(STORIES)
 check-unit: all $(UNIT) ## unit tests: no disk, clock or network
 	@tests/run $(UNIT)
 check-headers: $(B)/exportsd/mount_xdr.h ## every header compiles alone

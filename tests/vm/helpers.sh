@@ -126,6 +126,11 @@ at_exit() {
 }
 trap at_exit EXIT
 
+# counts NORMALLY SOAKING: how many of something, for `make soak` many
+counts() {
+	if [ "${SOAK-}" ]; then echo "$2"; else echo "$1"; fi
+}
+
 # ---- time ----
 
 now_ms() {
