@@ -50,6 +50,7 @@ enum { EXPORT_FLAVORS_MAX = 8, EXPORT_XPRTSEC_MAX = 3 };
 struct export_flavor {
 	uint32_t number; /* 0 null, 1 sys, 390003 krb5, 390004 krb5i, 390005 krb5p */
 	uint32_t flags;  /* the entry's flags as this flavour has them */
+	bool old_name;   /* written by its older name: unix, null; etab repeats it */
 };
 
 enum export_fsloc { EXPORT_FSLOC_NONE, EXPORT_FSLOC_REFER, EXPORT_FSLOC_REPLICAS };
@@ -106,8 +107,17 @@ struct client_spec {
 
 /* One path, one client, one option list. Lives as long as the struct exports_source. */
 struct export_item {
-	const char *path;     /* decoded; trailing slashes and all; for a rule: see pattern */
-	const char *pattern;  /* NULL, or the rule's path for fnmatch(3): bytes meant as themselves are behind a backslash */
+	/*
+	 * Decoded, starts with '/', at most 1024 bytes; as written, trailing slashes and all.
+	 * A rule's: its text, with slashes single and none at the end.
+	 */
+	const char *path;
+	/*
+	 * NULL, or the rule's path for fnmatch(3): some component has a '*', a '?', or a '[' that a ']' of
+	 * the same component closes, none of them quoted or escaped. Bytes that mean themselves though they
+	 * could mean more are behind a backslash (also a '[' that nothing closes). No "." and "..".
+	 */
+	const char *pattern;
 	struct client_spec client;
 	const struct export_options *options; /* shared between equal ones */
 	const char *file;
@@ -165,14 +175,16 @@ int client_spec_parse(const char *text, struct client_spec *ret_spec, const char
 bool client_name_matches(const char *pattern, const char *name);
 
 /*
- * export_print_etab - one line of etab, byte for byte as nfs-utils' putexportent() writes it.
+ * export_print_etab - one line of etab, byte for byte as nfs-utils' putexportent() writes it,
+ * but for what could not be read back: control bytes, blanks, '"' and '#' are escaped everywhere, a wildcard
+ * that is a plain path's own character is, and squash_gids= is written out.
  *
- * @path:   the export's path (canonical where it has one)
+ * @path:   the export's path (canonical where it has one); a rule's: its pattern
  * @client: the client's name in etab
  * @per_flavor: the flags the kernel lets differ per flavour; 0xd where it says nothing
  *
- * A rule prints fsid=<handler>, escaped so that exports_read_text() reads it back.
- * Returns 0; -ENOMEM; -EIO if writing failed.
+ * exports_read_text() reads the line back as the same export; a rule prints fsid=<handler>.
+ * Returns 0; -EIO if writing failed.
  */
 int export_print_etab(FILE *to, const char *path, const char *client,
 		      const struct export_options *options, uint32_t per_flavor);

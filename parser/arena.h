@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * arena.h - memory that is all given back at once.
+ *
+ * What is read from exports files lives and dies together, so it is cut from large chunks.
+ * Equal strings can be had as one.
+ */
+
+#include "parser/base.h"
+
+struct exports_arena;
+
+/* Returns NULL when memory is out. */
+struct exports_arena *arena_new(void);
+struct exports_arena *arena_free(struct exports_arena *arena);
+
+/* @size bytes set to zero, aligned for any type, or NULL when memory is out. */
+void *arena_alloc(struct exports_arena *arena, size_t size);
+
+/* A copy of @length bytes with a final NUL, or NULL. */
+char *arena_copy(struct exports_arena *arena, const char *text, size_t length);
+
+/* As arena_copy(), but equal texts give the same pointer. */
+const char *arena_intern(struct exports_arena *arena, const char *text, size_t length);

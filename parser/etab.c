@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * etab.c - exports as lines of nfs-utils' etab.
+ *
+ * The form is putexportent()'s (nfs-utils support/nfs/exports.c), made so that it can be read
+ * back, by nfs-utils too.
+ */
+
+#include "parser/etab.h"
+#include "parser/options.h"
+#include "parser/pattern.h"
+
+#include <errno.h>
+
+/* A text on its way, with the bytes before this one. */
+struct writing {
+	FILE *to;
+	char before[3];
+};
+
+static bool is_plain(char byte)
+{
+	unsigned char c = (unsigned char)byte;
+
+	return c > ' ' && c != 0x7f && c != '\\' && c != '"' && c != '#';
+}
+
+static bool is_octal(char byte)
+{
+	return byte >= '0' && byte <= '7';
+}
+
+/*
+ * Is @byte the third digit behind a backslash? A reader takes \134, which that is written as, and
+ * three digits for one more escape, unless the last of them was escaped itself.
+ */
+static bool ends_escape(const struct writing *writing, char byte)
+{
+	const char *before = writing->before;
+
+	return before[0] == '\\' && before[1] >= '0' && before[1] <= '3' && is_octal(before[2]) &&
+	       is_octal(byte);
+}
+
+static void put_byte(struct writing *writing, char byte, bool escaped)
+{
+	if (escaped || !is_plain(byte) || ends_escape(writing, byte))
+		fprintf(writing->to, "\\%03o", (unsigned char)byte);
+	else
+		putc(byte, writing->to);
+	writing->before[0] = writing->before[1];
+	writing->before[1] = writing->before[2];
+	writing->before[2] = byte;
+}
+
+void etab_put_text(FILE *to, const char *text)
+{
+	struct writing writing = { .to = to };
+
+	for (; *text; text++)
+		put_byte(&writing, *text, false);
+}
+
+/* Its own wildcard characters are escaped, but only where they would make it a rule. */
+static void put_path(FILE *to, const char *path)
+{
+	struct writing writing = { .to = to };
+	size_t length = strlen(path);
+	bool wild = pattern_find(path, length, NULL) < length;
+
+	for (; *path; path++)
+		put_byte(&writing, *path, wild && strchr("*?[", *path));
+}
+
+/* What stands behind a backslash in the pattern means itself: so do octal escapes. */
+static void put_pattern(FILE *to, const char *pattern)
+{
+	struct writing writing = { .to = to };
+
+	for (; *pattern; pattern++) {
+		bool literal = *pattern == '\\' && pattern[1];
+
+		pattern += literal;
+		put_byte(&writing, *pattern, literal);
+	}
+}
+
+int export_print_etab(FILE *to, const char *path, const char *client,
+		      const struct export_options *options, uint32_t per_flavor)
+{
+	if (options->handler)
+		put_pattern(to, path);
+	else
+		put_path(to, path);
+	putc('\t', to);
+	etab_put_text(to, client);
+	putc('(', to);
+	options_print(options, per_flavor, to);
+	fputs(")\n", to);
+	return ferror(to) ? -EIO : 0;
+}
