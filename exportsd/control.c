@@ -67,7 +67,7 @@ void connection_arm(struct connection *connection)
 
 void connection_end(struct connection *connection)
 {
-	if (proto_end(&connection->out) == -ENOMEM) {
+	if (proto_end(&connection->out) < 0) {
 		connection->producer = NULL;
 		connection->closing = true;
 	}

@@ -250,8 +250,7 @@ static void put_export(struct connection *connection, const struct export *expor
 	int r = -ENOMEM;
 
 	if (to) {
-		r = export_print_etab(to, export_name(daemon->snapshot, export),
-				      export->client->name, export->options, per_flavor);
+		r = snapshot_print_export(daemon->snapshot, export, to, per_flavor);
 		if (fclose(to) != 0)
 			r = -ENOMEM;
 	}
@@ -326,6 +325,14 @@ static void reload_done(void *userdata, const struct diags *diags, bool applied,
 	connection_end(connection);
 	requests_forget(connection);
 	connection_arm(connection);
+	if (applied)
+		log_notice(NULL, "Exports reloaded by exportsctl: %s",
+			   changed ? "in force" : "nothing changed");
+	else
+		log_error(NULL,
+			  "%zu faults in the exports files, keeping the previous exports; "
+			  "exportsctl check shows them",
+			  diags->n_errors);
 }
 
 static void start_reload(struct connection *connection, const struct proto_message *message)

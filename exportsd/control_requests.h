@@ -52,8 +52,8 @@ size_t connection_pending(const struct connection *connection);
 void connection_arm(struct connection *connection);
 
 /*
- * connection_end - proto_end() for a message of an answer. When memory is out the connection is closed, so that
- * nobody takes a part for the whole.
+ * connection_end - proto_end() for a message of an answer. If that fails, the connection is closed, so
+ * that nobody takes a part for the whole.
  */
 void connection_end(struct connection *connection);
 

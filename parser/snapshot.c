@@ -157,16 +157,23 @@ const struct export *snapshot_export(const struct snapshot *snapshot, size_t ind
 	return &snapshot->records.items[index].export;
 }
 
+int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
+			  uint32_t per_flavor)
+{
+	/* The item knows what was written: "" or "*", and the options of a "/" that became fsid=0. */
+	const struct export_item *item = export_item_of(snapshot, export);
+	const char *client = item->client.type == CLIENT_ANONYMOUS ? item->client.text
+								   : export->client->name;
+
+	return export_print_etab(to, export->pattern ? item->path : export->path, client,
+				 item->options, per_flavor);
+}
+
 int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_flavor)
 {
 	for (uint32_t i = 0; i < snapshot->n_listed; i++) {
-		const struct export *export = &snapshot->records.items[i].export;
-		/* The item knows what was written: "" or "*", and the options of a "/" that became fsid=0. */
-		const struct export_item *item = export_item_of(snapshot, export);
-		const char *client = item->client.type == CLIENT_ANONYMOUS ? item->client.text
-									   : export->client->name;
-		int r = export_print_etab(to, export->pattern ? item->path : export->path, client,
-					  item->options, per_flavor);
+		int r = snapshot_print_export(snapshot, &snapshot->records.items[i].export, to,
+					      per_flavor);
 
 		if (r < 0)
 			return r;

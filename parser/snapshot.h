@@ -105,6 +105,9 @@ const struct client *snapshot_client(const struct snapshot *snapshot, size_t id)
  * Returns as export_print_etab().
  */
 int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_flavor);
+/* snapshot_print_export - one of its lines: of an export that snapshot_export() gave. */
+int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
+			  uint32_t per_flavor);
 
 /* ---- who is asking ---- */
 
