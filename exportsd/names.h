@@ -14,6 +14,12 @@
 #include "handlers/proto.h"
 #include "parser/snapshot.h"
 
+enum {
+	NAMES_CACHE_MAX = 65536,    /* addresses, hosts and users remembered; the oldest go first */
+	NAMES_PER_ADDRESS_MAX = 64, /* official name and aliases */
+	NAMES_ADDRESSES_MAX = 16,   /* of one host */
+};
+
 struct names;
 struct names_question;
 
@@ -27,7 +33,8 @@ struct names *names_free(struct names *names);
  *
  * @netgroups: names to test, without '@'; copied
  * @done:   exactly once, never from within this call; @known is valid during the call. error: 0, or
- *          -ETIMEDOUT and the like: the name service did not answer (not the same as "has no name")
+ *          -ETIMEDOUT and the like: the name service did not answer (not the same as "has no name"); @known then
+ *          holds what is certain all the same (netgroups that list the address itself), perhaps nothing
  *
  * A remembered answer that covers these netgroups is used while it is young enough.
  * Netgroup tests as nfs-utils check_netgroup(): each name, the textual address, and the name cut at its first dot.

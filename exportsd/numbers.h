@@ -46,13 +46,16 @@ uint32_t numbers_next(const struct numbers *numbers, uint32_t after);
  */
 uint32_t numbers_first_choice(const char *path);
 
+enum { NUMBERS_PROBES_MAX = 1 << 20 }; /* numbers tried for one path before -ENOSPC */
+
 /*
  * numbers_assign - give paths their numbers, durably.
  *
  * @paths:  absolute, normalised; copied. Those that have a number keep it.
  * @reserved: says whether a number is somebody else's (written by hand in an exports file); may be NULL
  * @done:   exactly once, never from within this call, when all are synced: numbers_get() knows them. error: 0, or
- *          -ENOSPC, -EIO, ... of the store: none of this call's new numbers is known
+ *          -ENOSPC, -EIO, ... of the store: some of these paths may have no number now. Asked for again, they
+ *          will get the number that was tried, so that what a failing disk kept all the same stays true
  *
  * Calls that arrive while a sync is running share the next one.
  */

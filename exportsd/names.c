@@ -1,0 +1,1060 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * names.c - what the name service said, by address, host and user, and how it is asked.
+ *
+ * An entry is what is known under one key. However many calls want it, one question is under way for it. A
+ * call holds its entries until its done() was called; entries that nobody holds may be evicted, and
+ * are freed when they are forgotten. A forgotten entry is out of the table: whoever waits for
+ * it gets its answer, new calls make a new one.
+ *
+ * The second half of the file is the process's side: it blocks, and knows nothing of the first half.
+ */
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <strings.h>
+#include <time.h>
+
+#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
+#include <uthash.h>
+#include <utlist.h>
+
+#include "exportsd/names.h"
+#include "exportsd/worker.h"
+
+enum {
+	N_PROCESSES = 4,
+	NETGROUPS_PER_QUESTION = 400, /* within PROTO_FIELDS_MAX */
+	NETGROUP_BYTES_MAX = 48 * 1024,
+	FAILURE_AGE_MIN_USEC = 1000 * 1000,
+	ADDRESS_TEXT_MAX = INET6_ADDRSTRLEN + 12, /* with a scope */
+	GROUPS_MAX = 65536, /* NGROUPS_MAX of the kernel */
+	USER_BYTES_MAX = 1024 * 1024, /* of a passwd entry */
+	HOST_BYTES_MAX = 1024 * 1024, /* of a hosts entry */
+};
+
+enum kind { KIND_ADDRESS, KIND_HOST, KIND_USER };
+
+/* Is the address in this netgroup? */
+struct verdict {
+	UT_hash_handle hh;
+	bool is_member;
+	char netgroup[];
+};
+
+struct entry {
+	UT_hash_handle hh;
+	struct names *names;
+	enum kind kind;
+	unsigned int n_users; /* calls that hold it */
+	bool forgotten;
+	bool answered;
+	uint64_t expires_usec;
+	struct worker_question *asked;
+	struct waiter *waiters;
+	int error;
+	/* KIND_ADDRESS */
+	char **host_names;
+	size_t n_host_names;
+	struct verdict *verdicts;
+	/* KIND_HOST */
+	char *canonical;
+	struct address *addresses;
+	size_t n_addresses;
+	/* KIND_USER */
+	uint32_t *groups;
+	size_t n_groups;
+	char key[]; /* "a", "h" or "u", and the text */
+};
+
+struct waiter {
+	struct names_question *question;
+	struct waiter *next;
+};
+
+struct names_question {
+	struct names *names;
+	struct names_question *prev, *next; /* in waiting or ready */
+	enum kind kind;
+	struct entry **entries;
+	struct waiter *waiters; /* one an entry */
+	size_t n_entries;
+	size_t n_pending;
+	char **netgroups;
+	size_t n_netgroups;
+	bool cancelled;
+	names_address_fn address_done;
+	names_hosts_fn hosts_done;
+	names_groups_fn groups_done;
+	void *userdata;
+};
+
+struct names {
+	sd_event *event;
+	struct worker *worker;
+	uint64_t age_usec;
+	uint64_t timeout_usec;
+	bool trust_reverse;
+	struct entry *entries;
+	struct names_question *waiting;
+	struct names_question *ready;
+	sd_event_source *ready_source;
+};
+
+/* ---- addresses as text, with a numeric scope ---- */
+
+static bool address_from_text(const char *text, struct address *ret_address)
+{
+	struct address address = {};
+	char copy[ADDRESS_TEXT_MAX];
+	char *percent;
+
+	if (strlen(text) >= sizeof(copy))
+		return false;
+	strcpy(copy, text);
+	percent = strchr(copy, '%');
+	if (percent) {
+		*percent = '\0';
+		address.scope = (uint32_t)strtoul(percent + 1, NULL, 10);
+	}
+	if (inet_pton(AF_INET, copy, &address.v4) == 1)
+		address.family = AF_INET;
+	else if (inet_pton(AF_INET6, copy, &address.v6) == 1)
+		address.family = AF_INET6;
+	else
+		return false;
+	*ret_address = address;
+	return true;
+}
+
+static void address_to_text(const struct address *address, char buffer[ADDRESS_TEXT_MAX])
+{
+	buffer[0] = '\0';
+	(void)inet_ntop(address->family, &address->v4, buffer, INET6_ADDRSTRLEN);
+	if (address->family == AF_INET6 && address->scope)
+		snprintf(buffer + strlen(buffer), 12, "%%%" PRIu32, address->scope);
+}
+
+static bool address_equal(const struct address *a, const struct address *b)
+{
+	if (a->family != b->family)
+		return false;
+	if (a->family == AF_INET)
+		return a->v4.s_addr == b->v4.s_addr;
+	return memcmp(&a->v6, &b->v6, sizeof(a->v6)) == 0 && a->scope == b->scope;
+}
+
+/* ---- entries ---- */
+
+static char **free_strings(char **strings, size_t n_strings)
+{
+	for (size_t i = 0; strings && i < n_strings; i++)
+		free(strings[i]);
+	free(strings);
+	return NULL;
+}
+
+/* Forget what it says, but not who waits. */
+static void entry_clear(struct entry *entry)
+{
+	struct verdict *verdict, *next;
+
+	entry->host_names = free_strings(entry->host_names, entry->n_host_names);
+	entry->n_host_names = 0;
+	HASH_ITER(hh, entry->verdicts, verdict, next)
+	{
+		HASH_DEL(entry->verdicts, verdict);
+		free(verdict);
+	}
+	free(entry->canonical);
+	free(entry->addresses);
+	free(entry->groups);
+	entry->canonical = NULL;
+	entry->addresses = NULL;
+	entry->groups = NULL;
+	entry->n_addresses = entry->n_groups = 0;
+	entry->error = 0;
+	entry->answered = false;
+}
+
+static void entry_free(struct entry *entry)
+{
+	worker_cancel(entry->asked);
+	entry_clear(entry);
+	free(entry);
+}
+
+/* Out of the table; freed now, or when its last user lets go. */
+static void entry_forget(struct entry *entry)
+{
+	HASH_DEL(entry->names->entries, entry);
+	entry->forgotten = true;
+	if (!entry->n_users)
+		entry_free(entry);
+}
+
+static void entry_unuse(struct entry *entry)
+{
+	if (--entry->n_users == 0 && entry->forgotten)
+		entry_free(entry);
+}
+
+static uint64_t now_usec(const struct names *names)
+{
+	uint64_t now = 0;
+
+	(void)sd_event_now(names->event, CLOCK_BOOTTIME, &now);
+	return now;
+}
+
+/* Make room for one more: the first that nobody uses, oldest first. */
+static void evict(struct names *names)
+{
+	struct entry *entry, *next;
+
+	HASH_ITER(hh, names->entries, entry, next)
+	{
+		if (HASH_COUNT(names->entries) < NAMES_CACHE_MAX)
+			return;
+		if (!entry->n_users)
+			entry_forget(entry);
+	}
+}
+
+/* The entry of a key, made if need be; one too old is made anew. NULL: out of memory. */
+static struct entry *use_entry(struct names *names, enum kind kind, const char *text)
+{
+	static const char letters[] = {
+		[KIND_ADDRESS] = 'a', [KIND_HOST] = 'h', [KIND_USER] = 'u'
+	};
+	size_t size = strlen(text) + 2;
+	struct entry *entry, *fresh = calloc(1, sizeof(*fresh) + size);
+
+	if (!fresh)
+		return NULL;
+	fresh->key[0] = letters[kind];
+	memcpy(fresh->key + 1, text, size - 1);
+	fresh->names = names;
+	fresh->kind = kind;
+	HASH_FIND_STR(names->entries, fresh->key, entry);
+	if (entry && entry->answered && !entry->asked && entry->expires_usec <= now_usec(names)) {
+		entry_forget(entry);
+		entry = NULL;
+	}
+	if (entry) {
+		free(fresh);
+	} else {
+		evict(names);
+		entry = fresh;
+		HASH_ADD_STR(names->entries, key, entry);
+		if (!entry->hh.tbl) {
+			free(fresh);
+			return NULL;
+		}
+	}
+	entry->n_users++;
+	return entry;
+}
+
+/* ---- asking ---- */
+
+static void on_answer(void *userdata, int error, const struct proto_message *answer);
+
+static bool has_verdict(const struct entry *entry, const char *netgroup)
+{
+	struct verdict *verdict;
+
+	HASH_FIND_STR(entry->verdicts, netgroup, verdict);
+	return verdict;
+}
+
+/* Put the first netgroups that are not known yet, as many as a message takes. */
+static void put_netgroups(const struct entry *entry, const struct names_question *question,
+			  struct proto_writer *message)
+{
+	size_t n = 0, n_bytes = 0;
+
+	for (size_t i = 0; i < question->n_netgroups; i++) {
+		const char *netgroup = question->netgroups[i];
+
+		if (has_verdict(entry, netgroup))
+			continue;
+		n_bytes += 4 * strlen(netgroup);
+		if (n && (n == NETGROUPS_PER_QUESTION || n_bytes > NETGROUP_BYTES_MAX))
+			return;
+		proto_put(message, "netgroup", netgroup);
+		n++;
+	}
+}
+
+/* Ask what this call still needs of an entry. */
+static int ask(struct entry *entry, const struct names_question *question)
+{
+	static const char *const words[] = {
+		[KIND_ADDRESS] = "address", [KIND_HOST] = "host", [KIND_USER] = "user"
+	};
+	struct names *names = entry->names;
+	struct proto_writer message = {};
+	int r;
+
+	proto_begin(&message, words[entry->kind]);
+	proto_put(&message, words[entry->kind], entry->key + 1);
+	if (entry->kind == KIND_ADDRESS) {
+		if (names->trust_reverse)
+			proto_put(&message, "trust", "1");
+		put_netgroups(entry, question, &message);
+	}
+	r = worker_ask(names->worker, &message, names->timeout_usec, on_answer, entry,
+		       &entry->asked);
+	proto_writer_done(&message);
+	return r;
+}
+
+static bool covers(const struct entry *entry, const struct names_question *question)
+{
+	if (!entry->answered)
+		return false;
+	if (entry->error || entry->kind != KIND_ADDRESS)
+		return true;
+	for (size_t i = 0; i < question->n_netgroups; i++)
+		if (!has_verdict(entry, question->netgroups[i]))
+			return false;
+	return true;
+}
+
+static void make_ready(struct names_question *question)
+{
+	struct names *names = question->names;
+
+	DL_DELETE(names->waiting, question);
+	DL_APPEND(names->ready, question);
+	(void)sd_event_source_set_enabled(names->ready_source, SD_EVENT_ONESHOT);
+}
+
+/* What a failed answer means: known to be unknown, for a short while. */
+static void entry_fail(struct entry *entry, int error)
+{
+	entry->answered = true;
+	entry->error = error;
+	entry->expires_usec = 0;
+}
+
+/* Have a call wait for what it lacks of its entry, asking if nobody has; or be done with it. */
+static void advance(struct waiter *waiter, struct entry *entry)
+{
+	struct names_question *question = waiter->question;
+
+	if (!covers(entry, question)) {
+		int r = entry->asked ? 0 : ask(entry, question);
+
+		if (r >= 0) {
+			waiter->next = entry->waiters;
+			entry->waiters = waiter;
+			return;
+		}
+		entry_fail(entry, r);
+	}
+	if (--question->n_pending == 0)
+		make_ready(question);
+}
+
+/* ---- taking answers ---- */
+
+static int take_strings(const struct proto_message *answer, const char *key, char ***ret_strings,
+			size_t *ret_n_strings)
+{
+	char **strings = calloc(answer->n_fields + 1, sizeof(char *));
+	size_t n = 0;
+
+	if (!strings)
+		return -ENOMEM;
+	for (size_t i = 0; i < answer->n_fields; i++)
+		if (str_equal(answer->fields[i].key, key)) {
+			strings[n] = strdup(answer->fields[i].value);
+			if (!strings[n]) {
+				free_strings(strings, n);
+				return -ENOMEM;
+			}
+			n++;
+		}
+	*ret_strings = strings;
+	*ret_n_strings = n;
+	return 0;
+}
+
+static int take_verdict(struct entry *entry, const char *netgroup, bool is_member)
+{
+	size_t size = strlen(netgroup) + 1;
+	struct verdict *verdict;
+
+	HASH_FIND_STR(entry->verdicts, netgroup, verdict);
+	if (verdict) {
+		verdict->is_member = is_member;
+		return 0;
+	}
+	verdict = calloc(1, sizeof(*verdict) + size);
+	if (!verdict)
+		return -ENOMEM;
+	verdict->is_member = is_member;
+	memcpy(verdict->netgroup, netgroup, size);
+	HASH_ADD_STR(entry->verdicts, netgroup, verdict);
+	if (verdict->hh.tbl)
+		return 0;
+	free(verdict);
+	return -ENOMEM;
+}
+
+static int take_address(struct entry *entry, const struct proto_message *answer)
+{
+	uint64_t number;
+	int r;
+
+	free_strings(entry->host_names, entry->n_host_names);
+	entry->host_names = NULL;
+	entry->n_host_names = 0;
+	r = take_strings(answer, "name", &entry->host_names, &entry->n_host_names);
+	for (size_t i = 0; r >= 0 && i < answer->n_fields; i++) {
+		const struct proto_field *field = &answer->fields[i];
+
+		if (str_equal(field->key, "member") || str_equal(field->key, "stranger"))
+			r = take_verdict(entry, field->value, str_equal(field->key, "member"));
+	}
+	if (r >= 0 && proto_get_u64(answer, "incomplete", 4095, &number) == 0)
+		r = -(int)number;
+	return r;
+}
+
+static int take_host(struct entry *entry, const struct proto_message *answer)
+{
+	const char *canonical = proto_get(answer, "canonical");
+
+	entry->addresses = calloc(NAMES_ADDRESSES_MAX, sizeof(*entry->addresses));
+	entry->canonical = canonical ? strdup(canonical) : NULL;
+	if (!entry->addresses || (canonical && !entry->canonical))
+		return -ENOMEM;
+	for (size_t i = 0; i < answer->n_fields && entry->n_addresses < NAMES_ADDRESSES_MAX; i++)
+		if (str_equal(answer->fields[i].key, "address") &&
+		    address_from_text(answer->fields[i].value,
+				      &entry->addresses[entry->n_addresses]))
+			entry->n_addresses++;
+	return 0;
+}
+
+static int take_answer(struct entry *entry, const struct proto_message *answer)
+{
+	switch (entry->kind) {
+	case KIND_ADDRESS: return take_address(entry, answer);
+	case KIND_HOST: return take_host(entry, answer);
+	case KIND_USER:
+		return worker_get_numbers(answer, "groups", &entry->groups, &entry->n_groups);
+	}
+	return -EINVAL;
+}
+
+/* Failures, and being unknown, are soon looked at again. */
+static uint64_t expiry(const struct entry *entry)
+{
+	const struct names *names = entry->names;
+	uint64_t age = names->age_usec;
+
+	if (entry->error || !(entry->n_host_names + entry->n_addresses + entry->n_groups)) {
+		age /= 10;
+		if (age < FAILURE_AGE_MIN_USEC)
+			age = FAILURE_AGE_MIN_USEC;
+	}
+	return now_usec(names) + age;
+}
+
+static void on_answer(void *userdata, int error, const struct proto_message *answer)
+{
+	struct entry *entry = userdata;
+	struct waiter *waiter = entry->waiters, *next;
+	bool more = entry->answered; /* further netgroups: what was known does not get younger */
+
+	entry->asked = NULL;
+	entry->waiters = NULL;
+	entry->error = error < 0 ? error : take_answer(entry, answer);
+	entry->answered = true;
+	if (!more || entry->error)
+		entry->expires_usec = expiry(entry);
+	for (; waiter; waiter = next) {
+		next = waiter->next;
+		advance(waiter, entry);
+	}
+}
+
+/* ---- calls ---- */
+
+static void question_free(struct names_question *question)
+{
+	for (size_t i = 0; i < question->n_entries; i++)
+		entry_unuse(question->entries[i]);
+	free_strings(question->netgroups, question->n_netgroups);
+	free(question->entries);
+	free(question->waiters);
+	free(question);
+}
+
+static struct names_question *question_new(struct names *names, enum kind kind, size_t n_entries,
+					   void *userdata)
+{
+	struct names_question *question = calloc(1, sizeof(*question));
+
+	if (!question)
+		return NULL;
+	question->names = names;
+	question->kind = kind;
+	question->userdata = userdata;
+	question->entries = calloc(n_entries + 1, sizeof(struct entry *));
+	question->waiters = calloc(n_entries + 1, sizeof(struct waiter));
+	if (question->entries && question->waiters)
+		return question;
+	question_free(question);
+	return NULL;
+}
+
+/* All entries are there: wait for them. */
+static void question_start(struct names_question *question, struct names_question **ret_question)
+{
+	DL_APPEND(question->names->waiting, question);
+	question->n_pending = question->n_entries + 1;
+	for (size_t i = 0; i < question->n_entries; i++) {
+		question->waiters[i].question = question;
+		advance(&question->waiters[i], question->entries[i]);
+	}
+	if (--question->n_pending == 0)
+		make_ready(question);
+	if (ret_question)
+		*ret_question = question;
+}
+
+static int add_entry(struct names_question *question, const char *text)
+{
+	struct entry *entry = use_entry(question->names, question->kind, text);
+
+	if (!entry)
+		return -ENOMEM;
+	question->entries[question->n_entries++] = entry;
+	return 0;
+}
+
+int names_of_address(struct names *names, const struct address *address,
+		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
+		     void *userdata, struct names_question **ret_question)
+{
+	struct names_question *question = question_new(names, KIND_ADDRESS, 1, userdata);
+	char text[ADDRESS_TEXT_MAX];
+	int r = -ENOMEM;
+
+	if (!question)
+		return -ENOMEM;
+	question->address_done = done;
+	question->netgroups = calloc(n_netgroups + 1, sizeof(char *));
+	if (question->netgroups) {
+		address_to_text(address, text);
+		r = add_entry(question, text);
+	}
+	for (size_t i = 0; r >= 0 && i < n_netgroups; i++) {
+		question->netgroups[i] = strdup(netgroups[i]);
+		if (question->netgroups[i])
+			question->n_netgroups++;
+		else
+			r = -ENOMEM;
+	}
+	if (r < 0)
+		question_free(question);
+	else
+		question_start(question, ret_question);
+	return r;
+}
+
+int names_of_hosts(struct names *names, const char *const *host_names, size_t n_hosts,
+		   names_hosts_fn done, void *userdata, struct names_question **ret_question)
+{
+	struct names_question *question = question_new(names, KIND_HOST, n_hosts, userdata);
+	int r = 0;
+
+	if (!question)
+		return -ENOMEM;
+	question->hosts_done = done;
+	for (size_t i = 0; r >= 0 && i < n_hosts; i++)
+		r = add_entry(question, host_names[i]);
+	if (r < 0)
+		question_free(question);
+	else
+		question_start(question, ret_question);
+	return r;
+}
+
+int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *userdata,
+		 struct names_question **ret_question)
+{
+	struct names_question *question = question_new(names, KIND_USER, 1, userdata);
+	char text[16];
+	int r;
+
+	if (!question)
+		return -ENOMEM;
+	question->groups_done = done;
+	snprintf(text, sizeof(text), "%" PRIu32, uid);
+	r = add_entry(question, text);
+	if (r < 0)
+		question_free(question);
+	else
+		question_start(question, ret_question);
+	return r;
+}
+
+void names_cancel(struct names_question *question)
+{
+	if (question)
+		question->cancelled = true;
+}
+
+/* ---- telling ---- */
+
+static void tell_address(const struct names_question *question)
+{
+	const struct entry *entry = question->entries[0];
+	CLEANUP(freep) const char **members = calloc(question->n_netgroups + 1, sizeof(char *));
+	struct address_names known = {
+		.names = (const char *const *)entry->host_names,
+		.n_names = entry->n_host_names,
+		.netgroups = members,
+	};
+
+	for (size_t i = 0; members && i < question->n_netgroups; i++) {
+		struct verdict *verdict;
+
+		HASH_FIND_STR(entry->verdicts, question->netgroups[i], verdict);
+		if (verdict && verdict->is_member)
+			members[known.n_netgroups++] = question->netgroups[i];
+	}
+	question->address_done(question->userdata, members ? entry->error : -ENOMEM, &known);
+}
+
+static void tell_hosts(const struct names_question *question)
+{
+	CLEANUP(freep) struct names_host *hosts = calloc(question->n_entries + 1, sizeof(*hosts));
+
+	for (size_t i = 0; hosts && i < question->n_entries; i++) {
+		const struct entry *entry = question->entries[i];
+
+		hosts[i] = (struct names_host){
+			.name = entry->key + 1,
+			.canonical = entry->canonical ? entry->canonical : entry->key + 1,
+			.addresses = entry->addresses,
+			.n_addresses = entry->n_addresses,
+		};
+	}
+	question->hosts_done(question->userdata, hosts, hosts ? question->n_entries : 0);
+}
+
+static void tell(const struct names_question *question)
+{
+	switch (question->kind) {
+	case KIND_ADDRESS: tell_address(question); break;
+	case KIND_HOST: tell_hosts(question); break;
+	case KIND_USER:
+		question->groups_done(question->userdata, question->entries[0]->error,
+				      question->entries[0]->groups, question->entries[0]->n_groups);
+		break;
+	}
+}
+
+static int on_ready(sd_event_source *source, void *userdata)
+{
+	struct names *names = userdata;
+	struct names_question *question, *last = names->ready ? names->ready->prev : NULL;
+	bool more = last;
+
+	/* A done() may make further calls, which are for the next turn. */
+	while (more && (question = names->ready)) {
+		more = question != last;
+		DL_DELETE(names->ready, question);
+		if (!question->cancelled)
+			tell(question);
+		question_free(question);
+	}
+	if (names->ready)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* ---- the whole ---- */
+
+int names_new(struct names **ret_names, sd_event *event, uint64_t age_usec, uint64_t timeout_usec,
+	      bool trust_reverse)
+{
+	struct names *names = calloc(1, sizeof(*names));
+	int r;
+
+	if (!names)
+		return -ENOMEM;
+	names->event = sd_event_ref(event);
+	names->age_usec = age_usec;
+	names->timeout_usec = timeout_usec;
+	names->trust_reverse = trust_reverse;
+	r = sd_event_add_defer(event, &names->ready_source, on_ready, names);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(names->ready_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = worker_new(&names->worker, event, WORKER_NAMES, N_PROCESSES, NULL);
+	if (r < 0) {
+		names_free(names);
+		return r;
+	}
+	*ret_names = names;
+	return 0;
+}
+
+void names_forget(struct names *names)
+{
+	struct entry *entry, *next;
+
+	HASH_ITER(hh, names->entries, entry, next)
+	entry_forget(entry);
+}
+
+struct names *names_free(struct names *names)
+{
+	struct names_question *question, *next;
+
+	if (!names)
+		return NULL;
+	names_forget(names);
+	DL_FOREACH_SAFE(names->waiting, question, next)
+	question_free(question);
+	DL_FOREACH_SAFE(names->ready, question, next)
+	question_free(question);
+	worker_free(names->worker);
+	sd_event_source_disable_unref(names->ready_source);
+	sd_event_unref(names->event);
+	free(names);
+	return NULL;
+}
+
+/* ---- the process's side: looking up ---- */
+
+static int eai_errno(int eai)
+{
+	switch (eai) {
+	case 0: return 0;
+	case EAI_MEMORY: return -ENOMEM;
+	case EAI_SYSTEM: return errno ? -errno : -EIO;
+	case EAI_AGAIN: return -EAGAIN;
+	default: return -EIO;
+	}
+}
+
+static bool eai_is_unknown(int eai)
+{
+	return eai == EAI_NONAME || eai == EAI_NODATA || eai == EAI_ADDRFAMILY;
+}
+
+static socklen_t to_sockaddr(const struct address *address, struct sockaddr_storage *ret_socket)
+{
+	if (address->family == AF_INET) {
+		struct sockaddr_in *v4 = (struct sockaddr_in *)ret_socket;
+
+		*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr = address->v4 };
+		return sizeof(*v4);
+	}
+	*(struct sockaddr_in6 *)ret_socket = (struct sockaddr_in6){
+		.sin6_family = AF_INET6,
+		.sin6_addr = address->v6,
+		.sin6_scope_id = address->scope,
+	};
+	return sizeof(struct sockaddr_in6);
+}
+
+static bool from_sockaddr(const struct sockaddr *socket, struct address *ret_address)
+{
+	struct address address = { .family = socket->sa_family };
+
+	if (socket->sa_family == AF_INET) {
+		address.v4 = ((const struct sockaddr_in *)socket)->sin_addr;
+	} else if (socket->sa_family == AF_INET6) {
+		address.v6 = ((const struct sockaddr_in6 *)socket)->sin6_addr;
+		address.scope = ((const struct sockaddr_in6 *)socket)->sin6_scope_id;
+	} else {
+		return false;
+	}
+	*ret_address = address;
+	return true;
+}
+
+/* Does the name lead to the address? Returns 1, 0, or -errno when nobody can say now. */
+static int leads_to(const char *name, const struct address *address)
+{
+	const struct addrinfo hints = { .ai_family = address->family, .ai_socktype = SOCK_STREAM };
+	struct addrinfo *list, *each;
+	int eai, found = 0;
+
+	eai = getaddrinfo(name, NULL, &hints, &list);
+	if (eai)
+		return eai_is_unknown(eai) ? 0 : eai_errno(eai);
+	for (each = list; each; each = each->ai_next) {
+		struct address one;
+
+		if (!from_sockaddr(each->ai_addr, &one))
+			continue;
+		/* A link-local address's scope is the interface it came by, which no name can tell. */
+		one.scope = address->scope;
+		found |= address_equal(&one, address);
+	}
+	freeaddrinfo(list);
+	return found;
+}
+
+/* ---- the process's side: the names of an address ---- */
+
+struct found {
+	const struct address *address;
+	bool trust;
+	char *names[NAMES_PER_ADDRESS_MAX];
+	size_t n_names;
+};
+
+static bool is_numeric(const char *name)
+{
+	struct address address;
+
+	return address_from_text(name, &address);
+}
+
+/* Take a name if it is confirmed. Returns whether it was taken, or -errno. */
+static int take_name(struct found *found, const char *name)
+{
+	int r;
+
+	for (size_t i = 0; i < found->n_names; i++)
+		if (strcasecmp(found->names[i], name) == 0)
+			return 1;
+	/* A PTR record may hold anything, also what looks like an address. */
+	if (found->n_names == NAMES_PER_ADDRESS_MAX || is_numeric(name))
+		return 0;
+	r = found->trust ? 1 : leads_to(name, found->address);
+	if (r <= 0)
+		return r;
+	found->names[found->n_names] = strdup(name);
+	if (!found->names[found->n_names])
+		return -ENOMEM;
+	found->n_names++;
+	return 1;
+}
+
+/* The official name and the aliases of a name: gethostbyname() as in nfs-utils' check_wildcard(). */
+static int take_aliases(struct found *found, const char *name)
+{
+	struct hostent entry, *host = NULL;
+	CLEANUP(freep) char *buffer = NULL;
+	int h_error = 0, rc = ERANGE, r;
+
+	for (size_t size = 4096; rc == ERANGE && size <= HOST_BYTES_MAX; size *= 2) {
+		char *grown = realloc(buffer, size);
+
+		if (!grown)
+			return -ENOMEM;
+		buffer = grown;
+		rc = gethostbyname2_r(name, found->address->family, &entry, buffer, size, &host,
+				      &h_error);
+	}
+	if (rc || !host)
+		return h_error == TRY_AGAIN ? -EAGAIN : 0;
+	r = take_name(found, host->h_name);
+	for (char **alias = host->h_aliases; r >= 0 && *alias; alias++)
+		r = take_name(found, *alias);
+	return r < 0 ? r : 0;
+}
+
+static int find_names(struct found *found)
+{
+	struct sockaddr_storage socket;
+	socklen_t length = to_sockaddr(found->address, &socket);
+	char name[NI_MAXHOST];
+	int eai, r;
+
+	eai = getnameinfo((struct sockaddr *)&socket, length, name, sizeof(name), NULL, 0,
+			  NI_NAMEREQD);
+	if (eai)
+		return eai_is_unknown(eai) ? 0 : eai_errno(eai);
+	r = take_name(found, name);
+	return r > 0 ? take_aliases(found, name) : r;
+}
+
+/* nfs-utils check_netgroup(): the names, the address as text, the official name without its domain. */
+static bool in_netgroup(const struct found *found, const char *netgroup)
+{
+	char text[NI_MAXHOST];
+	struct sockaddr_storage socket;
+	socklen_t length = to_sockaddr(found->address, &socket);
+
+	for (size_t i = 0; i < found->n_names; i++)
+		if (innetgr(netgroup, found->names[i], NULL, NULL))
+			return true;
+	if (getnameinfo((struct sockaddr *)&socket, length, text, sizeof(text), NULL, 0,
+			NI_NUMERICHOST) == 0 &&
+	    innetgr(netgroup, text, NULL, NULL))
+		return true;
+	if (!found->n_names || !strchr(found->names[0], '.') ||
+	    strlen(found->names[0]) >= sizeof(text))
+		return false;
+	strcpy(text, found->names[0]);
+	*strchr(text, '.') = '\0';
+	return innetgr(netgroup, text, NULL, NULL);
+}
+
+static void serve_address(const struct proto_message *question, const char *text,
+			  struct proto_writer *answer)
+{
+	struct address address;
+	struct found found = { .address = &address, .trust = proto_get(question, "trust") };
+	int r;
+
+	if (!address_from_text(text, &address)) {
+		worker_fail(answer, -EINVAL, NULL);
+		return;
+	}
+	r = find_names(&found);
+	proto_begin(answer, "ok");
+	if (r < 0)
+		proto_put_u64(answer, "incomplete", (uint64_t)-r);
+	for (size_t i = 0; i < found.n_names; i++)
+		proto_put(answer, "name", found.names[i]);
+	for (size_t i = 0; i < question->n_fields; i++)
+		if (str_equal(question->fields[i].key, "netgroup")) {
+			const char *netgroup = question->fields[i].value;
+
+			proto_put(answer, in_netgroup(&found, netgroup) ? "member" : "stranger",
+				  netgroup);
+		}
+	for (size_t i = 0; i < found.n_names; i++)
+		free(found.names[i]);
+}
+
+/* ---- the process's side: the addresses of a name, the groups of a user ---- */
+
+static void serve_host(const char *name, struct proto_writer *answer)
+{
+	const struct addrinfo hints = { .ai_flags = AI_CANONNAME, .ai_socktype = SOCK_STREAM };
+	struct address known[NAMES_ADDRESSES_MAX];
+	struct addrinfo *list;
+	size_t n = 0;
+	int eai;
+
+	eai = getaddrinfo(name, NULL, &hints, &list);
+	if (eai && !eai_is_unknown(eai)) {
+		worker_fail(answer, eai_errno(eai), NULL);
+		return;
+	}
+	proto_begin(answer, "ok");
+	if (eai)
+		return;
+	if (list && list->ai_canonname)
+		proto_put(answer, "canonical", list->ai_canonname);
+	for (struct addrinfo *each = list; each && n < NAMES_ADDRESSES_MAX; each = each->ai_next) {
+		char text[ADDRESS_TEXT_MAX];
+		bool again = false;
+
+		if (!from_sockaddr(each->ai_addr, &known[n]))
+			continue;
+		for (size_t i = 0; i < n; i++)
+			again |= address_equal(&known[i], &known[n]);
+		if (again)
+			continue;
+		address_to_text(&known[n++], text);
+		proto_put(answer, "address", text);
+	}
+	freeaddrinfo(list);
+}
+
+/* getpwuid_r(3) names these for "no such user", besides 0. */
+static bool is_unknown_user(int error)
+{
+	return error == 0 || error == ENOENT || error == ESRCH || error == EBADF || error == EPERM;
+}
+
+/* Returns 1; 0 for an unknown user; -errno. The name is to free(3). */
+static int find_user(uid_t uid, char **ret_name, gid_t *ret_gid)
+{
+	CLEANUP(freep) char *buffer = NULL;
+	struct passwd entry, *user = NULL;
+	int rc = ERANGE;
+
+	for (size_t size = 4096; rc == ERANGE && size <= USER_BYTES_MAX; size *= 2) {
+		char *grown = realloc(buffer, size);
+
+		if (!grown)
+			return -ENOMEM;
+		buffer = grown;
+		rc = getpwuid_r(uid, &entry, buffer, size, &user);
+	}
+	if (!user)
+		return is_unknown_user(rc) ? 0 : -rc;
+	*ret_name = strdup(user->pw_name);
+	*ret_gid = user->pw_gid;
+	return *ret_name ? 1 : -ENOMEM;
+}
+
+static int find_groups(const char *name, gid_t primary, gid_t **ret_groups, int *ret_n_groups)
+{
+	CLEANUP(freep) gid_t *groups = NULL;
+	int n = 64;
+
+	for (;;) {
+		int n_room = n;
+		gid_t *grown = reallocarray(groups, (size_t)n, sizeof(*groups));
+
+		if (!grown)
+			return -ENOMEM;
+		groups = grown;
+		if (getgrouplist(name, primary, groups, &n) >= 0)
+			break;
+		if (n_room >= GROUPS_MAX)
+			return -E2BIG;
+		n = n > n_room ? n : n_room * 2;
+		n = n < GROUPS_MAX ? n : GROUPS_MAX;
+	}
+	*ret_groups = TAKE_PTR(groups);
+	*ret_n_groups = n;
+	return 0;
+}
+
+static void serve_user(const char *uid, struct proto_writer *answer)
+{
+	CLEANUP(freep) char *name = NULL;
+	CLEANUP(freep) gid_t *groups = NULL;
+	int n_groups = 0, r;
+	gid_t primary = 0;
+
+	r = find_user((uid_t)strtoul(uid, NULL, 10), &name, &primary);
+	if (r > 0)
+		r = find_groups(name, primary, &groups, &n_groups);
+	if (r < 0) {
+		worker_fail(answer, r, NULL);
+		return;
+	}
+	proto_begin(answer, "ok");
+	worker_put_numbers(answer, "groups", groups, (size_t)n_groups);
+}
+
+void names_serve(const struct proto_message *question, struct proto_writer *answer)
+{
+	const char *text = proto_get(question, question->word);
+
+	if (text && str_equal(question->word, "address"))
+		serve_address(question, text, answer);
+	else if (text && str_equal(question->word, "host"))
+		serve_host(text, answer);
+	else if (text && str_equal(question->word, "user"))
+		serve_user(text, answer);
+	else
+		worker_fail(answer, -ENOSYS, NULL);
+}

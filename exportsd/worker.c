@@ -1,0 +1,896 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * worker.c - pools of processes that can block.
+ *
+ * Each process has a socket pair of its own; the daemon sends a question to a process that is
+ * free, so it is always known which process has which question. What no process has yet waits in one
+ * list per pool, in order.
+ *
+ * A question is in exactly one place: the pool's waiting list, or one process's list. Once a process has
+ * it, it stays there until that process answers or dies; when its asker cancels it or is told
+ * -ETIMEDOUT, only its done() is taken away ("abandoned").
+ *
+ * A process's death is heard from its pidfd alone, after its socket was read empty, so no answer
+ * that it gave is lost.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <utlist.h>
+
+#include "exportsd/log.h"
+#include "exportsd/names.h"
+#include "exportsd/paths.h"
+#include "exportsd/store.h"
+#include "exportsd/worker.h"
+
+enum {
+	PROCESS_FD = 3, /* where a process finds its socket */
+	STORE_QUESTIONS_MAX = 1024, /* what the store's process is sent before it answered */
+	ANSWERS_PER_TURN = 64, /* read from one process before others get their turn */
+	SOCKET_BYTES = 4 * PROTO_MESSAGE_MAX,
+	TICK_USEC = 250 * 1000, /* how often a busy pool is looked at */
+	BACKOFF_FIRST_USEC = 100 * 1000,
+	BACKOFF_MAX_USEC = 10 * 1000 * 1000,
+	FAREWELL_MSEC = 2000, /* how long worker_free() waits for processes to go */
+	NUMBERS_PER_FIELD = 1000, /* eleven bytes each: well within PROTO_LINE_MAX */
+};
+
+struct process {
+	struct worker *worker;
+	struct process *prev, *next;
+	pid_t pid;
+	int pidfd;
+	int fd; /* -1: told to leave */
+	sd_event_source *socket_source;
+	sd_event_source *death_source;
+	struct worker_question *questions; /* asked, not answered; in order */
+	size_t n_questions;
+	uint64_t asked_usec; /* when the last one was sent */
+	bool stuck; /* does not count until it answers */
+	bool full; /* its socket takes no more for now */
+	bool killed;
+};
+
+struct worker {
+	sd_event *event;
+	enum worker_kind kind;
+	unsigned int n_wanted;
+	char *argument;
+	struct process *processes;
+	struct worker_question *waiting;
+	size_t n_waiting;
+	sd_event_source *pump_source;
+	sd_event_source *tick_source;
+	uint64_t last_id;
+	uint64_t backoff_usec; /* 0: the last process did something useful */
+	uint64_t not_before_usec;
+	char *buffer;
+};
+
+struct worker_question {
+	struct worker *worker;
+	struct worker_question *prev, *next;
+	struct process *process; /* NULL: waiting */
+	uint64_t id;
+	char *bytes; /* NULL once sent */
+	size_t n_bytes;
+	sd_event_source *timeout_source;
+	worker_done_fn done; /* NULL: abandoned */
+	void *userdata;
+};
+
+static const char *const kind_words[] = {
+	[WORKER_NAMES] = "names",
+	[WORKER_PATHS] = "paths",
+	[WORKER_STORE] = "store",
+};
+
+static void pump(struct worker *worker);
+
+static uint64_t now_usec(struct worker *worker)
+{
+	uint64_t now = 0;
+
+	(void)sd_event_now(worker->event, CLOCK_MONOTONIC, &now);
+	return now;
+}
+
+/* ---- questions ---- */
+
+static void question_free(struct worker_question *question)
+{
+	sd_event_source_disable_unref(question->timeout_source);
+	free(question->bytes);
+	free(question);
+}
+
+/* Take it from wherever it is. */
+static void detach(struct worker_question *question)
+{
+	if (question->process) {
+		DL_DELETE(question->process->questions, question);
+		question->process->n_questions--;
+		question->process = NULL;
+	} else {
+		DL_DELETE(question->worker->waiting, question);
+		question->worker->n_waiting--;
+	}
+}
+
+/* The end of a detached question. */
+static void finish(struct worker_question *question, int error, const struct proto_message *answer)
+{
+	worker_done_fn done = question->done;
+	void *userdata = question->userdata;
+
+	question_free(question);
+	if (done)
+		done(userdata, error, answer);
+}
+
+static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct worker_question *question = userdata;
+	worker_done_fn done = question->done;
+	void *asker = question->userdata;
+
+	worker_cancel(question);
+	done(asker, -ETIMEDOUT, NULL);
+	return 0;
+}
+
+void worker_cancel(struct worker_question *question)
+{
+	if (!question)
+		return;
+	question->done = NULL;
+	question->timeout_source = sd_event_source_disable_unref(question->timeout_source);
+	if (question->process)
+		return;
+	detach(question);
+	question_free(question);
+}
+
+int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t timeout_usec,
+	       worker_done_fn done, void *userdata, struct worker_question **ret_question)
+{
+	struct worker_question *question;
+	int r;
+
+	proto_put_u64(message, "id", worker->last_id + 1);
+	r = proto_end(message);
+	if (r < 0)
+		return r;
+	if (worker->n_waiting >= WORKER_WAITING_MAX)
+		return -EAGAIN;
+	question = calloc(1, sizeof(*question));
+	if (!question)
+		return -ENOMEM;
+	*question = (struct worker_question){
+		.worker = worker,
+		.id = worker->last_id + 1,
+		.bytes = malloc(message->n_bytes),
+		.n_bytes = message->n_bytes,
+		.done = done,
+		.userdata = userdata,
+	};
+	if (!question->bytes)
+		r = -ENOMEM;
+	else if (timeout_usec)
+		r = sd_event_add_time_relative(worker->event, &question->timeout_source,
+					       CLOCK_MONOTONIC, timeout_usec, 1000, on_timeout,
+					       question);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(worker->pump_source, SD_EVENT_ONESHOT);
+	if (r < 0) {
+		question_free(question);
+		return r;
+	}
+	memcpy(question->bytes, message->bytes, message->n_bytes);
+	worker->last_id++;
+	DL_APPEND(worker->waiting, question);
+	worker->n_waiting++;
+	if (ret_question)
+		*ret_question = question;
+	return 0;
+}
+
+/* ---- processes: the end of one ---- */
+
+static void process_free(struct process *process)
+{
+	sd_event_source_disable_unref(process->socket_source);
+	sd_event_source_disable_unref(process->death_source);
+	if (process->fd >= 0)
+		close(process->fd);
+	if (process->pidfd >= 0)
+		close(process->pidfd);
+	free(process);
+}
+
+/* Close its socket: it ends by itself once it has answered what it read. */
+static void send_home(struct process *process)
+{
+	process->socket_source = sd_event_source_disable_unref(process->socket_source);
+	if (process->fd >= 0)
+		close(process->fd);
+	process->fd = -1;
+}
+
+static void kill_process(struct process *process)
+{
+	process->killed = true;
+	send_home(process);
+	(void)kill(process->pid, SIGKILL);
+}
+
+static void answered(struct process *process, const struct proto_message *message)
+{
+	struct worker_question *question;
+	uint64_t id = 0, number = 0;
+
+	(void)proto_get_u64(message, "id", UINT64_MAX, &id);
+	DL_FOREACH(process->questions, question)
+	if (question->id == id)
+		break;
+	if (!question) {
+		log_warning(NULL, "A %s process answered what it was not asked, killing it",
+			    kind_words[process->worker->kind]);
+		kill_process(process);
+		return;
+	}
+	process->worker->backoff_usec = 0;
+	process->stuck = process->full = false;
+	detach(question);
+	if (str_equal(message->word, "ok")) {
+		finish(question, 0, message);
+	} else {
+		if (proto_get_u64(message, "number", 4095, &number) < 0 || number == 0)
+			number = EIO;
+		finish(question, -(int)number, message);
+	}
+}
+
+/* Returns whether there may be more to read. */
+static bool read_answer(struct process *process)
+{
+	struct worker *worker = process->worker;
+	struct proto_message message;
+	const char *why;
+	size_t n_used;
+	ssize_t n;
+	int r;
+
+	if (process->fd < 0)
+		return false;
+	n = recv(process->fd, worker->buffer, PROTO_MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC);
+	if (n < 0)
+		return errno == EINTR;
+	if (n == 0) {
+		/* It closed its socket: it is about to end, or must. */
+		kill_process(process);
+		return false;
+	}
+	r = n > PROTO_MESSAGE_MAX ? -EBADMSG
+				  : proto_parse(worker->buffer, (size_t)n, &message, &n_used, &why);
+	if (r == -ENOMEM)
+		return false;
+	if (r != 0) {
+		log_warning(NULL, "A %s process answered garbage, killing it",
+			    kind_words[worker->kind]);
+		kill_process(process);
+		return false;
+	}
+	answered(process, &message);
+	proto_message_done(&message);
+	return true;
+}
+
+static int on_socket(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct process *process = userdata;
+	struct worker *worker = process->worker;
+
+	if (events & EPOLLOUT) {
+		process->full = false;
+		(void)sd_event_source_set_io_events(source, EPOLLIN);
+	}
+	if (events & ~EPOLLOUT)
+		for (int i = 0; i < ANSWERS_PER_TURN && read_answer(process); i++)
+			;
+	pump(worker);
+	return 0;
+}
+
+static void say_how_it_ended(const struct process *process)
+{
+	const char *kind = kind_words[process->worker->kind];
+	siginfo_t info = {};
+
+	/* Reaped by its pidfd, so never another process of the same number. */
+	if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
+		return;
+	if (process->killed || (process->fd < 0 && !process->questions))
+		return;
+	if (info.si_code == CLD_EXITED)
+		log_warning(NULL, "A %s process ended with status %d, replacing it when needed",
+			    kind, info.si_status);
+	else
+		log_warning(NULL,
+			    "A %s process was killed by signal %d (%s), replacing it when needed",
+			    kind, info.si_status, strsignal(info.si_status));
+}
+
+static void wait_longer(struct worker *worker)
+{
+	worker->backoff_usec = worker->backoff_usec ? worker->backoff_usec * 2 : BACKOFF_FIRST_USEC;
+	if (worker->backoff_usec > BACKOFF_MAX_USEC)
+		worker->backoff_usec = BACKOFF_MAX_USEC;
+	worker->not_before_usec = now_usec(worker) + worker->backoff_usec;
+}
+
+static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct process *process = userdata;
+	struct worker *worker = process->worker;
+	struct worker_question *question;
+
+	while (read_answer(process))
+		;
+	say_how_it_ended(process);
+	/* Each that dies without having answered anything makes the next wait longer. */
+	if (!process->killed && process->fd >= 0)
+		wait_longer(worker);
+	DL_DELETE(worker->processes, process);
+	send_home(process);
+	while ((question = process->questions)) {
+		detach(question);
+		finish(question, -EPIPE, NULL);
+	}
+	process_free(process);
+	pump(worker);
+	return 0;
+}
+
+/* ---- processes: the start of one ---- */
+
+static int socket_pair(int ret_fds[2])
+{
+	int bytes = SOCKET_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ret_fds) < 0)
+		return -errno;
+	/* A message must fit into the sender's buffer: unix_dgram_sendmsg(). */
+	for (int i = 0; i < 2; i++)
+		if (setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes)) < 0)
+			(void)setsockopt(ret_fds[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+	return 0;
+}
+
+static int spawn(const struct worker *worker, int fd, pid_t *ret_pid)
+{
+	char name[32], fd_text[16];
+	char *argv[] = { name,	  (char *)"--worker", (char *)kind_words[worker->kind],
+			 fd_text, worker->argument,   NULL };
+	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attributes;
+	sigset_t none, all;
+	int r;
+
+	snprintf(name, sizeof(name), "exportsd-%s", kind_words[worker->kind]);
+	snprintf(fd_text, sizeof(fd_text), "%d", PROCESS_FD);
+	sigemptyset(&none);
+	sigfillset(&all);
+	r = posix_spawn_file_actions_init(&files);
+	if (r)
+		return -r;
+	r = posix_spawnattr_init(&attributes);
+	if (r) {
+		posix_spawn_file_actions_destroy(&files);
+		return -r;
+	}
+	/* glibc's dup2 action clears FD_CLOEXEC also where both numbers are the same. */
+	if (!(r = posix_spawn_file_actions_adddup2(&files, fd, PROCESS_FD)) &&
+	    !(r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)) &&
+	    !(r = posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0)) &&
+	    !(r = posix_spawn_file_actions_addclosefrom_np(&files, PROCESS_FD + 1)) &&
+	    !(r = posix_spawnattr_setsigmask(&attributes, &none)) &&
+	    !(r = posix_spawnattr_setsigdefault(&attributes, &all)) &&
+	    !(r = posix_spawnattr_setflags(&attributes,
+					   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)))
+		r = posix_spawn(ret_pid, "/proc/self/exe", &files, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&files);
+	return -r;
+}
+
+/* Hear of its answers and of its end. */
+static int watch(struct process *process)
+{
+	sd_event *event = process->worker->event;
+	int r;
+
+	process->pidfd = pidfd_open(process->pid, 0);
+	if (process->pidfd < 0)
+		return -errno;
+	r = sd_event_add_io(event, &process->socket_source, process->fd, EPOLLIN, on_socket,
+			    process);
+	if (r < 0)
+		return r;
+	return sd_event_add_io(event, &process->death_source, process->pidfd, EPOLLIN, on_death,
+			       process);
+}
+
+static int start_process(struct worker *worker)
+{
+	CLEANUP(closep) int theirs = -1;
+	struct process *process;
+	int fds[2], r;
+
+	process = calloc(1, sizeof(*process));
+	if (!process)
+		return -ENOMEM;
+	process->worker = worker;
+	process->fd = process->pidfd = -1;
+	r = socket_pair(fds);
+	if (r >= 0) {
+		process->fd = fds[0];
+		theirs = fds[1];
+		r = spawn(worker, theirs, &process->pid);
+	}
+	if (r < 0) {
+		process_free(process);
+		return r;
+	}
+	r = watch(process);
+	if (r < 0) {
+		(void)kill(process->pid, SIGKILL);
+		(void)waitpid(process->pid, NULL, 0);
+		process_free(process);
+		return r;
+	}
+	DL_APPEND(worker->processes, process);
+	return 0;
+}
+
+/* ---- from the waiting list to processes ---- */
+
+static size_t room(const struct process *process)
+{
+	size_t max = process->worker->kind == WORKER_STORE ? STORE_QUESTIONS_MAX : 1;
+
+	return process->fd < 0 || process->full || process->n_questions >= max
+		       ? 0
+		       : max - process->n_questions;
+}
+
+static size_t n_counting(const struct worker *worker)
+{
+	const struct process *process;
+	size_t n = 0;
+
+	DL_FOREACH(worker->processes, process)
+	n += process->fd >= 0 && !process->stuck;
+	return n;
+}
+
+/* A process that takes a question, a new one if need be; NULL: none now. */
+static struct process *free_process(struct worker *worker)
+{
+	struct process *process;
+	int r;
+
+	DL_FOREACH(worker->processes, process)
+	if (room(process))
+		return process;
+	if (n_counting(worker) >= worker->n_wanted ||
+	    worker_n_processes(worker) >= WORKER_PROCESSES_MAX ||
+	    now_usec(worker) < worker->not_before_usec)
+		return NULL;
+	r = start_process(worker);
+	if (r < 0) {
+		errno = -r;
+		log_error(NULL, "Cannot start a %s process, trying again: %m",
+			  kind_words[worker->kind]);
+		wait_longer(worker);
+		return NULL;
+	}
+	return worker->processes->prev; /* the last one: utlist's head points there */
+}
+
+/* Give the first waiting question to a process. */
+static void send_question(struct worker *worker, struct process *process)
+{
+	struct worker_question *question = worker->waiting;
+	ssize_t n =
+		send(process->fd, question->bytes, question->n_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n >= 0) {
+		detach(question);
+		free(question->bytes);
+		question->bytes = NULL;
+		question->process = process;
+		DL_APPEND(process->questions, question);
+		process->n_questions++;
+		process->asked_usec = now_usec(worker);
+	} else if (errno == EPIPE || errno == ECONNRESET) {
+		/* It is dead, and its pidfd will say so; it never had this question. */
+		process->full = true;
+	} else if (errno == EAGAIN && process->questions) {
+		process->full = true;
+		(void)sd_event_source_set_io_events(process->socket_source, EPOLLIN | EPOLLOUT);
+	} else if (errno != EINTR) {
+		int error = errno == EMSGSIZE ? -E2BIG : -errno;
+
+		detach(question);
+		finish(question, error, NULL);
+	}
+}
+
+/* More than wanted, because one that was stuck came back: let idle ones go. */
+static void shrink(struct worker *worker)
+{
+	struct process *process;
+	size_t n = n_counting(worker);
+
+	DL_FOREACH(worker->processes, process)
+	if (n > worker->n_wanted && process->fd >= 0 && !process->questions) {
+		send_home(process);
+		n--;
+	}
+}
+
+static void pump(struct worker *worker)
+{
+	struct process *process;
+	bool busy;
+
+	while (worker->waiting && (process = free_process(worker)))
+		send_question(worker, process);
+	shrink(worker);
+	busy = worker->waiting;
+	if (worker->kind != WORKER_STORE)
+		DL_FOREACH(worker->processes, process)
+	busy |= process->n_questions > 0;
+	if (busy)
+		(void)sd_event_source_set_time_relative(worker->tick_source, TICK_USEC);
+	(void)sd_event_source_set_enabled(worker->tick_source,
+					  busy ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+static int on_pump(sd_event_source *source, void *userdata)
+{
+	pump(userdata);
+	return 0;
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct worker *worker = userdata;
+	uint64_t now = now_usec(worker);
+	struct process *process;
+
+	/* The store is never given up: a second process could not open the file, and nothing is gained. */
+	if (worker->kind != WORKER_STORE)
+		DL_FOREACH(worker->processes, process)
+		{
+			uint64_t age_msec = (now - process->asked_usec) / 1000;
+
+			if (!process->questions || process->fd < 0)
+				continue;
+			if (age_msec >= WORKER_STUCK_MSEC)
+				process->stuck = true;
+			if (age_msec < WORKER_HUNG_MSEC || process->questions->done)
+				continue;
+			log_warning(NULL, "A %s process hangs for %d s, killing it",
+				    kind_words[worker->kind], WORKER_HUNG_MSEC / 1000);
+			kill_process(process);
+		}
+	pump(worker);
+	return 0;
+}
+
+/* ---- the pool ---- */
+
+int worker_new(struct worker **ret_worker, sd_event *event, enum worker_kind kind,
+	       unsigned int n_processes, const char *argument)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	int r;
+
+	if (!worker)
+		return -ENOMEM;
+	worker->event = sd_event_ref(event);
+	worker->kind = kind;
+	worker->n_wanted = n_processes;
+	worker->buffer = malloc(PROTO_MESSAGE_MAX);
+	worker->argument = argument ? strdup(argument) : NULL;
+	r = worker->buffer && (worker->argument || !argument) ? 0 : -ENOMEM;
+	if (r >= 0)
+		r = sd_event_add_defer(event, &worker->pump_source, on_pump, worker);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(worker->pump_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &worker->tick_source, CLOCK_MONOTONIC,
+					       TICK_USEC, 1000, on_tick, worker);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(worker->tick_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = start_process(worker);
+	if (r < 0) {
+		worker_free(worker);
+		return r;
+	}
+	*ret_worker = worker;
+	return 0;
+}
+
+/* One that is beyond SIGKILL (a dead disk) is left behind; init reaps it. */
+static void wait_for_end(struct worker *worker)
+{
+	uint64_t rest_msec = FAREWELL_MSEC;
+	struct process *process;
+	struct timespec start, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	DL_FOREACH(worker->processes, process)
+	{
+		struct pollfd end = { .fd = process->pidfd, .events = POLLIN };
+
+		(void)poll(&end, 1, (int)rest_msec);
+		(void)waitid(P_PIDFD, (id_t)process->pidfd, &(siginfo_t){}, WEXITED | WNOHANG);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		rest_msec = (uint64_t)((now.tv_sec - start.tv_sec) * 1000 +
+				       (now.tv_nsec - start.tv_nsec) / 1000000);
+		rest_msec = rest_msec < FAREWELL_MSEC ? FAREWELL_MSEC - rest_msec : 0;
+	}
+}
+
+struct worker *worker_free(struct worker *worker)
+{
+	struct process *process, *next_process;
+	struct worker_question *question, *next;
+
+	if (!worker)
+		return NULL;
+	DL_FOREACH(worker->processes, process)
+	{
+		if (worker->kind == WORKER_STORE)
+			send_home(process);
+		else
+			kill_process(process);
+	}
+	wait_for_end(worker);
+	DL_FOREACH_SAFE(worker->processes, process, next_process)
+	{
+		DL_FOREACH_SAFE(process->questions, question, next)
+		question_free(question);
+		process_free(process);
+	}
+	DL_FOREACH_SAFE(worker->waiting, question, next)
+	question_free(question);
+	sd_event_source_disable_unref(worker->pump_source);
+	sd_event_source_disable_unref(worker->tick_source);
+	sd_event_unref(worker->event);
+	free(worker->argument);
+	free(worker->buffer);
+	free(worker);
+	return NULL;
+}
+
+size_t worker_n_waiting(const struct worker *worker)
+{
+	return worker->n_waiting;
+}
+
+size_t worker_n_processes(const struct worker *worker)
+{
+	const struct process *process;
+	size_t n = 0;
+
+	DL_FOREACH(worker->processes, process)
+	n++;
+	return n;
+}
+
+/* ---- the processes' side ---- */
+
+int worker_receive(int fd, bool wait, char *buffer, struct proto_message *ret_message,
+		   uint64_t *ret_id)
+{
+	struct proto_message message;
+	const char *why;
+	size_t n_used;
+	uint64_t id;
+	ssize_t n;
+	int r;
+
+	do
+		n = recv(fd, buffer, PROTO_MESSAGE_MAX, wait ? 0 : MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN)
+		return WORKER_NOTHING;
+	if (n < 0)
+		return errno == ECONNRESET ? WORKER_END : -errno;
+	if (n == 0)
+		return WORKER_END;
+	r = proto_parse(buffer, (size_t)n, &message, &n_used, &why);
+	if (r != 0)
+		return r < 0 ? r : -EBADMSG;
+	r = proto_get_u64(&message, "id", UINT64_MAX, &id);
+	if (r < 0) {
+		proto_message_done(&message);
+		return -EBADMSG;
+	}
+	*ret_message = message;
+	*ret_id = id;
+	return 0;
+}
+
+int worker_reply(int fd, uint64_t id, struct proto_writer *answer)
+{
+	ssize_t n;
+	int r;
+
+	proto_put_u64(answer, "id", id);
+	r = proto_end(answer);
+	if (r < 0) {
+		worker_fail(answer, r, NULL);
+		proto_put_u64(answer, "id", id);
+		r = proto_end(answer);
+	}
+	if (r < 0)
+		return r;
+	do
+		n = send(fd, answer->bytes, answer->n_bytes, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EPIPE || errno == ECONNRESET ? WORKER_END : -errno;
+	return 0;
+}
+
+void worker_fail(struct proto_writer *answer, int error, const char *message)
+{
+	proto_writer_done(answer);
+	*answer = (struct proto_writer){};
+	proto_begin(answer, "error");
+	proto_put_u64(answer, "number", (uint64_t)-error);
+	if (message)
+		proto_put(answer, "message", message);
+}
+
+int worker_serve(int fd, worker_serve_fn serve)
+{
+	CLEANUP(freep) char *buffer = malloc(PROTO_MESSAGE_MAX);
+	int r;
+
+	if (!buffer)
+		return -ENOMEM;
+	do {
+		struct proto_writer answer = {};
+		struct proto_message question;
+		uint64_t id;
+
+		r = worker_receive(fd, true, buffer, &question, &id);
+		if (r != 0)
+			break;
+		serve(&question, &answer);
+		r = worker_reply(fd, id, &answer);
+		proto_writer_done(&answer);
+		proto_message_done(&question);
+	} while (r == 0);
+	return r < 0 ? r : 0;
+}
+
+/* The daemon decides when its workers end: a signal to the whole group or terminal must not. */
+static void settle(const char *kind)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "exportsd-%s", kind);
+	(void)prctl(PR_SET_NAME, name);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+}
+
+int worker_main(const char *kind, int fd, const char *argument)
+{
+	int r;
+
+	settle(kind);
+	if (str_equal(kind, kind_words[WORKER_STORE])) {
+		/* Not killed with the daemon: it ends its transaction, then reads the socket's end. */
+		r = argument ? store_main(fd, argument) : -EINVAL;
+	} else {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (str_equal(kind, kind_words[WORKER_NAMES]))
+			r = worker_serve(fd, names_serve);
+		else if (str_equal(kind, kind_words[WORKER_PATHS]))
+			r = worker_serve(fd, paths_serve);
+		else
+			r = -EINVAL;
+	}
+	if (r < 0)
+		fprintf(stderr, "exportsd --worker %s: %s\n", kind, strerror(-r));
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* ---- lists of numbers ---- */
+
+void worker_put_numbers(struct proto_writer *writer, const char *key, const uint32_t *numbers,
+			size_t n_numbers)
+{
+	char text[NUMBERS_PER_FIELD * 11 + 1];
+
+	while (n_numbers) {
+		size_t length = 0,
+		       n = n_numbers < NUMBERS_PER_FIELD ? n_numbers : NUMBERS_PER_FIELD;
+
+		for (size_t i = 0; i < n; i++)
+			length += (size_t)snprintf(text + length, sizeof(text) - length,
+						   "%s%" PRIu32, i ? "," : "", numbers[i]);
+		proto_put(writer, key, text);
+		numbers += n;
+		n_numbers -= n;
+	}
+}
+
+/* Read one field's numbers to the end of an array with room for them. */
+static int read_numbers(const char *text, uint32_t *numbers, size_t *n_numbers)
+{
+	char *end;
+
+	for (;; text = end + 1) {
+		unsigned long number;
+
+		if (*text < '0' || *text > '9')
+			return -EINVAL;
+		errno = 0;
+		number = strtoul(text, &end, 10);
+		if (errno || number > UINT32_MAX || (*end && *end != ','))
+			return -EINVAL;
+		numbers[(*n_numbers)++] = (uint32_t)number;
+		if (!*end)
+			return 0;
+	}
+}
+
+int worker_get_numbers(const struct proto_message *message, const char *key, uint32_t **ret_numbers,
+		       size_t *ret_n_numbers)
+{
+	CLEANUP(freep) uint32_t *numbers = NULL;
+	size_t n_room = 0, n_numbers = 0;
+
+	for (size_t i = 0; i < message->n_fields; i++)
+		if (str_equal(message->fields[i].key, key))
+			n_room += strlen(message->fields[i].value) / 2 + 1;
+	if (n_room) {
+		numbers = calloc(n_room, sizeof(*numbers));
+		if (!numbers)
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < message->n_fields; i++)
+		if (str_equal(message->fields[i].key, key)) {
+			int r = read_numbers(message->fields[i].value, numbers, &n_numbers);
+
+			if (r < 0)
+				return r;
+		}
+	*ret_numbers = TAKE_PTR(numbers);
+	*ret_n_numbers = n_numbers;
+	return 0;
+}
