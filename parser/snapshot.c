@@ -17,7 +17,7 @@ struct snapshot_chunk {
 	max_align_t bytes[];
 };
 
-void *arena_take(struct snapshot_arena *arena, size_t size)
+void *snapshot_arena_take(struct snapshot_arena *arena, size_t size)
 {
 	size_t aligned = (size + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
 	struct snapshot_chunk *chunk;
@@ -39,16 +39,16 @@ void *arena_take(struct snapshot_arena *arena, size_t size)
 	return taken;
 }
 
-char *arena_copy(struct snapshot_arena *arena, const char *text, size_t length)
+char *snapshot_arena_copy(struct snapshot_arena *arena, const char *text, size_t length)
 {
-	char *copy = arena_take(arena, length + 1);
+	char *copy = snapshot_arena_take(arena, length + 1);
 
 	if (copy)
 		memcpy(copy, text, length);
 	return copy;
 }
 
-void arena_done(struct snapshot_arena *arena)
+void snapshot_arena_done(struct snapshot_arena *arena)
 {
 	while (arena->chunks) {
 		struct snapshot_chunk *chunk = arena->chunks;
@@ -141,7 +141,7 @@ struct snapshot *snapshot_free(struct snapshot *snapshot)
 	free(snapshot->records_by_pair.slots);
 	free(snapshot->records_by_number.slots);
 	free(snapshot->first_of_client);
-	arena_done(&snapshot->arena);
+	snapshot_arena_done(&snapshot->arena);
 	exports_source_free(snapshot->source);
 	free(snapshot);
 	return NULL;
@@ -162,8 +162,8 @@ int snapshot_print_export(const struct snapshot *snapshot, const struct export *
 {
 	/* The item knows what was written: "" or "*", and the options of a "/" that became fsid=0. */
 	const struct export_item *item = export_item_of(snapshot, export);
-	const char *client = item->client.type == CLIENT_ANONYMOUS ? item->client.text
-								   : export->client->name;
+	const char *client =
+		item->client.type == CLIENT_ANONYMOUS ? item->client.text : export->client->name;
 
 	return export_print_etab(to, export->pattern ? item->path : export->path, client,
 				 item->options, per_flavor);

@@ -35,21 +35,23 @@ struct snapshot;
 struct client {
 	unsigned int id;
 	enum client_type type;
-	const char *name; /* in domains and etab: a host's canonical name, else the text; "*" for CLIENT_ANONYMOUS */
-	struct address subnet, mask;    /* CLIENT_SUBNET */
+	const char *
+		name; /* in domains and etab: a host's canonical name, else the text; "*" for CLIENT_ANONYMOUS */
+	struct address subnet, mask; /* CLIENT_SUBNET */
 	const struct address *addresses; /* CLIENT_HOST: every address known, perhaps none */
 	size_t n_addresses;
 };
 
 /* One export in force: a plain one, a pseudo-root or a rule, for one client. */
-struct export {
-	const char *path;        /* canonical; a rule's: the literal directory its pattern starts under */
-	const char *pattern;     /* NULL, or a rule's path for fnmatch(3), see struct export_item */
+struct export
+{
+	const char *path; /* canonical; a rule's: the literal directory its pattern starts under */
+	const char *pattern; /* NULL, or a rule's path for fnmatch(3), see struct export_item */
 	const struct client *client;
 	const struct export_options *options; /* a pseudo-root has EXPORT_V4ROOT in its flags */
-	const char *file;        /* where it was written; NULL for a pseudo-root */
+	const char *file; /* where it was written; NULL for a pseudo-root */
 	unsigned int line;
-	unsigned int order;      /* grows with the place in the files; pseudo-roots come last */
+	unsigned int order; /* grows with the place in the files; pseudo-roots come last */
 };
 
 /* What must be asked before a snapshot can be made. Answers stay the asker's. */
@@ -84,8 +86,8 @@ struct snapshot_facts {
  * compared without case. "*" and no client at all are one client.
  * Returns 0; -ENOMEM (source is freed then).
  */
-int snapshot_new(struct exports_source *source, const struct snapshot_facts *facts, bool drop_unresolved,
-		 struct diags *diags, struct snapshot **ret_snapshot);
+int snapshot_new(struct exports_source *source, const struct snapshot_facts *facts,
+		 bool drop_unresolved, struct diags *diags, struct snapshot **ret_snapshot);
 struct snapshot *snapshot_free(struct snapshot *snapshot);
 
 /* snapshot_equal - would both answer every question alike? Then a reload need not tell the kernel. */
@@ -115,7 +117,8 @@ int snapshot_print_export(const struct snapshot *snapshot, const struct export *
 struct address_names {
 	const char *const *names; /* host names: official one and aliases, verified forward */
 	size_t n_names;
-	const char *const *netgroups; /* names of those of the snapshot's netgroups the address belongs to */
+	const char *const
+		*netgroups; /* names of those of the snapshot's netgroups the address belongs to */
 	size_t n_netgroups;
 };
 
@@ -161,17 +164,18 @@ size_t client_set_size(const struct client_set *set);
 enum snapshot_found {
 	SNAPSHOT_FOUND_NOTHING,
 	SNAPSHOT_FOUND_EXPORT, /* the path itself is exported */
-	SNAPSHOT_FOUND_BELOW,  /* below an export with crossmnt (also: below a medium whose rule has it) */
+	SNAPSHOT_FOUND_BELOW, /* below an export with crossmnt (also: below a medium whose rule has it) */
 	SNAPSHOT_FOUND_PSEUDO, /* an NFSv4 pseudo-root: above an export, or above or within a rule's pattern
 				  (within: the answering export's path is the rule's directory, not the path) */
 	SNAPSHOT_FOUND_MEDIUM, /* a rule, and the path is a medium's */
 };
 
 struct snapshot_match {
-	const struct export *export;  /* the one that answers; NULL for NOTHING */
-	const struct snapshot_rule *rule; /* MEDIUM, and BELOW a medium: the path's owner, else NULL */
+	const struct export *export; /* the one that answers; NULL for NOTHING */
+	const struct snapshot_rule
+		*rule; /* MEDIUM, and BELOW a medium: the path's owner, else NULL */
 	size_t medium_length; /* MEDIUM, and BELOW a medium: bytes of the path that are the medium's */
-	size_t key_offset;    /* where in the path the key starts: after the owner's literal directory */
+	size_t key_offset; /* where in the path the key starts: after the owner's literal directory */
 	bool parent_exported; /* MEDIUM: a plain export of these clients covers the directory it lies in */
 };
 
@@ -195,8 +199,9 @@ enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct 
  * (medium_length <= strlen(path)) or NOTHING. At or below a medium that is not for these clients
  * only exports at or in it answer.
  */
-enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot, const struct client_set *clients,
-					const char *path, struct snapshot_match *ret_match);
+enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
+					const struct client_set *clients, const char *path,
+					struct snapshot_match *ret_match);
 
 /*
  * snapshot_find_fsid - the plain export or pseudo-root of these clients with a number
@@ -219,27 +224,30 @@ bool snapshot_has_fsid(const struct snapshot *snapshot, uint32_t fsid);
  * For handles with a uuid: what of them lies on the right file system is not known here.
  */
 int snapshot_each_of_clients(const struct snapshot *snapshot, const struct client_set *clients,
-			     int (*each)(void *userdata, const struct export *export), void *userdata);
+			     int (*each)(void *userdata, const struct export *export),
+			     void *userdata);
 
 /*
  * snapshot_exports_at - every plain export and pseudo-root of these clients with exactly this path,
  * best first (real ones, then client type, then order). Returns how many; the best @max are stored.
  */
-size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients, const char *path,
-			   const struct export **ret_exports, size_t max);
+size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients,
+			   const char *path, const struct export **ret_exports, size_t max);
 
 /* ---- rules ---- */
 
 /* Rules, one per distinct pattern, in the order of the files: what placeholders and handlers are kept for. */
 struct snapshot_rule {
-	const char *pattern;   /* for fnmatch(3), component by component; no empty ones, none is "." or ".." */
-	const char *text;      /* as in messages: /mnt/cdrom/<star> */
-	const char *directory; /* its literal directory, without trailing slash; "/" if it starts with a wildcard */
-	unsigned int depth;    /* components from directory to the medium: 1 for "/mnt/cdrom/<star>" */
-	const char *handler;   /* socket path, or @abstract */
+	const char *
+		pattern; /* for fnmatch(3), component by component; no empty ones, none is "." or ".." */
+	const char *text; /* as in messages: /mnt/cdrom/<star> */
+	const char *
+		directory; /* its literal directory, without trailing slash; "/" if it starts with a wildcard */
+	unsigned int depth; /* components from directory to the medium: 1 for "/mnt/cdrom/<star>" */
+	const char *handler; /* socket path, or @abstract */
 	const char *file;
 	unsigned int line;
-	bool parent_exported;  /* some plain export covers @directory: placeholders are bind-mounted on themselves */
+	bool parent_exported; /* some plain export covers @directory: placeholders are bind-mounted on themselves */
 };
 size_t snapshot_n_rules(const struct snapshot *snapshot);
 const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_t index);
@@ -247,14 +255,15 @@ const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_
  * The rule an entry was written for, NULL for a plain export or a pseudo-root above exports. Not
  * always the owner of a path it answers for (match->rule, snapshot_rule_for_path()).
  */
-const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot, const struct export *export);
+const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
+					     const struct export *export);
 
 /*
  * snapshot_rule_for_path - the rule that owns a path, whoever asks: the path is a medium's or lies below
  * one (ret_medium_length bytes of it are the medium's; may be NULL). NULL: no medium.
  */
-const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapshot, const char *path,
-						   size_t *ret_medium_length);
+const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapshot,
+						   const char *path, size_t *ret_medium_length);
 
 /*
  * rule_matches_key - is @key (relative to rule->directory, components joined by '/') one of the rule's?

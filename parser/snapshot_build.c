@@ -78,7 +78,7 @@ static int place_add(struct snapshot *snapshot, const char *path, size_t length,
 	if (r < 0)
 		return r;
 	if (copy)
-		path = arena_copy(&snapshot->arena, path, length);
+		path = snapshot_arena_copy(&snapshot->arena, path, length);
 	if (!path)
 		return -ENOMEM;
 	number = snapshot->places.n;
@@ -326,10 +326,11 @@ static int rule_add(struct build *build, const struct export_item *item,
 {
 	struct snapshot *snapshot = build->snapshot;
 	struct snapshot_arena *arena = &snapshot->arena;
-	const char *text = arena_copy(arena, pattern->text, pattern->length);
-	const char *directory = pattern->directory_length ? arena_copy(arena, pattern->directory,
-								       pattern->directory_length)
-							  : "/";
+	const char *text = snapshot_arena_copy(arena, pattern->text, pattern->length);
+	const char *directory =
+		pattern->directory_length
+			? snapshot_arena_copy(arena, pattern->directory, pattern->directory_length)
+			: "/";
 	int r;
 
 	if (!text || !directory)
@@ -477,7 +478,7 @@ static int number_root(struct snapshot *snapshot, struct record *record)
 
 	if (record->export.options->flags & EXPORT_FSID)
 		return 0;
-	options = arena_take(&snapshot->arena, sizeof(*options));
+	options = snapshot_arena_take(&snapshot->arena, sizeof(*options));
 	if (!options)
 		return -ENOMEM;
 	*options = *record->export.options;

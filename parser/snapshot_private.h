@@ -38,9 +38,9 @@ struct snapshot_arena {
 };
 
 /* Zeroed memory, aligned for any struct of ours, or NULL. */
-void *arena_take(struct snapshot_arena *arena, size_t size);
-char *arena_copy(struct snapshot_arena *arena, const char *text, size_t length);
-void arena_done(struct snapshot_arena *arena);
+void *snapshot_arena_take(struct snapshot_arena *arena, size_t size);
+char *snapshot_arena_copy(struct snapshot_arena *arena, const char *text, size_t length);
+void snapshot_arena_done(struct snapshot_arena *arena);
 
 #define VECTOR(type)                                                                               \
 	struct {                                                                                   \
