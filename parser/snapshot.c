@@ -165,7 +165,7 @@ int snapshot_print_export(const struct snapshot *snapshot, const struct export *
 	const char *client =
 		item->client.type == CLIENT_ANONYMOUS ? item->client.text : export->client->name;
 
-	return export_print_etab(to, export->pattern ? item->path : export->path, client,
+	return export_print_etab(to, item->pattern ? item->pattern : export->path, client,
 				 item->options, per_flavor);
 }
 

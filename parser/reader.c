@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * reader.c - sets of options, option lists and clients, found again by their text.
+ *
+ * A list's key is the address of the defaults it starts from and its text; as sets are kept
+ * once, the address stands for what they are. A list that there was a message about is
+ * not kept: the message is due at the next place, too.
+ */
+
+#define HASH_NONFATAL_OOM 1
+
+#include "parser/reader.h"
+
+#include <errno.h>
+#include <uthash.h>
+
+enum { LISTS_KEPT_MAX = 4096 };
+
+struct kept_options {
+	UT_hash_handle hh;
+	struct export_options options;
+};
+
+struct kept_list {
+	UT_hash_handle hh;
+	const struct export_options *options;
+	char key[];
+};
+
+struct kept_client {
+	UT_hash_handle hh;
+	struct reader_client client;
+};
+
+static int keep_options(struct reader *reader, const struct export_options *options,
+			const struct export_options **ret_options)
+{
+	struct kept_options *kept;
+
+	HASH_FIND(hh, reader->options, options, sizeof(*options), kept);
+	if (!kept) {
+		kept = arena_alloc(reader->arena, sizeof(*kept));
+		if (!kept)
+			return -ENOMEM;
+		memcpy(&kept->options, options, sizeof(*options));
+		HASH_ADD(hh, reader->options, options, sizeof(kept->options), kept);
+	}
+	*ret_options = &kept->options;
+	return 0;
+}
+
+/* The key of a list in reader->key. Returns its length, or 0 when memory is out. */
+static size_t make_key(struct reader *reader, const struct option_list *list,
+		       const struct export_options *defaults)
+{
+	size_t length = list->end - list->begin, size = sizeof(defaults) + length;
+	char *key;
+
+	if (size > reader->key_size) {
+		key = realloc(reader->key, 2 * size);
+		if (!key)
+			return 0;
+		reader->key = key;
+		reader->key_size = 2 * size;
+	}
+	memcpy(reader->key, &defaults, sizeof(defaults));
+	memcpy(reader->key + sizeof(defaults), list->word->text + list->begin, length);
+	return size;
+}
+
+static int keep_list(struct reader *reader, size_t key_length, const struct export_options *options)
+{
+	struct kept_list *kept = arena_alloc(reader->scratch, sizeof(*kept) + key_length);
+
+	if (!kept)
+		return -ENOMEM;
+	kept->options = options;
+	memcpy(kept->key, reader->key, key_length);
+	HASH_ADD_KEYPTR(hh, reader->lists, kept->key, key_length, kept);
+	reader->n_lists++;
+	return 0;
+}
+
+int reader_options(struct reader *reader, const struct option_list *list,
+		   const struct export_options *defaults, const struct export_options **ret_options)
+{
+	size_t n_warnings = reader->diags->n_warnings;
+	size_t key_length = make_key(reader, list, defaults);
+	struct export_options options;
+	struct kept_list *kept;
+	int result, r;
+
+	if (key_length == 0)
+		return -ENOMEM;
+	HASH_FIND(hh, reader->lists, reader->key, key_length, kept);
+	if (kept) {
+		*ret_options = kept->options;
+		return 0;
+	}
+	memcpy(&options, defaults, sizeof(options));
+	result = options_apply(list, reader->arena, reader->diags, &options);
+	if (result < 0)
+		return result;
+	r = keep_options(reader, &options, ret_options);
+	if (r == 0 && result == 0 && reader->diags->n_warnings == n_warnings &&
+	    reader->n_lists < LISTS_KEPT_MAX)
+		r = keep_list(reader, key_length, *ret_options);
+	return r < 0 ? r : result;
+}
+
+/* What is a client to the grammar, but most likely not what was meant. */
+static const char *client_doubt(const struct client_spec *spec)
+{
+	const char *text = spec->text;
+
+	if (spec->type == CLIENT_WILDCARD && text[0] == '[' && strchr(text, ':'))
+		return "brackets make it a set of characters in host names; "
+		       "write an IPv6 address without them";
+	if (spec->type == CLIENT_WILDCARD && text[strspn(text, "0123456789.*?[]-/")] == '\0')
+		return "wildcards match host names, never addresses; write a subnet, as in 192.0.2.0/24";
+	if (spec->type == CLIENT_NETGROUP && text[1] == '\0')
+		return "the netgroup has no name";
+	if (spec->type == CLIENT_HOST && strpbrk(text, ",;"))
+		return "no host name has that; clients are separated by blanks";
+	if (spec->type == CLIENT_HOST && strchr(text, ')'))
+		return "no '(' comes before the ')'";
+	return NULL;
+}
+
+int reader_client(struct reader *reader, const char *text, const struct reader_client **ret_client)
+{
+	struct kept_client *kept;
+	size_t length = strlen(text);
+	char *copy;
+	int r;
+
+	HASH_FIND(hh, reader->clients, text, length, kept);
+	if (!kept) {
+		kept = arena_alloc(reader->scratch, sizeof(*kept));
+		copy = arena_copy(reader->arena, text, length);
+		if (!kept || !copy)
+			return -ENOMEM;
+		r = client_spec_parse(copy, &kept->client.spec, &kept->client.fault);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			kept->client.doubt = client_doubt(&kept->client.spec);
+		HASH_ADD_KEYPTR(hh, reader->clients, copy, length, kept);
+	}
+	*ret_client = &kept->client;
+	return 0;
+}
+
+struct export_item *reader_new_item(struct reader *reader)
+{
+	size_t n_room = reader->n_room ? 2 * reader->n_room : 64;
+	struct export_item *items;
+
+	if (reader->n_items == reader->n_room) {
+		items = reallocarray(reader->items, n_room, sizeof(*items));
+		if (!items)
+			return NULL;
+		reader->items = items;
+		reader->n_room = n_room;
+	}
+	return &reader->items[reader->n_items++];
+}
+
+int reader_init(struct reader *reader, struct diags *diags)
+{
+	struct export_options defaults;
+
+	*reader = (struct reader){
+		.diags = diags,
+		.arena = arena_new(),
+		.scratch = arena_new(),
+	};
+	if (!reader->arena || !reader->scratch)
+		return -ENOMEM;
+	options_init(&defaults);
+	return keep_options(reader, &defaults, &reader->defaults);
+}
+
+void reader_done(struct reader *reader)
+{
+	HASH_CLEAR(hh, reader->options);
+	HASH_CLEAR(hh, reader->lists);
+	HASH_CLEAR(hh, reader->clients);
+	free(reader->items);
+	free(reader->key);
+	arena_free(reader->arena);
+	arena_free(reader->scratch);
+}
