@@ -98,18 +98,20 @@ static int make_one(void *userdata, const char *prefix)
 
 	if (parent < 0)
 		return parent;
-	/* The mode holds whatever the umask is. */
-	if (mkdirat(parent, name, PLACEHOLDER_MODE) == 0)
-		(void)fchmodat(parent, name, PLACEHOLDER_MODE, 0);
-	else if (errno != EEXIST)
+	if (mkdirat(parent, name, PLACEHOLDER_MODE) < 0 && errno != EEXIST)
 		return -errno;
 	made = mounts_open_beneath(parent, name);
 	return made < 0 ? made : 0;
 }
 
+/* Every client may see that a medium is there, whatever the daemon's umask. */
 int placeholder_make(int directory_fd, const char *key)
 {
-	return each_prefix(key, make_one, &directory_fd);
+	mode_t mask = umask(0);
+	int r = each_prefix(key, make_one, &directory_fd);
+
+	umask(mask);
+	return r;
 }
 
 static int look(int directory_fd, const char *key, int *ret_fd, enum placeholder_state *ret_state)

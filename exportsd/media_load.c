@@ -1,0 +1,781 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * media_load.c - from a wish to a mount, with a handler's help and none of its word taken on trust.
+ *
+ * A medium that is mounted already, by whomever, is taken as it is. Else, in this order: it gets its
+ * number; its placeholder is made if it is missing, and opened, so that the covered directory can still be named
+ * once something is mounted on it (media_placeholder_fd()); the handler is asked; a detached mount
+ * that it sent is attached; and then we look whether that path, beneath the rule's literal directory and
+ * over no symbolic link, is the root of a mount that is not the placeholder's own. A handler whose "ok" does
+ * not stand up to this is asked to unmount again, and its answer counts as an error.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/log.h"
+#include "exportsd/media_private.h"
+
+static const uint64_t placeholder_usec = 10 * 1000000ull;
+
+static void load_event(struct medium *medium, enum medium_event event);
+static void load_on(struct medium *medium);
+
+#define ABOUT_MEDIUM(medium)                                                                       \
+	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
+	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
+
+static struct media *media_of(const struct medium *medium)
+{
+	return medium->rule->media;
+}
+
+/* ---- looking at the path ---- */
+
+/* What a mount root is does not change; finding out copies a mount (mounts.c). */
+static int look(struct medium *medium, int directory_fd, int fd, enum placeholder_state *ret_state)
+{
+	struct mounts_place place;
+	int r = mounts_look(fd, &place);
+
+	if (r < 0)
+		return r;
+	if (place.is_mount_root && medium->seen.is_mount_root &&
+	    mounts_same(&place, &medium->seen) && place.mount_id == medium->seen.mount_id) {
+		*ret_state = medium->seen_state;
+		return 0;
+	}
+	r = placeholder_state(directory_fd, medium->key, fd, ret_state);
+	if (r < 0)
+		return r;
+	medium->seen = place;
+	medium->seen_state = *ret_state;
+	return 0;
+}
+
+/* Open what is at the path now. Returns a descriptor; -errno. */
+static int open_path(struct medium *medium, enum placeholder_state *ret_state)
+{
+	CLEANUP(closep) int directory = mounts_open(medium->rule->facts.directory);
+	CLEANUP(closep)
+	int fd = directory < 0 ? directory : mounts_open_beneath(directory, medium->key);
+	int r = fd < 0 ? fd : look(medium, directory, fd, ret_state);
+
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+int medium_open_root(struct medium *medium)
+{
+	enum placeholder_state state;
+	CLEANUP(closep) int fd = open_path(medium, &state);
+
+	if (fd < 0)
+		return fd;
+	return state == PLACEHOLDER_MEDIUM ? TAKE_FD(fd) : -ENOENT;
+}
+
+static bool is_mounted(struct medium *medium)
+{
+	CLEANUP(closep) int fd = medium_open_root(medium);
+
+	return fd >= 0;
+}
+
+/* ---- what handlers say ---- */
+
+void medium_take_facts(struct medium *medium, const struct proto_message *message)
+{
+	const char *identity = proto_get(message, "identity"), *label = proto_get(message, "label");
+	const char *source = proto_get(message, "source");
+	uint64_t size;
+
+	if (identity)
+		set_string(&medium->identity, identity);
+	if (label)
+		set_string(&medium->label, label);
+	if (source)
+		set_string(&medium->source, source);
+	if (proto_get_u64(message, "size", UINT64_MAX, &size) == 0)
+		medium->size_bytes = size;
+}
+
+static enum medium_event event_of(enum handler_outcome outcome)
+{
+	switch (outcome) {
+	case HANDLER_OK: return MEDIUM_FOUND;
+	case HANDLER_NOENT: return MEDIUM_ABSENT;
+	case HANDLER_DENIED: return MEDIUM_REFUSED;
+	case HANDLER_ERROR:
+	case HANDLER_UNSUPPORTED: return MEDIUM_BROKEN;
+	case HANDLER_BUSY:
+	case HANDLER_LOST:
+	case HANDLER_TIMED_OUT: return MEDIUM_DELAYED;
+	}
+	return MEDIUM_BROKEN;
+}
+
+static void explain(struct medium *medium, enum handler_outcome outcome,
+		    const struct proto_message *message, const char *why)
+{
+	const char *text = message ? proto_get(message, "message") : NULL;
+
+	switch (outcome) {
+	case HANDLER_OK: set_string(&medium->message, NULL); return;
+	case HANDLER_NOENT: set_string(&medium->message, text ? text : "no such medium"); return;
+	case HANDLER_DENIED: set_string(&medium->message, text ? text : "denied"); return;
+	case HANDLER_BUSY: set_string(&medium->message, text ? text : "busy"); return;
+	case HANDLER_UNSUPPORTED:
+		set_string(&medium->message, "its handler cannot do this");
+		return;
+	case HANDLER_ERROR:
+	case HANDLER_LOST:
+	case HANDLER_TIMED_OUT: set_string(&medium->message, why); return;
+	}
+}
+
+static enum media_outcome outcome_of(const struct medium_machine *machine)
+{
+	if (machine->stage == MEDIUM_DONE)
+		return MEDIA_OK;
+	return machine->reason == MEDIUM_ABSENT	   ? MEDIA_NOENT
+	       : machine->reason == MEDIUM_REFUSED ? MEDIA_DENIED
+						   : MEDIA_ERROR;
+}
+
+/* Once when trouble begins, once if it was final. */
+static void log_trouble(const struct medium *medium, const struct medium_machine *machine,
+			bool is_first, const char *what)
+{
+	const char *why = medium->message ? medium->message : "out of memory";
+
+	if (machine->stage == MEDIUM_FAILED && machine->reason == MEDIUM_BROKEN)
+		log_error(ABOUT_MEDIUM(medium), "Cannot %s '%s', giving up for now: %s", what,
+			  medium->path, why);
+	else if (machine->stage == MEDIUM_FAILED)
+		log_info(ABOUT_MEDIUM(medium), "Cannot %s '%s': %s", what, medium->path, why);
+	else
+		log_message(is_first ? LOG_WARNING : LOG_DEBUG, ABOUT_MEDIUM(medium),
+			    "Cannot %s '%s' yet, handler '%s' is asked again: %s", what,
+			    medium->path, medium->rule->facts.handler, why);
+}
+
+/* A request is one line; the options are those of the rule. */
+static void begin_request(struct proto_writer *writer, const char *verb,
+			  const struct medium *medium)
+{
+	proto_begin(writer, verb);
+	proto_put(writer, "path", medium->path);
+	proto_put(writer, "key", medium->key);
+	proto_put(writer, "rule", medium->rule->facts.text);
+}
+
+/*
+ * A handler whose socket has no usable name, or that has too many requests, is like one that is not there.
+ * Returns 0; -errno.
+ */
+static int ask(struct medium *medium, struct proto_writer *writer,
+	       const struct handler_events *events, struct handler_request **ret_request)
+{
+	struct handler *handler = medium->rule->use->handler;
+
+	if (!handler) {
+		proto_writer_done(writer);
+		return -ENOTCONN;
+	}
+	return handler_ask(handler, writer, media_of(medium)->limits.deadline_usec, false, events,
+			   medium, ret_request);
+}
+
+static void message_errno(struct medium *medium, const char *what, int error)
+{
+	CLEANUP(freep) char *text = NULL;
+
+	if (asprintf(&text, "%s: %s", what, strerror(-error)) < 0)
+		text = NULL;
+	set_string(&medium->message, text);
+}
+
+/* ---- is there such a medium, and what is its number? ---- */
+
+static void lookup_event(struct medium *medium, enum medium_event event);
+
+static int on_lookup_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	lookup_event(userdata, MEDIUM_TIMER);
+	return 0;
+}
+
+static void on_assigned(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+
+	medium->lookup_question = NULL;
+	if (error < 0)
+		message_errno(medium, "its number cannot be recorded", error);
+	lookup_event(medium, error < 0 ? MEDIUM_BROKEN : MEDIUM_FOUND);
+}
+
+static void assign(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+	const char *paths[] = { medium->path };
+	int r;
+
+	if (numbers_get(media->numbers, medium->path)) {
+		lookup_event(medium, MEDIUM_FOUND);
+		return;
+	}
+	r = numbers_assign(media->numbers, paths, 1, media_is_reserved, media, on_assigned, medium,
+			   &medium->lookup_question);
+	if (r < 0) {
+		message_errno(medium, "its number cannot be recorded", r);
+		lookup_event(medium, MEDIUM_BROKEN);
+	}
+}
+
+static void look_in_list(struct medium *medium)
+{
+	medium->lookup_waits_for_list = true;
+	catalogue_refresh(medium->rule);
+}
+
+void medium_list_ended(struct medium *medium, enum handler_outcome outcome)
+{
+	if (!medium->lookup_waits_for_list)
+		return;
+	medium->lookup_waits_for_list = false;
+	/* A handler that can neither look up nor list says by mount alone what there is. */
+	if (medium->is_listed || outcome == HANDLER_UNSUPPORTED) {
+		assign(medium);
+		return;
+	}
+	explain(medium, outcome == HANDLER_OK ? HANDLER_NOENT : outcome, NULL,
+		"its handler's list cannot be had");
+	lookup_event(medium, outcome == HANDLER_OK ? MEDIUM_ABSENT : MEDIUM_DELAYED);
+}
+
+static void on_looked_up(void *userdata, enum handler_outcome outcome,
+			 const struct proto_message *message, int mount_fd, const char *why)
+{
+	struct medium *medium = userdata;
+
+	medium->lookup_request = NULL;
+	closep(&mount_fd);
+	explain(medium, outcome, message, why);
+	if (outcome == HANDLER_UNSUPPORTED) {
+		medium->rule->catalogue.lookup_unsupported = true;
+		look_in_list(medium);
+	} else if (outcome == HANDLER_OK) {
+		medium_take_facts(medium, message);
+		assign(medium);
+	} else {
+		lookup_event(medium, event_of(outcome));
+	}
+}
+
+static void lookup_on(struct medium *medium)
+{
+	static const struct handler_events events = { .done = on_looked_up };
+	struct proto_writer writer = { 0 };
+	int r;
+
+	if (medium->is_listed || numbers_get(media_of(medium)->numbers, medium->path)) {
+		assign(medium);
+		return;
+	}
+	if (medium->rule->catalogue.lookup_unsupported) {
+		look_in_list(medium);
+		return;
+	}
+	begin_request(&writer, "lookup", medium);
+	r = ask(medium, &writer, &events, &medium->lookup_request);
+	if (r < 0) {
+		message_errno(medium, "its handler cannot be asked", r);
+		lookup_event(medium, MEDIUM_DELAYED);
+	}
+}
+
+/* Who loads it waits for its number. */
+static void tell_load(struct medium *medium)
+{
+	if (!medium->load_waits_for_number)
+		return;
+	medium->load_waits_for_number = false;
+	if (medium->lookup.stage == MEDIUM_DONE)
+		load_on(medium);
+	else
+		load_event(medium, medium->lookup.reason);
+}
+
+static void lookup_event(struct medium *medium, enum medium_event event)
+{
+	struct media *media = media_of(medium);
+	bool is_first = medium->lookup.pause_usec == 0, was_wanted = event == MEDIUM_WANTED;
+	enum medium_action action =
+		medium_step(&medium->lookup, event, medium_is_awaited(medium, false),
+			    &media->limits, media_now(media));
+
+	switch (action) {
+	case MEDIUM_STAY: break;
+	case MEDIUM_ASK: lookup_on(medium); break;
+	case MEDIUM_SLEEP:
+		log_trouble(medium, &medium->lookup, is_first, "look up");
+		media_arm(media, &medium->lookup_timer, medium->lookup.wake_usec, on_lookup_timer,
+			  medium);
+		break;
+	case MEDIUM_TELL:
+		if (medium->lookup.stage == MEDIUM_FAILED && !was_wanted) {
+			log_trouble(medium, &medium->lookup, is_first, "look up");
+			media_arm(media, &medium->lookup_timer, medium->lookup.wake_usec,
+				  on_lookup_timer, medium);
+		}
+		medium_decide(medium, false, outcome_of(&medium->lookup), false);
+		tell_load(medium);
+		break;
+	case MEDIUM_FORGET: medium_release(medium); break;
+	}
+}
+
+void medium_want_number(struct medium *medium)
+{
+	lookup_event(medium, MEDIUM_WANTED);
+}
+
+/* ---- have it mounted ---- */
+
+static int on_load_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	load_event(userdata, MEDIUM_TIMER);
+	return 0;
+}
+
+static int on_placeholder_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct medium *medium = userdata;
+
+	close(medium->placeholder_fd);
+	medium->placeholder_fd = -1;
+	return 0;
+}
+
+static void close_mount(struct medium *medium)
+{
+	closep(&medium->mount_fd);
+	medium->mount_fd = -1;
+}
+
+/* It is there. */
+static void found(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+
+	medium->percent = 100;
+	if (medium->placeholder_fd >= 0)
+		media_arm(media, &medium->placeholder_timer, media_now(media) + placeholder_usec,
+			  on_placeholder_timer, medium);
+	load_event(medium, MEDIUM_FOUND);
+}
+
+static void broken(struct medium *medium, int error, const char *what)
+{
+	message_errno(medium, what, error);
+	load_event(medium, MEDIUM_BROKEN);
+}
+
+static void on_undone(void *userdata, enum handler_outcome outcome,
+		      const struct proto_message *message, int mount_fd, const char *why)
+{
+	struct medium *medium = userdata;
+
+	medium->load_request = NULL;
+	closep(&mount_fd);
+	load_event(medium, MEDIUM_BROKEN);
+}
+
+/* Its handler said ok, and it is not: medium->message says why. */
+static void refuse(struct medium *medium)
+{
+	static const struct handler_events events = { .done = on_undone };
+	struct proto_writer writer = { 0 };
+
+	close_mount(medium);
+	if (medium->has_sent_mount) {
+		load_event(medium, MEDIUM_BROKEN);
+		return;
+	}
+	begin_request(&writer, "unmount", medium);
+	if (ask(medium, &writer, &events, &medium->load_request) < 0)
+		load_event(medium, MEDIUM_BROKEN);
+}
+
+/* The handler says it is mounted: is it? */
+static void verify(struct medium *medium)
+{
+	enum placeholder_state state;
+	CLEANUP(closep) int fd = -1;
+	int r;
+
+	if (medium->mount_fd >= 0) {
+		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
+		close_mount(medium);
+		if (r < 0) {
+			message_errno(medium, "the mount that its handler sent cannot be attached",
+				      r);
+			refuse(medium);
+			return;
+		}
+	}
+	fd = open_path(medium, &state);
+	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
+		found(medium);
+		return;
+	}
+	if (fd >= 0)
+		set_string(&medium->message, "its handler said ok, but nothing is mounted there");
+	else if (fd == -ELOOP)
+		set_string(&medium->message,
+			   "its handler said ok, but the path leads over a symbolic link");
+	else
+		message_errno(medium, "its handler said ok, but the path cannot be opened", fd);
+	refuse(medium);
+}
+
+static void refuse_number(struct medium *medium, int error)
+{
+	struct media *media = media_of(medium);
+	const char *other = numbers_path(media->numbers, medium->offered_number);
+	CLEANUP(freep) char *text = NULL;
+	int n;
+
+	if (other)
+		n = asprintf(&text, "its handler wants number %u, which is that of '%s'",
+			     medium->offered_number, other);
+	else
+		n = asprintf(&text,
+			     "its handler wants number %u, but it has number %u for ever: %s",
+			     medium->offered_number, numbers_get(media->numbers, medium->path),
+			     strerror(-error));
+	if (n < 0)
+		text = NULL;
+	set_string(&medium->message, text);
+	refuse(medium);
+}
+
+static void on_adopted(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+
+	medium->load_question = NULL;
+	if (error < 0)
+		refuse_number(medium, error);
+	else
+		verify(medium);
+}
+
+/* Returns 0: nothing against the number; -EINPROGRESS: on_adopted() will go on; -errno. */
+static int check_number(struct medium *medium, const struct proto_message *message)
+{
+	struct media *media = media_of(medium);
+	const char *owner;
+	uint64_t number;
+	int r = proto_get_u64(message, "fsid", UINT32_MAX, &number);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	owner = numbers_path(media->numbers, (uint32_t)number);
+	if (owner && str_equal(owner, medium->path))
+		return 0;
+	medium->offered_number = (uint32_t)number;
+	r = numbers_adopt(media->numbers, medium->path, (uint32_t)number, media_is_reserved, media,
+			  on_adopted, medium, &medium->load_question);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
+static void take_ok(struct medium *medium, const struct proto_message *message, int mount_fd)
+{
+	int r;
+
+	medium->mount_fd = mount_fd;
+	medium->has_sent_mount = mount_fd >= 0;
+	medium_take_facts(medium, message);
+	r = check_number(medium, message);
+	if (r == -EINPROGRESS)
+		return;
+	if (r == 0) {
+		verify(medium);
+		return;
+	}
+	message_errno(medium, "the number its handler wants cannot be used", r);
+	refuse(medium);
+}
+
+static void on_mount_message(void *userdata, const struct proto_message *message)
+{
+	struct medium *medium = userdata;
+	const char *text = proto_get(message, "message");
+	uint64_t percent;
+
+	if (!str_equal(message->word, "progress"))
+		return;
+	if (proto_get_u64(message, "percent", 100, &percent) == 0)
+		medium->percent = (unsigned int)percent;
+	if (text)
+		set_string(&medium->message, text);
+	medium_changed(medium);
+}
+
+static void on_mount_done(void *userdata, enum handler_outcome outcome,
+			  const struct proto_message *message, int mount_fd, const char *why)
+{
+	struct medium *medium = userdata;
+
+	medium->load_request = NULL;
+	explain(medium, outcome, message, why);
+	if (outcome == HANDLER_OK) {
+		take_ok(medium, message, mount_fd);
+		return;
+	}
+	closep(&mount_fd);
+	load_event(medium, event_of(outcome));
+}
+
+static void ask_mount(struct medium *medium)
+{
+	static const struct handler_events events = { .message = on_mount_message,
+						      .done = on_mount_done };
+	struct media *media = media_of(medium);
+	const char *client = NULL, *domain = NULL;
+	struct proto_writer writer = { 0 };
+	int r;
+
+	if (medium_first_asker(medium, &client, &domain)) {
+		set_string(&medium->asked_client, client);
+		set_string(&medium->asked_domain, domain);
+	}
+	begin_request(&writer, "mount", medium);
+	proto_put_u64(&writer, "fsid", numbers_get(media->numbers, medium->path));
+	proto_put(&writer, "options", medium->rule->is_writable ? "rw" : "ro");
+	if (medium->asked_client)
+		proto_put(&writer, "client", medium->asked_client);
+	if (medium->asked_domain)
+		proto_put(&writer, "domain", medium->asked_domain);
+	proto_put_u64(&writer, "deadline-ms", media->limits.deadline_usec / 1000);
+	r = ask(medium, &writer, &events, &medium->load_request);
+	if (r < 0) {
+		message_errno(medium, "its handler cannot be asked", r);
+		load_event(medium, MEDIUM_DELAYED);
+	}
+}
+
+static void on_recorded(void *userdata, int error);
+
+/* Make the placeholder; each directory is recorded as the daemon's own before it is made. */
+static void make_placeholder(struct medium *medium, int directory_fd)
+{
+	struct media *media = media_of(medium);
+	char **paths = NULL;
+	size_t n_paths = 0;
+	int r = places_missing(directory_fd, medium, &paths, &n_paths);
+
+	if (r >= 0)
+		r = numbers_record_directories(media->numbers, (const char *const *)paths, n_paths,
+					       true, on_recorded, medium, &medium->load_question);
+	places_free_paths(paths, n_paths);
+	if (r < 0)
+		broken(medium, r, "its placeholder cannot be made");
+}
+
+static void on_recorded(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+	CLEANUP(closep) int directory = -1;
+
+	medium->load_question = NULL;
+	directory = rule_open_directory(medium->rule);
+	if (error == 0)
+		error = directory < 0 ? directory : placeholder_make(directory, medium->key);
+	if (error == 0 && medium->rule->facts.parent_exported)
+		(void)placeholder_bind(directory, medium->key);
+	if (error < 0)
+		broken(medium, error, "its placeholder cannot be made");
+	else
+		load_on(medium);
+}
+
+/* From the start, or from where it waited for something. */
+static void load_on(struct medium *medium)
+{
+	CLEANUP(closep) int directory = -1;
+	CLEANUP(closep) int fd = -1;
+	enum placeholder_state state;
+	int r;
+
+	if (!numbers_get(media_of(medium)->numbers, medium->path)) {
+		medium->load_waits_for_number = true;
+		medium_want_number(medium);
+		return;
+	}
+	directory = rule_open_directory(medium->rule);
+	if (directory < 0) {
+		message_errno(medium, "its rule's directory cannot be opened", directory);
+		load_event(medium, MEDIUM_DELAYED);
+		return;
+	}
+	fd = mounts_open_beneath(directory, medium->key);
+	if (fd == -ENOENT) {
+		make_placeholder(medium, directory);
+		return;
+	}
+	r = fd < 0 ? fd : look(medium, directory, fd, &state);
+	if (r < 0) {
+		broken(medium, r,
+		       r == -ELOOP ? "a symbolic link is in its placeholder's place"
+				   : "its placeholder cannot be opened");
+		return;
+	}
+	if (state == PLACEHOLDER_MEDIUM) {
+		found(medium);
+		return;
+	}
+	sd_event_source_set_enabled(medium->placeholder_timer, SD_EVENT_OFF);
+	closep(&medium->placeholder_fd);
+	medium->placeholder_fd = TAKE_FD(fd);
+	ask_mount(medium);
+}
+
+static void set_since(struct medium *medium)
+{
+	(void)sd_event_now(media_of(medium)->event, CLOCK_REALTIME, &medium->since_usec);
+}
+
+static void tell_mounted(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+
+	medium_decide(medium, true, MEDIA_OK, false);
+	if (medium->load.begun_usec)
+		log_info(ABOUT_MEDIUM(medium), "'%s' is mounted, number %u, after %.3f s",
+			 medium->path, numbers_get(media->numbers, medium->path),
+			 (double)(media_now(media) - medium->load.begun_usec) / 1e6);
+	medium->load.begun_usec = 0;
+}
+
+static void tell_failed(struct medium *medium, bool is_first, bool is_old)
+{
+	struct media *media = media_of(medium);
+	bool is_refused = medium->load.reason == MEDIUM_REFUSED;
+	const char *client, *domain;
+
+	if (!is_old) {
+		log_trouble(medium, &medium->load, is_first, "mount");
+		media_arm(media, &medium->load_timer, medium->load.wake_usec, on_load_timer,
+			  medium);
+	}
+	medium_decide(medium, true, outcome_of(&medium->load), is_refused);
+	/* The others may be let in. */
+	if (is_refused && medium_first_asker(medium, &client, &domain)) {
+		medium->load.stage = MEDIUM_IDLE;
+		load_event(medium, MEDIUM_WANTED);
+	}
+}
+
+static void load_event(struct medium *medium, enum medium_event event)
+{
+	struct media *media = media_of(medium);
+	bool is_first = medium->load.pause_usec == 0;
+	enum medium_stage before = medium->load.stage;
+	enum medium_action action =
+		medium_step(&medium->load, event, medium_is_awaited(medium, true), &media->limits,
+			    media_now(media));
+
+	if (before != medium->load.stage) {
+		set_since(medium);
+		medium_changed(medium);
+	}
+	switch (action) {
+	case MEDIUM_STAY: break;
+	case MEDIUM_ASK:
+		medium->percent = 0;
+		load_on(medium);
+		break;
+	case MEDIUM_SLEEP:
+		log_trouble(medium, &medium->load, is_first, "mount");
+		media_arm(media, &medium->load_timer, medium->load.wake_usec, on_load_timer,
+			  medium);
+		break;
+	case MEDIUM_TELL:
+		if (medium->load.stage == MEDIUM_DONE)
+			tell_mounted(medium);
+		else
+			tell_failed(medium, is_first, event == MEDIUM_WANTED);
+		break;
+	case MEDIUM_FORGET: medium_release(medium); break;
+	}
+}
+
+static bool same_string(const char *a, const char *b)
+{
+	return a == b || (a && b && str_equal(a, b));
+}
+
+void medium_want_mount(struct medium *medium, const char *client, const char *domain)
+{
+	struct medium_machine *load = &medium->load;
+
+	/* While the handler is at it, what is mounted may not be ready. */
+	if (load->stage != MEDIUM_ASKING && is_mounted(medium) &&
+	    numbers_get(media_of(medium)->numbers, medium->path)) {
+		load_event(medium, MEDIUM_FOUND);
+		return;
+	}
+	/* A refusal is remembered for whom it was meant. */
+	if (load->stage == MEDIUM_FAILED && load->reason == MEDIUM_REFUSED &&
+	    !(same_string(client, medium->asked_client) &&
+	      same_string(domain, medium->asked_domain)))
+		load->stage = MEDIUM_IDLE;
+	load_event(medium, MEDIUM_WANTED);
+}
+
+void medium_adopt(struct medium *medium)
+{
+	if (medium->load.stage == MEDIUM_IDLE && is_mounted(medium))
+		load_event(medium, MEDIUM_FOUND);
+}
+
+void medium_reconsider(struct medium *medium)
+{
+	if (medium->lookup.stage == MEDIUM_FAILED)
+		medium->lookup.stage = MEDIUM_IDLE;
+	if (medium->load.stage == MEDIUM_FAILED && medium->load.reason == MEDIUM_ABSENT)
+		medium->load.stage = MEDIUM_IDLE;
+}
+
+void medium_stop(struct medium *medium)
+{
+	handler_cancel(TAKE_PTR(medium->lookup_request));
+	handler_cancel(TAKE_PTR(medium->load_request));
+	numbers_cancel(TAKE_PTR(medium->lookup_question));
+	numbers_cancel(TAKE_PTR(medium->load_question));
+	medium->lookup_waits_for_list = medium->load_waits_for_number = false;
+	close_mount(medium);
+	if (medium->lookup_timer)
+		sd_event_source_set_enabled(medium->lookup_timer, SD_EVENT_OFF);
+	if (medium->load_timer)
+		sd_event_source_set_enabled(medium->load_timer, SD_EVENT_OFF);
+}
+
+void medium_restart(struct medium *medium)
+{
+	bool want_number = medium_is_awaited(medium, false);
+	const char *client, *domain;
+
+	medium->lookup.stage = MEDIUM_IDLE;
+	if (medium->load.stage != MEDIUM_DONE)
+		medium->load.stage = MEDIUM_IDLE;
+	if (want_number)
+		medium_want_number(medium);
+	if (medium_first_asker(medium, &client, &domain))
+		medium_want_mount(medium, client, domain);
+}

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * media_private.h - what the media_*.c files share.
+ *
+ *	media.c            rules and their handlers, the media objects, the snapshot in force
+ *	media_ask.c        who asks for media, is told, watches, lists
+ *	media_load.c       from "somebody wants it" to a number, and to a mount
+ *	media_catalogue.c  what the handlers list
+ *	media_places.c     placeholder directories, in slices
+ *
+ * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that claims its
+ * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
+ */
+
+#include <utlist.h>
+#include <uthash.h>
+
+#include "exportsd/handler.h"
+#include "exportsd/media.h"
+#include "exportsd/medium.h"
+#include "exportsd/placeholder.h"
+
+enum {
+	MEDIA_MAX = 200000, /* media objects; beyond: -EAGAIN to who asks for another */
+	MEDIA_LISTED_MAX = 100000, /* keys of one rule's list; the rest is left out */
+	MEDIA_SLICE = 200, /* placeholders made or removed in one turn of the loop */
+	MEDIA_KEY_MAX = 3800, /* bytes of a key; the path must fit the kernel's PATH_MAX */
+};
+
+struct medium;
+struct rule;
+
+/* A handler, shared by the rules that name its socket. */
+struct handler_use {
+	UT_hash_handle hh;
+	char *socket;
+	struct handler *handler; /* NULL: the socket's name cannot be used */
+	size_t n_rules;
+};
+
+struct catalogue {
+	struct handler_request *list, *watch;
+	sd_event_source *timer; /* asks again */
+	uint64_t pause_usec;
+	uint64_t asked_usec; /* CLOCK_MONOTONIC */
+	uint64_t watched_usec;
+	unsigned int generation; /* of the list under way or last done */
+	size_t n_keys, n_bad_keys, n_beyond;
+	char *bad_key; /* the first of them */
+	bool list_again; /* once the one under way is done */
+	bool was_listed; /* wholly, at least once */
+	bool watch_unsupported, lookup_unsupported;
+	bool has_complained;
+};
+
+struct rule {
+	struct rule *prev, *next;
+	struct media *media;
+	struct snapshot_rule facts; /* strings are the rule's own */
+	unsigned int order;
+	bool is_writable; /* some client may write */
+	bool is_gone; /* in media->gone_rules */
+	struct handler_use *use;
+	UT_hash_handle hh; /* media->directories: the first rule with this literal directory */
+	struct rule *sibling; /* the next one with the same */
+	struct medium *media_list;
+	struct catalogue catalogue;
+	/* Placeholders. */
+	struct medium *unplaced, *placing;
+	struct numbers_question *places_question;
+	sd_event_source *places_run, *places_retry;
+	bool directory_complained;
+};
+
+enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
+
+struct medium {
+	UT_hash_handle hh; /* media->by_path */
+	struct medium *prev, *next; /* rule->media_list */
+	struct rule *rule;
+	char *path;
+	const char *key; /* in path */
+
+	struct medium_machine lookup; /* is there such a medium, and what is its number? */
+	sd_event_source *lookup_timer;
+	struct handler_request *lookup_request;
+	struct numbers_question *lookup_question;
+	bool lookup_waits_for_list;
+
+	struct medium_machine load; /* have it mounted */
+	sd_event_source *load_timer;
+	struct handler_request *load_request;
+	struct numbers_question *load_question;
+	bool load_waits_for_number;
+	int mount_fd; /* a detached mount the handler sent, not yet attached; or -1 */
+	bool has_sent_mount;
+	uint32_t offered_number; /* the handler's, being adopted */
+	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
+	int placeholder_fd;
+	sd_event_source *placeholder_timer;
+
+	struct mounts_place seen; /* the last mount root at the path, and what it was */
+	enum placeholder_state seen_state;
+
+	bool is_listed;
+	unsigned int generation;
+	bool is_obstructed; /* said: something else is in the placeholder's place */
+	enum medium_placing placing;
+	struct medium *place_prev, *place_next;
+
+	char *identity, *label, *source, *message;
+	uint64_t size_bytes, since_usec;
+	unsigned int percent;
+
+	struct media_request *requests;
+	struct media_observer *observers;
+	bool is_changed;
+	struct medium *changed_prev, *changed_next;
+};
+
+struct removal {
+	struct removal *prev, *next;
+	char *directory; /* a rule's literal directory */
+	char *path;
+};
+
+struct media {
+	sd_event *event;
+	const struct config *config;
+	struct numbers *numbers;
+	const struct snapshot *snapshot;
+	uid_t handler_uid;
+	struct medium_limits limits;
+	struct rule *rules; /* in the order of the files */
+	struct rule *gone_rules; /* of media that are observed though no rule claims them */
+	struct rule *directories; /* by literal directory */
+	struct handler_use *handlers;
+	struct medium *by_path;
+	struct media_request *decided; /* to be told */
+	struct medium *changed; /* observers to be told */
+	sd_event_source *deliver;
+	struct removal *removals, *removals_later;
+	struct numbers_question *removals_question;
+	sd_event_source *remove, *remove_later;
+	bool was_swept; /* directories of rules that are gone since the last run were looked for */
+};
+
+/* ---- media.c ---- */
+
+/* The rule that claims a path, or NULL. */
+struct rule *media_rule_of(struct media *media, const char *path, const char **ret_key);
+struct medium *media_find(struct media *media, const char *path);
+/* Returns 0; -EAGAIN (too many); -ENOMEM. */
+int medium_get(struct rule *rule, const char *path, struct medium **ret_medium);
+/* Free a medium that is of no use to anybody any more. */
+void medium_release(struct medium *medium);
+/* numbers.h: a number written by hand in the exports; userdata is the struct media. */
+bool media_is_reserved(void *media, uint32_t number);
+uint64_t media_now(const struct media *media);
+/* (Re)arm a one-shot timer. */
+void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
+	       sd_event_time_handler_t handler, void *userdata);
+void set_string(char **string, const char *value);
+
+/* ---- media_ask.c ---- */
+
+/* The state or progress changed: observers are told in the next turn. */
+void medium_changed(struct medium *medium);
+/* Is somebody waiting for its mount, or for its number? */
+bool medium_is_awaited(const struct medium *medium, bool for_mount);
+/* Tell those who wait. @refused_only: only those on whose behalf the handler was asked. */
+void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
+		   bool refused_only);
+/* The first one waiting for the mount, or NULL: on whose behalf. */
+bool medium_first_asker(const struct medium *medium, const char **ret_client,
+			const char **ret_domain);
+void medium_forget_askers(struct medium *medium); /* they are told NOENT */
+int media_deliver(sd_event_source *source, void *userdata);
+/* media_free(): nobody is told any more. */
+void medium_drop_askers(struct medium *medium);
+void media_drop_decided(struct media *media);
+
+/* ---- media_load.c ---- */
+
+void medium_want_mount(struct medium *medium, const char *client, const char *domain);
+void medium_want_number(struct medium *medium);
+/* The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may pass. */
+void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
+/* Something that is mounted already is its medium: the daemon was started again. */
+void medium_adopt(struct medium *medium);
+/* A "no" that was remembered is no longer true. */
+void medium_reconsider(struct medium *medium);
+/* Stop what is under way. Who waits goes on waiting. */
+void medium_stop(struct medium *medium);
+/* Go on under another rule, after medium_stop(). */
+void medium_restart(struct medium *medium);
+/* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
+int medium_open_root(struct medium *medium);
+/* What the handler says of a medium: identity, label, size, source. */
+void medium_take_facts(struct medium *medium, const struct proto_message *message);
+
+/* ---- media_catalogue.c ---- */
+
+void catalogue_start(struct rule *rule);
+void catalogue_stop(struct rule *rule);
+/* List again now; media with lookup_waits_for_list are told when it ends. */
+void catalogue_refresh(struct rule *rule);
+/* Somebody asks for something of this rule: do not sit out a long pause. */
+void catalogue_prod(struct rule *rule);
+
+/* ---- media_places.c ---- */
+
+/* Give a listed medium its number and its placeholder. */
+void places_add(struct medium *medium);
+void places_forget(struct medium *medium);
+/* Remove a placeholder if the daemon made it and nothing is on it. */
+void places_remove(struct media *media, const char *directory, const char *path);
+void places_stop(struct rule *rule);
+int places_start(struct media *media);
+void places_end(struct media *media);
+/*
+ * The directories of a medium that are missing, as paths: for numbers_record_directories().
+ * Returns how many, -errno of placeholder_n_missing().
+ */
+int places_missing(int directory_fd, const struct medium *medium, char ***paths, size_t *n_paths);
+void places_free_paths(char **paths, size_t n_paths);
+/* Open a rule's literal directory; says once what is wrong with it. */
+int rule_open_directory(struct rule *rule);
