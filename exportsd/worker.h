@@ -34,6 +34,9 @@ enum {
 	WORKER_HUNG_MSEC = 30000,   /* so long, and nobody waits: killed */
 };
 
+/* What a kind is called on the command line: "names", ... */
+const char *worker_kind_word(enum worker_kind kind);
+
 struct worker;
 struct worker_question;
 
