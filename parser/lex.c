@@ -316,8 +316,10 @@ struct position lex_position(const struct lexer *lexer, const struct lex_word *w
 		at = word->origins[index] >> 1;
 	else
 		at = word->length ? (word->origins[word->length - 1] >> 1) + 1 : word->start;
-	while (line_start < at &&
-	       (newline = memchr(lexer->text + line_start, '\n', at - line_start))) {
+	for (size_t from = word->start; from < at; from = line_start) {
+		newline = memchr(lexer->text + from, '\n', at - from);
+		if (!newline)
+			break;
 		line_start = (size_t)(newline - lexer->text) + 1;
 		position.line++;
 	}
