@@ -304,14 +304,24 @@ static void answers(enum kernel_cache cache, const char *line, const char *wante
 	is_str(n_told == 1 ? told[0] : n_told ? "several lines" : "no line", wanted, what);
 }
 
+static const char *same_path(void *userdata, const char *path)
+{
+	return path;
+}
+
+static bool no_host(void *userdata, const char *name, const char **ret_canonical,
+		    const struct address **ret_addresses, size_t *ret_n_addresses)
+{
+	return false;
+}
+
 static void put_in_force(const char *text)
 {
-	struct snapshot_facts facts = { 0 };
+	struct snapshot_facts facts = { .real_path = same_path, .host = no_host };
 	struct exports_source *source;
 	struct diags diags = { 0 };
 	struct snapshot *old = server.snapshot;
 
-	facts.real_path = NULL;
 	if (exports_read_text("exports", text, strlen(text), &diags, &source) != 0 ||
 	    diags.n_errors)
 		diags_print(&diags, stdout, false);
@@ -360,6 +370,7 @@ static void addresses(void)
 	       "and answered after a reload");
 	is_int((long long)questions_n_waiting(server.questions), 0, "then it is over");
 	answers(KERNEL_IP, "nlm 192.0.2.7", "no line", "another class is not answered");
+	name_service.error = 0;
 	answers(KERNEL_GID, "1000", "1000 T+600 2 100 27 ", "a user's groups");
 }
 
@@ -368,7 +379,7 @@ static void plain_exports(void)
 	reset();
 	put_in_force(
 		"/srv/a *(ro,fsid=7)\n/srv/b *(rw,no_root_squash)\n"
-		"/srv/c *(ro,fsid=00112233445566778899aabbccddeeff)\n/srv/m *(ro,fsid=9,mountpoint)\n"
+		"/srv/c *(ro,fsid=f0112233445566778899aabbccddeeff)\n/srv/m *(ro,fsid=9,mountpoint)\n"
 		"/srv/x *(ro,crossmnt,fsid=11)\n");
 	answers(KERNEL_EXPORT, "* /srv/a", "* /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
 		"a number: nothing else is asked");
@@ -381,7 +392,7 @@ static void plain_exports(void)
 		"the device's uuid");
 	answers(KERNEL_EXPORT, "* /srv/c",
 		"* /srv/c T+1800 1061 65534 65534 0 secinfo 1 1 1061 uuid "
-		"\\x00000000000000000000000000000000 ",
+		"\\xf0000000000000000000000000000000 ",
 		"an option's uuid");
 	answers(KERNEL_EXPORT, "* /srv/m", "* /srv/m T+5 ", "mountpoint, and nothing mounted");
 	file_system.facts.is_mount_root = true;
