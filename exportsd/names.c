@@ -87,7 +87,6 @@ struct names_question {
 };
 
 struct names {
-	sd_event *event;
 	struct worker *worker;
 	uint64_t age_usec;
 	uint64_t timeout_usec;
@@ -153,12 +152,12 @@ static void entry_unuse(struct entry *entry)
 		entry_free(entry);
 }
 
-static uint64_t now_usec(const struct names *names)
+static uint64_t now_usec(void)
 {
-	uint64_t now = 0;
+	struct timespec now;
 
-	(void)sd_event_now(names->event, CLOCK_BOOTTIME, &now);
-	return now;
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* Make room for one more: the first that nobody uses, oldest first. */
@@ -191,7 +190,7 @@ static struct entry *use_entry(struct names *names, enum kind kind, const char *
 	fresh->names = names;
 	fresh->kind = kind;
 	HASH_FIND_STR(names->entries, fresh->key, entry);
-	if (entry && entry->answered && !entry->asked && entry->expires_usec <= now_usec(names)) {
+	if (entry && entry->answered && !entry->asked && entry->expires_usec <= now_usec()) {
 		entry_forget(entry);
 		entry = NULL;
 	}
@@ -415,7 +414,7 @@ static uint64_t expiry(const struct entry *entry)
 		if (age < FAILURE_AGE_MIN_USEC)
 			age = FAILURE_AGE_MIN_USEC;
 	}
-	return now_usec(names) + age;
+	return now_usec() + age;
 }
 
 static void on_answer(void *userdata, int error, const struct proto_message *answer)
@@ -644,7 +643,6 @@ int names_new(struct names **ret_names, sd_event *event, uint64_t age_usec, uint
 
 	if (!names)
 		return -ENOMEM;
-	names->event = sd_event_ref(event);
 	names->age_usec = age_usec;
 	names->timeout_usec = timeout_usec;
 	names->trust_reverse = trust_reverse;
@@ -682,7 +680,6 @@ struct names *names_free(struct names *names)
 	question_free(question);
 	worker_free(names->worker);
 	sd_event_source_disable_unref(names->ready_source);
-	sd_event_unref(names->event);
 	free(names);
 	return NULL;
 }

@@ -48,7 +48,7 @@ struct process {
 	struct process *prev, *next;
 	pid_t pid;
 	int pidfd;
-	int fd; /* -1: told to leave */
+	int fd; /* -1: nothing more to ask or hear */
 	sd_event_source *socket_source;
 	sd_event_source *death_source;
 	struct worker_question *questions; /* asked, not answered; in order */
@@ -56,7 +56,7 @@ struct process {
 	uint64_t asked_usec; /* when the last one was sent */
 	bool stuck; /* does not count until it answers */
 	bool full; /* its socket takes no more for now */
-	bool killed;
+	bool dismissed; /* its end is our doing, and nothing to tell of */
 };
 
 struct worker {
@@ -100,12 +100,13 @@ const char *worker_kind_word(enum worker_kind kind)
 	return kind_words[kind];
 }
 
-static uint64_t now_usec(struct worker *worker)
+/* The clock itself: sd_event_now() is the loop's last turn, which may be long ago at the start. */
+static uint64_t now_usec(void)
 {
-	uint64_t now = 0;
+	struct timespec now;
 
-	(void)sd_event_now(worker->event, CLOCK_MONOTONIC, &now);
-	return now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 /* ---- questions ---- */
@@ -190,9 +191,8 @@ int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t tim
 	if (!question->bytes)
 		r = -ENOMEM;
 	else if (timeout_usec)
-		r = sd_event_add_time_relative(worker->event, &question->timeout_source,
-					       CLOCK_MONOTONIC, timeout_usec, 1000, on_timeout,
-					       question);
+		r = sd_event_add_time(worker->event, &question->timeout_source, CLOCK_MONOTONIC,
+				      now_usec() + timeout_usec, 1000, on_timeout, question);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(worker->pump_source, SD_EVENT_ONESHOT);
 	if (r < 0) {
@@ -221,8 +221,8 @@ static void process_free(struct process *process)
 	free(process);
 }
 
-/* Close its socket: it ends by itself once it has answered what it read. */
-static void send_home(struct process *process)
+/* A process whose socket is closed ends by itself once it has answered what it read. */
+static void close_socket(struct process *process)
 {
 	process->socket_source = sd_event_source_disable_unref(process->socket_source);
 	if (process->fd >= 0)
@@ -232,8 +232,8 @@ static void send_home(struct process *process)
 
 static void kill_process(struct process *process)
 {
-	process->killed = true;
-	send_home(process);
+	process->dismissed = true;
+	close_socket(process);
 	(void)kill(process->pid, SIGKILL);
 }
 
@@ -280,8 +280,9 @@ static bool read_answer(struct process *process)
 	if (n < 0)
 		return errno == EINTR;
 	if (n == 0) {
-		/* It closed its socket: it is about to end, or must. */
-		kill_process(process);
+		/* It is about to end by itself, or must be. */
+		close_socket(process);
+		(void)kill(process->pid, SIGKILL);
 		return false;
 	}
 	r = n > PROTO_MESSAGE_MAX ? -EBADMSG
@@ -323,7 +324,7 @@ static void say_how_it_ended(const struct process *process)
 	/* Reaped by its pidfd, so never another process of the same number. */
 	if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
 		return;
-	if (process->killed || (process->fd < 0 && !process->questions))
+	if (process->dismissed)
 		return;
 	if (info.si_code == CLD_EXITED)
 		log_warning(NULL, "A %s process ended with status %d, replacing it when needed",
@@ -339,7 +340,7 @@ static void wait_longer(struct worker *worker)
 	worker->backoff_usec = worker->backoff_usec ? worker->backoff_usec * 2 : BACKOFF_FIRST_USEC;
 	if (worker->backoff_usec > BACKOFF_MAX_USEC)
 		worker->backoff_usec = BACKOFF_MAX_USEC;
-	worker->not_before_usec = now_usec(worker) + worker->backoff_usec;
+	worker->not_before_usec = now_usec() + worker->backoff_usec;
 }
 
 static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -352,10 +353,10 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 		;
 	say_how_it_ended(process);
 	/* Each that dies without having answered anything makes the next wait longer. */
-	if (!process->killed && process->fd >= 0)
+	if (!process->dismissed)
 		wait_longer(worker);
 	DL_DELETE(worker->processes, process);
-	send_home(process);
+	close_socket(process);
 	while ((question = process->questions)) {
 		detach(question);
 		finish(question, -EPIPE, NULL);
@@ -498,7 +499,7 @@ static struct process *free_process(struct worker *worker)
 		return process;
 	if (n_counting(worker) >= worker->n_wanted ||
 	    worker_n_processes(worker) >= WORKER_PROCESSES_MAX ||
-	    now_usec(worker) < worker->not_before_usec)
+	    now_usec() < worker->not_before_usec)
 		return NULL;
 	r = start_process(worker);
 	if (r < 0) {
@@ -525,7 +526,7 @@ static void send_question(struct worker *worker, struct process *process)
 		question->process = process;
 		DL_APPEND(process->questions, question);
 		process->n_questions++;
-		process->asked_usec = now_usec(worker);
+		process->asked_usec = now_usec();
 	} else if (errno == EPIPE || errno == ECONNRESET) {
 		/* It is dead, and its pidfd will say so; it never had this question. */
 		process->full = true;
@@ -548,7 +549,7 @@ static void shrink(struct worker *worker)
 
 	DL_FOREACH(worker->processes, process)
 	if (n > worker->n_wanted && process->fd >= 0 && !process->questions) {
-		send_home(process);
+		close_socket(process);
 		n--;
 	}
 }
@@ -566,7 +567,7 @@ static void pump(struct worker *worker)
 		DL_FOREACH(worker->processes, process)
 	busy |= process->n_questions > 0;
 	if (busy)
-		(void)sd_event_source_set_time_relative(worker->tick_source, TICK_USEC);
+		(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
 	(void)sd_event_source_set_enabled(worker->tick_source,
 					  busy ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
@@ -580,7 +581,7 @@ static int on_pump(sd_event_source *source, void *userdata)
 static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct worker *worker = userdata;
-	uint64_t now = now_usec(worker);
+	uint64_t now = now_usec();
 	struct process *process;
 
 	/* The store is never given up: a second process could not open the file, and nothing is gained. */
@@ -624,8 +625,8 @@ int worker_new(struct worker **ret_worker, sd_event *event, enum worker_kind kin
 	if (r >= 0)
 		r = sd_event_source_set_enabled(worker->pump_source, SD_EVENT_OFF);
 	if (r >= 0)
-		r = sd_event_add_time_relative(event, &worker->tick_source, CLOCK_MONOTONIC,
-					       TICK_USEC, 1000, on_tick, worker);
+		r = sd_event_add_time(event, &worker->tick_source, CLOCK_MONOTONIC,
+				      now_usec() + TICK_USEC, 1000, on_tick, worker);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(worker->tick_source, SD_EVENT_OFF);
 	if (r >= 0)
@@ -669,7 +670,7 @@ struct worker *worker_free(struct worker *worker)
 	DL_FOREACH(worker->processes, process)
 	{
 		if (worker->kind == WORKER_STORE)
-			send_home(process);
+			close_socket(process);
 		else
 			kill_process(process);
 	}

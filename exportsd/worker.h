@@ -31,7 +31,7 @@ enum {
 	WORKER_WAITING_MAX = 65536, /* questions of one pool that no process has yet */
 	WORKER_PROCESSES_MAX = 32,  /* of one pool, those that hang included */
 	WORKER_STUCK_MSEC = 1000,   /* without an answer for so long: another process is started if one is needed */
-	WORKER_HUNG_MSEC = 30000,   /* so long, and nobody waits: killed */
+	WORKER_HUNG_MSEC = 10000,   /* so long, and nobody waits: killed */
 };
 
 /* What a kind is called on the command line: "names", ... */
