@@ -27,6 +27,7 @@ enum {
 
 struct place {
 	char *path;
+	bool is_crossed; /* an export with crossmnt: file systems below it are exported, too */
 	bool has_uuid; /* of an option fsid=UUID */
 	uint8_t uuid[16];
 	UT_hash_handle hh;
@@ -226,22 +227,26 @@ static void add_with_parents(struct identities *identities, const char *path)
 	}
 }
 
-static bool below_a_place(struct identities *identities, const char *path)
+/*
+ * Only what is below crossmnt is anybody's business: a pseudo-root is above everything, and the
+ * host's own NFS mounts, which may wait for this very server, are looked at only if exported.
+ */
+static bool below_a_crossed_place(struct identities *identities, const char *path)
 {
 	struct place *place;
 	size_t length = strlen(path);
 
-	while (length > 1) {
+	for (;;) {
 		HASH_FIND(hh, identities->places, path, length, place);
-		if (place)
+		if (place && place->is_crossed)
 			return true;
+		if (length <= 1)
+			return false;
 		while (length > 1 && path[length - 1] != '/')
 			length--;
 		if (length > 1)
 			length--;
 	}
-	HASH_FIND(hh, identities->places, "/", 1, place);
-	return place != NULL;
 }
 
 static bool under_a_rule(const struct snapshot *snapshot, const char *path)
@@ -268,7 +273,8 @@ static void add_mounts(struct identities *identities, const struct snapshot *sna
 	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0) {
 		const char *target = mnt_fs_get_target(fs);
 
-		if (target && below_a_place(identities, target) && !under_a_rule(snapshot, target))
+		if (target && below_a_crossed_place(identities, target) &&
+		    !under_a_rule(snapshot, target))
 			add_place(identities, target, strlen(target));
 	}
 	mnt_free_iter(iterator);
@@ -379,6 +385,8 @@ static void look_round(struct identities *identities, const struct snapshot *sna
 
 		add_with_parents(identities, export->path);
 		place = find_place(identities, export->path);
+		if (place && export->options->flags & EXPORT_CROSSMOUNT)
+			place->is_crossed = true;
 		if (place && export->options->uuid && !place->has_uuid) {
 			place->has_uuid = true;
 			paths_fold_uuid(export->options->uuid, sizeof(place->uuid), place->uuid);
