@@ -20,6 +20,7 @@ MANDIR    ?= $(PREFIX)/share/man
 DOCDIR    ?= $(PREFIX)/share/doc/exportsd
 UNITDIR   ?= /lib/systemd/system
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
+SYSUSERSDIR ?= /usr/lib/sysusers.d
 
 PACKAGES  := libsystemd mount blkid libconfuse libtirpc sqlite3 uuid json-c
 CFLAGS    ?= -O2 -g
@@ -137,6 +138,86 @@ check-deps: ## the folders' arrows: parser knows nobody, handlers never the daem
 	@! grep -nE '#include "exportsd/(daemon|questions|mountd|control|reload)\.h"' \
 	  $(filter-out exportsd/main.c $(foreach m,questions mountd control reload daemon,$(wildcard exportsd/$(m)*.[ch])),$(wildcard exportsd/*.[ch])) || exit 1
 
-.PHONY: all help clean check-unit check-headers check-deps
+check-bats: all $(BATS) ## the real programs in namespaces of their own, the kernel's files faked
+	@B=$(B) tests/run $(BATS)
+
+# The same tests in other build trees. A clang or gcc of the caller's choice: CC.
+SANITIZE  := address,undefined
+check-asan: ## unit tests and bats under AddressSanitizer and UndefinedBehaviorSanitizer
+	@$(AFRESH) B=build/asan HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all" \
+	  LDFLAGS="-fsanitize=$(SANITIZE)" check-unit-bats
+check-unit-bats: all $(UNIT) $(BATS)
+	@B=$(B) tests/run $(UNIT) $(BATS)
+check-valgrind: all $(UNIT) ## unit tests under valgrind
+	@B=$(B) RUN_UNDER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
+	  tests/run $(UNIT)
+
+# ---- the code itself ----
+
+C_FILES   := $(wildcard parser/*.[ch] exportsd/*.[ch] handlers/*.[ch] tests/*.h tests/*/*.[ch] tests/vm/tools/*.[ch])
+# What is data for tests looks as the tests want it.
+DATA_FILES := tests/golden/% tests/fuzz/corpus/% tests/fuzz/seeds/% tests/differential/corpus/%
+ALL_FILES := $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*')
+PAGES     := $(wildcard man/*.[1-9])
+# What the analyser gets wrong in correct code: ownership that moves through cleanup attributes.
+ANALYZER  := -fanalyzer
+OBJECTS    = $(PARSER) $(PROTO) $(KIT) $(CORE) $(call objects,$(MAINS) handlers/image.c \
+             $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/vm/tools/*.c))
+objects: $(OBJECTS)
+
+lint: lint-files lint-scripts lint-man lint-c ## style, compilers' warnings and static analysis; nothing to say is good
+lint-files:
+	@! grep -L 'SPDX-License-Identifier: LGPL-2.1-or-later' $(filter-out LICENSE %.md $(DATA_FILES),$(ALL_FILES)) | sed 's/$$/: no SPDX line/' | grep .
+	@! grep -nE '[[:space:]]+$$' $(filter-out LICENSE $(DATA_FILES),$(ALL_FILES)) /dev/null
+	@clang-format --dry-run -Werror $(C_FILES)
+lint-scripts:
+	@shellcheck -x $$(grep -lE '^#!.*/(ba)?sh$$' $(filter-out $(DATA_FILES),$(ALL_FILES)))
+	@shellcheck -s bats $(BATS)
+lint-man:
+	@! mandoc -T lint -W warning $(PAGES) | grep .
+	@tests/units-lint
+lint-c:
+	@$(AFRESH) B=build/gcc CC=gcc HARDENING= CFLAGS="-O2 -Werror -D_FORTIFY_SOURCE=2" objects
+	@$(AFRESH) B=build/clang CC=clang HARDENING= CFLAGS="-O1 -Werror" objects
+	@$(AFRESH) B=build/analyzer CC=gcc HARDENING= CFLAGS="-O1 -Werror $(ANALYZER)" objects
+	@mkdir -p build/cppcheck && ln -sf /usr/include/uthash.h /usr/include/utlist.h build/cppcheck
+	@cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr -j2 \
+	  --suppressions-list=tests/cppcheck-suppressions --std=c11 -D_GNU_SOURCE -I. -Ibuild/cppcheck \
+	  parser exportsd handlers tests/vm/tools
+
+# ---- installing ----
+
+# What is installed, as FILE:DIRECTORY:MODE; units with @NAME@ replaced.
+INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportsd-image:$(LIBEXECDIR)
+INSTALL_UNITS := $(patsubst units/%,%,$(wildcard units/*.service units/*.socket units/*.d/*.conf))
+INSTALL_TMPFILES := $(notdir $(wildcard units/*.tmpfiles))
+INSTALL_SYSUSERS := $(notdir $(wildcard units/*.sysusers))
+SUBSTITUTE := sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
+
+install: all ## install under DESTDIR; PREFIX, SBINDIR, LIBEXECDIR, MANDIR, DOCDIR, UNITDIR say where
+	@for entry in $(INSTALL_PROGRAMS); do \
+	  install -D -m 755 $(B)/bin/$${entry%%:*} "$(DESTDIR)$${entry#*:}/$${entry%%:*}" || exit 1; done
+	@for page in $(PAGES); do \
+	  install -D -m 644 $$page "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit 1; done
+	@for unit in $(INSTALL_UNITS); do \
+	  install -d "$(DESTDIR)$(UNITDIR)/$$(dirname $$unit)" && \
+	  $(SUBSTITUTE) units/$$unit >"$(DESTDIR)$(UNITDIR)/$$unit" && chmod 644 "$(DESTDIR)$(UNITDIR)/$$unit" || exit 1; done
+	@for file in $(INSTALL_TMPFILES); do \
+	  install -D -m 644 units/$$file "$(DESTDIR)$(TMPFILESDIR)/$${file%.tmpfiles}.conf" || exit 1; done
+	@for file in $(INSTALL_SYSUSERS); do \
+	  install -D -m 644 units/$$file "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf" || exit 1; done
+	@install -d "$(DESTDIR)$(DOCDIR)/examples" && cp -r examples/. "$(DESTDIR)$(DOCDIR)/examples"
+	@install -m 644 README.md CHANGELOG.md "$(DESTDIR)$(DOCDIR)"
+
+uninstall: ## remove what install installs; the configuration and the numbers stay
+	@for entry in $(INSTALL_PROGRAMS); do rm -f "$(DESTDIR)$${entry#*:}/$${entry%%:*}"; done
+	@for page in $(PAGES); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
+	@for unit in $(INSTALL_UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
+	@for file in $(INSTALL_TMPFILES); do rm -f "$(DESTDIR)$(TMPFILESDIR)/$${file%.tmpfiles}.conf"; done
+	@for file in $(INSTALL_SYSUSERS); do rm -f "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf"; done
+	@rm -rf "$(DESTDIR)$(DOCDIR)"
+
+.PHONY: all help clean deps demo check check-all check-vm soak check-unit check-headers check-deps check-bats check-asan \
+  check-unit-bats check-valgrind objects lint lint-files lint-scripts lint-man lint-c install uninstall
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

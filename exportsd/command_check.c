@@ -3,7 +3,7 @@
 /*
  * command_check.c - exportsctl check: read exports files as the daemon would, without one.
  *
- * Plain checking asks nobody: paths count as written and host names as unresolved. With
+ * Plain checking asks nobody: paths and host names count as written. With
  * --etab the file system and the name service are asked here and now, as exportfs(8) does,
  * and what does not resolve is left out with a warning.
  */
@@ -111,10 +111,14 @@ static const char *no_real_path(void *userdata, const char *path)
 	return NULL;
 }
 
-static bool no_host(void *userdata, const char *name, const char **ret_canonical,
-		    const struct address **ret_addresses, size_t *ret_n_addresses)
+/* Taken as resolved, so that nobody is told about what was not asked. */
+static bool any_host(void *userdata, const char *name, const char **ret_canonical,
+		     const struct address **ret_addresses, size_t *ret_n_addresses)
 {
-	return false;
+	*ret_canonical = name;
+	*ret_addresses = NULL;
+	*ret_n_addresses = 0;
+	return true;
 }
 
 /* ---- what is to be read ---- */
@@ -201,7 +205,7 @@ static int make_snapshot(const struct reading *reading, bool ask, struct diags *
 	const struct snapshot_facts facts = {
 		.userdata = &kept,
 		.real_path = ask ? ask_real_path : no_real_path,
-		.host = ask ? ask_host : no_host,
+		.host = ask ? ask_host : any_host,
 		.kerberos = access(keytab, F_OK) == 0,
 	};
 	struct exports_source *source = NULL;

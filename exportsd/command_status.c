@@ -26,8 +26,7 @@ struct medium {
 };
 
 struct status {
-	bool has_daemon;
-	struct proto_message daemon; /* copied */
+	struct proto_message daemon, kernel; /* copied; no fields: they did not come */
 	struct medium *by_path;
 	struct medium *first, **last;
 	size_t n_media;
@@ -131,10 +130,11 @@ static bool add_message(struct status *status, const struct proto_message *messa
 		return add_medium(status, message);
 	if (str_equal(message->word, "client"))
 		return add_client(status, message);
-	if (!str_equal(message->word, "daemon") || status->has_daemon)
-		return true;
-	status->has_daemon = copy_message(message, &status->daemon);
-	return status->has_daemon;
+	if (str_equal(message->word, "daemon") && !status->daemon.fields)
+		return copy_message(message, &status->daemon);
+	if (str_equal(message->word, "kernel") && !status->kernel.fields)
+		return copy_message(message, &status->kernel);
+	return true;
 }
 
 static void status_done(struct status *status)
@@ -149,6 +149,7 @@ static void status_done(struct status *status)
 		medium = next;
 	}
 	free_copy(&status->daemon);
+	free_copy(&status->kernel);
 }
 
 /* Returns an exit code. */
@@ -196,21 +197,24 @@ static const char *state_of(const struct medium *medium)
 	return proto_get(&medium->fields, "state") ?: "-";
 }
 
-static void print_counts(const struct proto_message *daemon)
+/* The kernel's caches: what they are called in messages, and by the kernel. */
+static const struct {
+	const char *asked, *answered, *name;
+} caches[] = {
+	{ "asked-ip", "answered-ip", "auth.unix.ip" },
+	{ "asked-gid", "answered-gid", "auth.unix.gid" },
+	{ "asked-export", "answered-export", "nfsd.export" },
+	{ "asked-fh", "answered-fh", "nfsd.fh" },
+};
+
+static void print_counts(const struct proto_message *counts)
 {
-	static const char *const caches[] = { "ip", "gid", "export", "fh" };
-
 	fputs("  kernel, asked/answered:", stdout);
-	for (size_t i = 0; i < N_ELEMENTS(caches); i++) {
-		char asked[32], answered[32];
-
-		snprintf(asked, sizeof(asked), "asked-%s", caches[i]);
-		snprintf(answered, sizeof(answered), "answered-%s", caches[i]);
-		printf(" %s %s/%s,", caches[i], proto_get(daemon, asked) ?: "0",
-		       proto_get(daemon, answered) ?: "0");
-	}
-	printf(" %s waiting, %s flushes\n", proto_get(daemon, "waiting") ?: "0",
-	       proto_get(daemon, "flushes") ?: "0");
+	for (size_t i = 0; i < N_ELEMENTS(caches); i++)
+		printf(" %s %s/%s,", caches[i].name, proto_get(counts, caches[i].asked) ?: "0",
+		       proto_get(counts, caches[i].answered) ?: "0");
+	printf(" %s waiting, %s flushes\n", proto_get(counts, "waiting") ?: "0",
+	       proto_get(counts, "flushes") ?: "0");
 }
 
 static void print_states(const struct status *status)
@@ -238,7 +242,7 @@ static void print_daemon(const struct status *status)
 	       proto_get(daemon, "exports") ?: "?", proto_get(daemon, "rules") ?: "?",
 	       time_of(daemon, "applied-usec", when, sizeof(when)));
 	print_states(status);
-	print_counts(daemon);
+	print_counts(&status->kernel);
 	if (number_of(daemon, "mount-port"))
 		printf("  MOUNT service on port %s\n", proto_get(daemon, "mount-port"));
 	if (number_of(daemon, "reload-errors"))
@@ -333,13 +337,37 @@ static struct json_object *json_of_clients(const struct medium *medium)
 	return array;
 }
 
+static struct json_object *json_of_kernel(const struct proto_message *counts)
+{
+	struct json_object *kernel = json_object_new_object();
+	struct json_object *asked = json_object_new_object();
+	struct json_object *answered = json_object_new_object();
+
+	for (size_t i = 0; i < N_ELEMENTS(caches); i++) {
+		json_object_object_add(asked, caches[i].name,
+				       json_object_new_uint64(number_of(counts, caches[i].asked)));
+		json_object_object_add(
+			answered, caches[i].name,
+			json_object_new_uint64(number_of(counts, caches[i].answered)));
+	}
+	json_object_object_add(kernel, "asked", asked);
+	json_object_object_add(kernel, "answered", answered);
+	json_object_object_add(kernel, "waiting",
+			       json_object_new_uint64(number_of(counts, "waiting")));
+	json_object_object_add(kernel, "flushes",
+			       json_object_new_uint64(number_of(counts, "flushes")));
+	return kernel;
+}
+
 static void print_json(const struct status *status)
 {
 	struct json_object *all = json_object_new_object();
 	struct json_object *media = json_object_new_array();
 
-	if (status->has_daemon)
+	if (status->daemon.fields) {
 		json_object_object_add(all, "daemon", json_of_message(&status->daemon));
+		json_object_object_add(all, "kernel", json_of_kernel(&status->kernel));
+	}
 	for (const struct medium *medium = status->first; medium; medium = medium->next) {
 		struct json_object *object = json_of_message(&medium->fields);
 

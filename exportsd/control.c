@@ -5,7 +5,7 @@
  *
  * Messages of the wire codec. A client sends a request, and gets entries and then one outcome:
  *
- *	status  [path=P]   daemon, medium..., client...; ok | noent
+ *	status  [path=P]   daemon, kernel, medium..., client...; ok | noent
  *	exports            export...; ok | busy (they changed meanwhile: ask again)
  *	reload             fault...; ok | error (refused)
  *	mount   path=P     medium... (each change, each progress); ok | noent | denied | error

@@ -46,19 +46,23 @@ static void answer_number(struct connection *connection, uint32_t number, const 
 
 /* ---- status ---- */
 
-static void put_counts(struct proto_writer *out, const struct kernel *kernel)
+static void put_kernel(struct connection *connection)
 {
 	static const char *const asked[] = { "asked-ip", "asked-gid", "asked-export", "asked-fh" };
 	static const char *const answered[] = { "answered-ip", "answered-gid", "answered-export",
 						"answered-fh" };
-	const struct kernel_counts *counts = kernel ? kernel_counts(kernel) : NULL;
+	const struct daemon *daemon = connection->daemon;
+	const struct kernel_counts *counts = kernel_counts(daemon->kernel);
+	struct proto_writer *out = &connection->out;
 
-	for (int cache = 0; counts && cache < KERNEL_N_CACHES; cache++) {
+	proto_begin(out, "kernel");
+	for (int cache = 0; cache < KERNEL_N_CACHES; cache++) {
 		proto_put_u64(out, asked[cache], counts->asked[cache]);
 		proto_put_u64(out, answered[cache], counts->answered[cache]);
 	}
-	if (counts)
-		proto_put_u64(out, "flushes", counts->flushes);
+	proto_put_u64(out, "waiting", questions_n_waiting(daemon->questions));
+	proto_put_u64(out, "flushes", counts->flushes);
+	connection_end(connection);
 }
 
 static void put_daemon(struct connection *connection)
@@ -72,12 +76,10 @@ static void put_daemon(struct connection *connection)
 	proto_put_u64(out, "exports", daemon->snapshot ? snapshot_n_exports(daemon->snapshot) : 0);
 	proto_put_u64(out, "rules", daemon->snapshot ? snapshot_n_rules(daemon->snapshot) : 0);
 	proto_put_u64(out, "numbers", numbers_count(daemon->numbers));
-	proto_put_u64(out, "waiting", questions_n_waiting(daemon->questions));
 	proto_put_u64(out, "applied-usec", reload_applied_usec(daemon->reload));
 	proto_put_u64(out, "reload-errors", reload_n_errors(daemon->reload));
 	if (daemon->mountd)
 		proto_put_u64(out, "mount-port", mountd_port(daemon->mountd));
-	put_counts(out, daemon->kernel);
 	connection_end(connection);
 }
 
@@ -227,6 +229,7 @@ static void start_status(struct connection *connection, const struct proto_messa
 		connection->producer = produce_clients;
 	} else {
 		put_daemon(connection);
+		put_kernel(connection);
 		connection->producer = produce_media;
 	}
 	connection_arm(connection);
