@@ -90,25 +90,35 @@ static const char *key_of(const struct rule *rule, const char *path)
 	return path + (length == 1 ? 1 : length + 1);
 }
 
+static int medium_new(struct media *media, const char *path, struct medium **ret_medium)
+{
+	struct medium *medium;
+
+	if (HASH_COUNT(media->by_path) >= MEDIA_MAX)
+		return -EAGAIN;
+	medium = calloc(1, sizeof(*medium));
+	if (!medium)
+		return -ENOMEM;
+	medium->placeholder_fd = medium->mount_fd = -1;
+	medium->path = strdup(path);
+	if (medium->path)
+		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
+	if (!medium->hh.tbl) {
+		free(medium->path);
+		free(medium);
+		return -ENOMEM;
+	}
+	*ret_medium = medium;
+	return 0;
+}
+
 int medium_get(struct rule *rule, const char *path, struct medium **ret_medium)
 {
-	struct media *media = rule->media;
-	struct medium *medium = media_find(media, path);
+	struct medium *medium = media_find(rule->media, path);
+	int r = medium ? 0 : medium_new(rule->media, path, &medium);
 
-	if (!medium) {
-		if (HASH_COUNT(media->by_path) >= MEDIA_MAX)
-			return -EAGAIN;
-		medium = calloc(1, sizeof(*medium));
-		if (!medium)
-			return -ENOMEM;
-		medium->placeholder_fd = medium->mount_fd = -1;
-		medium->path = strdup(path);
-		if (!medium->path) {
-			free(medium);
-			return -ENOMEM;
-		}
-		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
-	}
+	if (r < 0)
+		return r;
 	if (!medium->rule || medium->rule->is_gone)
 		set_rule(medium, rule, key_of(rule, medium->path));
 	*ret_medium = medium;
@@ -184,30 +194,39 @@ static struct handler_use *use_free(struct media *media, struct handler_use *use
 	return NULL;
 }
 
+static struct handler_use *use_new(struct media *media, const char *socket)
+{
+	struct handler_use *use = calloc(1, sizeof(*use));
+	int r;
+
+	if (!use)
+		return NULL;
+	use->socket = strdup(socket);
+	if (use->socket)
+		HASH_ADD_KEYPTR(hh, media->handlers, use->socket, strlen(use->socket), use);
+	if (!use->hh.tbl) {
+		free(use->socket);
+		free(use);
+		return NULL;
+	}
+	r = handler_new(&use->handler, media->event, socket, media->handler_uid);
+	if (r < 0)
+		log_error(ABOUT(.handler = socket), "Handler '%s' cannot be used: %s", socket,
+			  r == -ENAMETOOLONG ? "the name is too long for a socket (107 bytes)"
+					     : strerror(-r));
+	return use;
+}
+
 /* A socket whose name cannot be used costs its rules only. */
 static int use_get(struct media *media, const char *socket, struct handler_use **ret_use)
 {
 	struct handler_use *use;
-	int r;
 
 	HASH_FIND_STR(media->handlers, socket, use);
-	if (!use) {
-		use = calloc(1, sizeof(*use));
-		if (!use)
-			return -ENOMEM;
-		use->socket = strdup(socket);
-		if (!use->socket) {
-			free(use);
-			return -ENOMEM;
-		}
-		r = handler_new(&use->handler, media->event, socket, media->handler_uid);
-		if (r < 0)
-			log_error(
-				ABOUT(.handler = socket), "Handler '%s' cannot be used: %s", socket,
-				r == -ENAMETOOLONG ? "the name is too long for a socket (107 bytes)"
-						   : strerror(-r));
-		HASH_ADD_KEYPTR(hh, media->handlers, use->socket, strlen(use->socket), use);
-	}
+	if (!use)
+		use = use_new(media, socket);
+	if (!use)
+		return -ENOMEM;
 	use->n_rules++;
 	*ret_use = use;
 	return 0;
@@ -296,6 +315,10 @@ static void index_rule(struct media *media, struct rule *rule)
 	} else {
 		rule->sibling = NULL;
 		HASH_ADD_KEYPTR(hh, media->directories, directory, strlen(directory), rule);
+		if (!rule->hh.tbl)
+			log_error(ABOUT(.path = rule->facts.text),
+				  "Out of memory: rule '%s' is not in force until the next reload",
+				  rule->facts.text);
 	}
 }
 

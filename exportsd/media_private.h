@@ -14,8 +14,9 @@
  * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
  */
 
-#include <utlist.h>
+#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
 #include <uthash.h>
+#include <utlist.h>
 
 #include "exportsd/handler.h"
 #include "exportsd/media.h"
