@@ -1,61 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Golden bytes are written by hand from the RFCs' tables, word by word, and not by any XDR
- * library: what is wrong there would be wrong on both sides here.
+ * MOUNT's messages against golden bytes.
  */
-
-#include <arpa/inet.h>
 
 #include "exportsd/mountproto.h"
 #include "tests/tap.h"
-
-/* ---- bytes, word by word ---- */
-
-struct bytes {
-	uint8_t at[4096];
-	size_t n;
-};
-
-static void put(struct bytes *bytes, uint32_t word)
-{
-	word = htonl(word);
-	memcpy(bytes->at + bytes->n, &word, sizeof(word));
-	bytes->n += sizeof(word);
-}
-
-static void put_opaque(struct bytes *bytes, const void *from, size_t n)
-{
-	memset(bytes->at + bytes->n, 0, n + 3);
-	memcpy(bytes->at + bytes->n, from, n);
-	bytes->n += (n + 3) / 4 * 4;
-}
-
-static void put_string(struct bytes *bytes, const char *text)
-{
-	put(bytes, (uint32_t)strlen(text));
-	put_opaque(bytes, text, strlen(text));
-}
-
-static struct bytes call_to(uint32_t program, uint32_t version, uint32_t procedure)
-{
-	struct bytes bytes = { .n = 0 };
-
-	put(&bytes, 0x12345678); /* xid */
-	put(&bytes, 0); /* CALL */
-	put(&bytes, 2); /* RPC version */
-	put(&bytes, program);
-	put(&bytes, version);
-	put(&bytes, procedure);
-	return bytes;
-}
-
-/* AUTH_NONE twice: credentials, verifier. */
-static void put_nobody(struct bytes *bytes)
-{
-	for (int i = 0; i < 4; i++)
-		put(bytes, 0);
-}
+#include "tests/unit/rpc-words.h"
 
 static struct bytes call_of(uint32_t version, uint32_t procedure, const char *path)
 {
@@ -65,22 +16,6 @@ static struct bytes call_of(uint32_t version, uint32_t procedure, const char *pa
 	if (path)
 		put_string(&bytes, path);
 	return bytes;
-}
-
-static void put_unix(struct bytes *bytes, uint32_t uid, uint32_t gid, uint32_t n_groups)
-{
-	put(bytes, 1); /* AUTH_SYS */
-	put(bytes,
-	    4 + 4 + 8 + 8 + 4 + 4 * n_groups); /* stamp, "client" and its length, ids, groups */
-	put(bytes, 77); /* stamp */
-	put_string(bytes, "client");
-	put(bytes, uid);
-	put(bytes, gid);
-	put(bytes, n_groups);
-	for (uint32_t i = 0; i < n_groups; i++)
-		put(bytes, 100 + i);
-	put(bytes, 0);
-	put(bytes, 0);
 }
 
 static void is_bytes(const struct mountproto_reply *reply, const struct bytes *wanted,
@@ -97,20 +32,6 @@ static void is_bytes(const struct mountproto_reply *reply, const struct bytes *w
 	for (size_t i = 0; i < wanted->n; i++)
 		printf("%s%02x", i % 4 ? "" : " ", wanted->at[i]);
 	printf("\n");
-}
-
-/* The words every accepted reply begins with. */
-static struct bytes accepted(uint32_t status)
-{
-	struct bytes bytes = { .n = 0 };
-
-	put(&bytes, 0x12345678);
-	put(&bytes, 1); /* REPLY */
-	put(&bytes, 0); /* MSG_ACCEPTED */
-	put(&bytes, 0); /* verifier: AUTH_NONE */
-	put(&bytes, 0);
-	put(&bytes, status);
-	return bytes;
 }
 
 /* ---- calls ---- */
@@ -133,7 +54,7 @@ static void test_calls(void)
 	struct bytes bytes = call_of(3, MOUNT_MNT, "/srv/a b");
 
 	is_int(decode(&bytes, bytes.n, &call), 0, "MNT of version 3 is read");
-	is_int(call.xid, 0x12345678, "its xid");
+	is_int(call.xid, TEST_XID, "its xid");
 	is_int(call.version, 3, "its version");
 	is_int(call.procedure, MOUNT_MNT, "its procedure");
 	is_str(call.path, "/srv/a b", "its path");
@@ -162,7 +83,7 @@ static void test_long_paths(void)
 	path[MOUNT_PATH_MAX + 1] = '\0';
 	bytes = call_of(3, MOUNT_MNT, path);
 	is_int(decode(&bytes, bytes.n, &call), MOUNTPROTO_BAD_ARGUMENTS, "a path of 1,025 bytes");
-	is_int(call.xid, 0x12345678, "whose xid is known");
+	is_int(call.xid, TEST_XID, "whose xid is known");
 	path[MOUNT_PATH_MAX] = '\0';
 	bytes = call_of(3, MOUNT_MNT, path);
 	is_int(decode(&bytes, bytes.n, &call), 0, "a path of 1,024 bytes is read");
@@ -337,7 +258,7 @@ static const struct mountproto_mounted mounted = {
 static void is_mnt_reply(uint32_t version, enum mount_status status, const struct bytes *wanted,
 			 const char *what)
 {
-	struct mountproto_call call = { .xid = 0x12345678, .version = version };
+	struct mountproto_call call = { .xid = TEST_XID, .version = version };
 	struct mountproto_reply reply;
 
 	is_int(mountproto_reply_mnt(&call, status, &mounted, &reply), 0, what);
@@ -376,7 +297,7 @@ static void test_mnt_replies(void)
 	is_mnt_reply(1, MOUNT_ERROR_ACCES, &wanted, "and no access is EACCES");
 
 	wanted = accepted(0);
-	is_int(mountproto_reply_void(0x12345678, &reply), 0, "a reply of nothing");
+	is_int(mountproto_reply_void(TEST_XID, &reply), 0, "a reply of nothing");
 	is_bytes(&reply, &wanted, "is its head alone");
 	free(reply.bytes);
 }
@@ -404,10 +325,10 @@ static void test_pathconf(void)
 		put(&wanted, values[i]);
 		put(&nothing, 0);
 	}
-	is_int(mountproto_reply_pathconf(0x12345678, true, &reply), 0, "PATHCONF");
+	is_int(mountproto_reply_pathconf(TEST_XID, true, &reply), 0, "PATHCONF");
 	is_bytes(&reply, &wanted, "says Linux's limits");
 	free(reply.bytes);
-	is_int(mountproto_reply_pathconf(0x12345678, false, &reply), 0, "PATHCONF of nothing");
+	is_int(mountproto_reply_pathconf(TEST_XID, false, &reply), 0, "PATHCONF of nothing");
 	is_bytes(&reply, &nothing, "says nothing");
 	free(reply.bytes);
 }
@@ -437,12 +358,12 @@ static void test_export_list(void)
 	is_int(mountproto_list_export(&list, "/srv/everybody", NULL, 0), 0, "one without");
 	is_int(mountproto_list_end(&list, &reply), 0, "it ends");
 	mountproto_list_done(&list);
-	is_int(mountproto_repeat(&reply, 0x12345678, 8800, &again), 0, "and is repeated");
+	is_int(mountproto_repeat(&reply, TEST_XID, 8800, &again), 0, "and is repeated");
 	is_bytes(&again, &wanted, "with the caller's xid");
 	free(again.bytes);
 
 	wanted = accepted(5);
-	is_int(mountproto_repeat(&reply, 0x12345678, reply.n_bytes - 1, &again), 0, "too long");
+	is_int(mountproto_repeat(&reply, TEST_XID, reply.n_bytes - 1, &again), 0, "too long");
 	is_bytes(&again, &wanted, "for this caller: SYSTEM_ERR");
 	free(again.bytes);
 	free(reply.bytes);
@@ -458,7 +379,7 @@ static void test_dump_list(void)
 	put_string(&wanted, "192.0.2.7");
 	put_string(&wanted, "/srv/a");
 	put(&wanted, 0);
-	is_int(mountproto_list_begin(&list, 0x12345678, 8800), 0, "DUMP's list begins");
+	is_int(mountproto_list_begin(&list, TEST_XID, 8800), 0, "DUMP's list begins");
 	is_int(mountproto_list_mount(&list, "192.0.2.7", "/srv/a"), 0, "a mount");
 	is_int(mountproto_list_end(&list, &reply), 0, "it ends");
 	is_bytes(&reply, &wanted, "as it should");
@@ -476,7 +397,7 @@ static void test_unspeakable(void)
 	memset(text, 'x', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
 	put(&wanted, 0);
-	is_int(mountproto_list_begin(&list, 0x12345678, 8800), 0, "a list");
+	is_int(mountproto_list_begin(&list, TEST_XID, 8800), 0, "a list");
 	is_int(mountproto_list_export(&list, text, NULL, 0), 0, "with a path too long");
 	is_int(mountproto_list_export(&list, "/a", &client, 1), 0, "with a client too long");
 	is_int(mountproto_list_mount(&list, text, "/a"), 0, "with a caller too long");
@@ -494,7 +415,7 @@ static void test_list_limit(void)
 
 	for (int less = 0; less < 2; less++) {
 		struct mountproto_list list;
-		int failed = mountproto_list_begin(&list, 0x12345678, limit - (size_t)less);
+		int failed = mountproto_list_begin(&list, TEST_XID, limit - (size_t)less);
 
 		for (int i = 0; i < 100000; i++)
 			failed |= mountproto_list_mount(&list, "h", "/a/b/cd");
