@@ -114,8 +114,7 @@ static void entry_clear(struct entry *entry)
 
 	entry->host_names = free_strings(entry->host_names, entry->n_host_names);
 	entry->n_host_names = 0;
-	HASH_ITER(hh, entry->verdicts, verdict, next)
-	{
+	HASH_ITER (hh, entry->verdicts, verdict, next) {
 		HASH_DEL(entry->verdicts, verdict);
 		free(verdict);
 	}
@@ -165,8 +164,7 @@ static void evict(struct names *names)
 {
 	struct entry *entry, *next;
 
-	HASH_ITER(hh, names->entries, entry, next)
-	{
+	HASH_ITER (hh, names->entries, entry, next) {
 		if (HASH_COUNT(names->entries) < NAMES_CACHE_MAX)
 			return;
 		if (!entry->n_users)
@@ -663,8 +661,8 @@ void names_forget(struct names *names)
 {
 	struct entry *entry, *next;
 
-	HASH_ITER(hh, names->entries, entry, next)
-	entry_forget(entry);
+	HASH_ITER (hh, names->entries, entry, next)
+		entry_forget(entry);
 }
 
 struct names *names_free(struct names *names)
@@ -674,10 +672,10 @@ struct names *names_free(struct names *names)
 	if (!names)
 		return NULL;
 	names_forget(names);
-	DL_FOREACH_SAFE(names->waiting, question, next)
-	question_free(question);
-	DL_FOREACH_SAFE(names->ready, question, next)
-	question_free(question);
+	DL_FOREACH_SAFE (names->waiting, question, next)
+		question_free(question);
+	DL_FOREACH_SAFE (names->ready, question, next)
+		question_free(question);
 	worker_free(names->worker);
 	sd_event_source_disable_unref(names->ready_source);
 	free(names);

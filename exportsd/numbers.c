@@ -278,8 +278,8 @@ static int on_ready(sd_event_source *source, void *userdata)
 	struct numbers_question *question, *all = numbers->ready;
 
 	/* A done() may make further calls ready, for the next turn, and cancel these. */
-	DL_FOREACH(all, question)
-	question->n_pending = 1;
+	DL_FOREACH (all, question)
+		question->n_pending = 1;
 	while ((question = numbers->ready) && question->n_pending) {
 		numbers_done_fn done = question->done;
 		void *asker = question->userdata;
@@ -758,13 +758,11 @@ static void free_entries(struct numbers *numbers)
 	struct directory *directory, *next_directory;
 
 	HASH_CLEAR(by_path, numbers->by_path);
-	HASH_ITER(by_number, numbers->by_number, entry, next)
-	{
+	HASH_ITER (by_number, numbers->by_number, entry, next) {
 		HASH_DELETE(by_number, numbers->by_number, entry);
 		free(entry);
 	}
-	HASH_ITER(hh, numbers->directories, directory, next_directory)
-	{
+	HASH_ITER (hh, numbers->directories, directory, next_directory) {
 		HASH_DEL(numbers->directories, directory);
 		free(directory);
 	}
@@ -778,12 +776,12 @@ struct numbers *numbers_close(struct numbers *numbers)
 	if (!numbers)
 		return NULL;
 	worker_free(numbers->worker);
-	DL_FOREACH_SAFE(numbers->errands, errand, next_errand)
-	errand_free(errand);
-	DL_FOREACH_SAFE(numbers->waiting, question, next_question)
-	question_free(question);
-	DL_FOREACH_SAFE(numbers->ready, question, next_question)
-	question_free(question);
+	DL_FOREACH_SAFE (numbers->errands, errand, next_errand)
+		errand_free(errand);
+	DL_FOREACH_SAFE (numbers->waiting, question, next_question)
+		question_free(question);
+	DL_FOREACH_SAFE (numbers->ready, question, next_question)
+		question_free(question);
 	free_entries(numbers);
 	sd_event_source_disable_unref(numbers->ready_source);
 	if (numbers->order)

@@ -196,9 +196,9 @@ static int on_ready(sd_event_source *source, void *userdata)
 	struct paths *paths = userdata;
 	struct paths_question *question, *next;
 
-	DL_FOREACH_SAFE(paths->questions, question, next)
-	if (question->ready)
-		break;
+	DL_FOREACH_SAFE (paths->questions, question, next)
+		if (question->ready)
+			break;
 	if (!question)
 		return 0;
 	/* One a turn: a done() may cancel any other. */

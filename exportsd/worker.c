@@ -237,15 +237,33 @@ static void kill_process(struct process *process)
 	(void)kill(process->pid, SIGKILL);
 }
 
+/* Each that dies without having answered anything makes the next one wait longer. */
+static void wait_longer(struct worker *worker)
+{
+	worker->backoff_usec = worker->backoff_usec ? worker->backoff_usec * 2 : BACKOFF_FIRST_USEC;
+	if (worker->backoff_usec > BACKOFF_MAX_USEC)
+		worker->backoff_usec = BACKOFF_MAX_USEC;
+	worker->not_before_usec = now_usec() + worker->backoff_usec;
+}
+
+/* The end of its socket: it is about to end by itself, or must be. */
+static void ended(struct process *process)
+{
+	if (!process->dismissed)
+		wait_longer(process->worker);
+	close_socket(process);
+	(void)kill(process->pid, SIGKILL);
+}
+
 static void answered(struct process *process, const struct proto_message *message)
 {
 	struct worker_question *question;
 	uint64_t id = 0, number = 0;
 
 	(void)proto_get_u64(message, "id", UINT64_MAX, &id);
-	DL_FOREACH(process->questions, question)
-	if (question->id == id)
-		break;
+	DL_FOREACH (process->questions, question)
+		if (question->id == id)
+			break;
 	if (!question) {
 		log_warning(NULL, "A %s process answered what it was not asked, killing it",
 			    kind_words[process->worker->kind]);
@@ -277,21 +295,21 @@ static bool read_answer(struct process *process)
 	if (process->fd < 0)
 		return false;
 	n = recv(process->fd, worker->buffer, PROTO_MESSAGE_MAX, MSG_DONTWAIT | MSG_TRUNC);
-	if (n < 0)
-		return errno == EINTR;
-	if (n == 0) {
-		/* It is about to end by itself, or must be. */
-		close_socket(process);
-		(void)kill(process->pid, SIGKILL);
+	/* It died with something unread: said once, before the answers it had given (unix(7)). */
+	if (n < 0 && (errno == EINTR || errno == ECONNRESET))
+		return true;
+	if (n < 0 && errno == EAGAIN)
+		return false;
+	if (n <= 0) {
+		ended(process);
 		return false;
 	}
 	r = n > PROTO_MESSAGE_MAX ? -EBADMSG
 				  : proto_parse(worker->buffer, (size_t)n, &message, &n_used, &why);
-	if (r == -ENOMEM)
-		return false;
 	if (r != 0) {
-		log_warning(NULL, "A %s process answered garbage, killing it",
-			    kind_words[worker->kind]);
+		log_warning(NULL, "A %s process's answer cannot be read (%s), killing it",
+			    kind_words[worker->kind],
+			    r == -ENOMEM ? "out of memory" : "not a message");
 		kill_process(process);
 		return false;
 	}
@@ -335,26 +353,16 @@ static void say_how_it_ended(const struct process *process)
 			    kind, info.si_status, strsignal(info.si_status));
 }
 
-static void wait_longer(struct worker *worker)
-{
-	worker->backoff_usec = worker->backoff_usec ? worker->backoff_usec * 2 : BACKOFF_FIRST_USEC;
-	if (worker->backoff_usec > BACKOFF_MAX_USEC)
-		worker->backoff_usec = BACKOFF_MAX_USEC;
-	worker->not_before_usec = now_usec() + worker->backoff_usec;
-}
-
 static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct process *process = userdata;
 	struct worker *worker = process->worker;
 	struct worker_question *question;
 
+	/* To the end of the socket, so that no answer is lost. */
 	while (read_answer(process))
 		;
 	say_how_it_ended(process);
-	/* Each that dies without having answered anything makes the next wait longer. */
-	if (!process->dismissed)
-		wait_longer(worker);
 	DL_DELETE(worker->processes, process);
 	close_socket(process);
 	while ((question = process->questions)) {
@@ -483,8 +491,8 @@ static size_t n_counting(const struct worker *worker)
 	const struct process *process;
 	size_t n = 0;
 
-	DL_FOREACH(worker->processes, process)
-	n += process->fd >= 0 && !process->stuck;
+	DL_FOREACH (worker->processes, process)
+		n += process->fd >= 0 && !process->stuck;
 	return n;
 }
 
@@ -494,9 +502,9 @@ static struct process *free_process(struct worker *worker)
 	struct process *process;
 	int r;
 
-	DL_FOREACH(worker->processes, process)
-	if (room(process))
-		return process;
+	DL_FOREACH (worker->processes, process)
+		if (room(process))
+			return process;
 	if (n_counting(worker) >= worker->n_wanted ||
 	    worker_n_processes(worker) >= WORKER_PROCESSES_MAX ||
 	    now_usec() < worker->not_before_usec)
@@ -547,11 +555,12 @@ static void shrink(struct worker *worker)
 	struct process *process;
 	size_t n = n_counting(worker);
 
-	DL_FOREACH(worker->processes, process)
-	if (n > worker->n_wanted && process->fd >= 0 && !process->questions) {
-		close_socket(process);
-		n--;
-	}
+	DL_FOREACH (worker->processes, process)
+		if (n > worker->n_wanted && process->fd >= 0 && !process->questions) {
+			process->dismissed = true;
+			close_socket(process);
+			n--;
+		}
 }
 
 static void pump(struct worker *worker)
@@ -564,8 +573,8 @@ static void pump(struct worker *worker)
 	shrink(worker);
 	busy = worker->waiting;
 	if (worker->kind != WORKER_STORE)
-		DL_FOREACH(worker->processes, process)
-	busy |= process->n_questions > 0;
+		DL_FOREACH (worker->processes, process)
+			busy |= process->n_questions > 0;
 	if (busy)
 		(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
 	(void)sd_event_source_set_enabled(worker->tick_source,
@@ -586,8 +595,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 
 	/* The store is never given up: a second process could not open the file, and nothing is gained. */
 	if (worker->kind != WORKER_STORE)
-		DL_FOREACH(worker->processes, process)
-		{
+		DL_FOREACH (worker->processes, process) {
 			uint64_t age_msec = (now - process->asked_usec) / 1000;
 
 			if (!process->questions || process->fd < 0)
@@ -647,8 +655,7 @@ static void wait_for_end(struct worker *worker)
 	struct timespec start, now;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	DL_FOREACH(worker->processes, process)
-	{
+	DL_FOREACH (worker->processes, process) {
 		struct pollfd end = { .fd = process->pidfd, .events = POLLIN };
 
 		(void)poll(&end, 1, (int)rest_msec);
@@ -667,22 +674,20 @@ struct worker *worker_free(struct worker *worker)
 
 	if (!worker)
 		return NULL;
-	DL_FOREACH(worker->processes, process)
-	{
+	DL_FOREACH (worker->processes, process) {
 		if (worker->kind == WORKER_STORE)
 			close_socket(process);
 		else
 			kill_process(process);
 	}
 	wait_for_end(worker);
-	DL_FOREACH_SAFE(worker->processes, process, next_process)
-	{
-		DL_FOREACH_SAFE(process->questions, question, next)
-		question_free(question);
+	DL_FOREACH_SAFE (worker->processes, process, next_process) {
+		DL_FOREACH_SAFE (process->questions, question, next)
+			question_free(question);
 		process_free(process);
 	}
-	DL_FOREACH_SAFE(worker->waiting, question, next)
-	question_free(question);
+	DL_FOREACH_SAFE (worker->waiting, question, next)
+		question_free(question);
 	sd_event_source_disable_unref(worker->pump_source);
 	sd_event_source_disable_unref(worker->tick_source);
 	sd_event_unref(worker->event);
@@ -702,7 +707,7 @@ size_t worker_n_processes(const struct worker *worker)
 	const struct process *process;
 	size_t n = 0;
 
-	DL_FOREACH(worker->processes, process)
-	n++;
+	DL_FOREACH (worker->processes, process)
+		n++;
 	return n;
 }
