@@ -120,6 +120,22 @@ static bool fits_path(struct entry *entry, const struct item_text *text)
 	return false;
 }
 
+/* @doubt: what the client's text alone gives rise to, or NULL */
+static void advise_on_client(struct entry *entry, const struct item_text *text, const char *doubt)
+{
+	struct diags *diags = entry->reader->diags;
+
+	if (doubt)
+		diag_add(diags, DIAG_WARNING, &text->position, "client '%.80s': %s", text->client,
+			 doubt);
+	else if (!text->list && text->client[0] && !entry->has_defaults &&
+		 !lex_next_is(entry->lexer, '('))
+		diag_add(diags, DIAG_WARNING, &text->position,
+			 "client '%.80s' has no options, so it gets the defaults (read-only, "
+			 "root_squash); write %.80s(ro) if that is meant",
+			 text->client, text->client);
+}
+
 static int add_item(struct entry *entry, const struct item_text *text)
 {
 	struct reader *reader = entry->reader;
@@ -134,9 +150,7 @@ static int add_item(struct entry *entry, const struct item_text *text)
 			    client->fault);
 		return 0;
 	}
-	if (client->doubt)
-		diag_add(reader->diags, DIAG_WARNING, &text->position, "client '%.80s': %s",
-			 text->client, client->doubt);
+	advise_on_client(entry, text, client->doubt);
 	if (entry->broken || !fits_path(entry, text))
 		return 0;
 	item = reader_new_item(reader);
@@ -227,23 +241,17 @@ static bool find_list_end(struct entry *entry, const struct lex_word *word,
 	return false;
 }
 
-static void advise_on_style(struct entry *entry, const struct item_text *text, bool has_list,
-			    bool after_blank)
+static void advise_on_world(struct entry *entry, const struct item_text *text, bool after_blank)
 {
 	struct diags *diags = entry->reader->diags;
 
-	if (!has_list && !entry->has_defaults && !lex_next_is(entry->lexer, '('))
-		diag_add(diags, DIAG_WARNING, &text->position,
-			 "client '%.80s' has no options, so it gets the defaults (read-only, "
-			 "root_squash); write %.80s(ro) if that is meant",
-			 text->client, text->client);
-	else if (has_list && after_blank)
+	if (after_blank)
 		diag_add(
 			diags, DIAG_WARNING, &text->position,
 			"a blank stands before '(': this exports to the world, %s, and the client before "
 			"it gets only the defaults; leave the blank out",
 			access_of(text->options));
-	else if (has_list && str_equal(text->client, "*") && text->list->begin == 1)
+	else if (text->list && text->list->begin == 1)
 		diag_add(
 			diags, DIAG_WARNING, &text->position,
 			"no client stands before '(': this exports to the world, %s; write *(...) if "
@@ -277,7 +285,7 @@ static int read_client(struct entry *entry, struct lex_word *word, bool after_cl
 		if (r > 0)
 			return 0;
 	}
-	advise_on_style(entry, &text, open, open == word->text && after_client);
+	advise_on_world(entry, &text, open == word->text && after_client);
 	return add_item(entry, &text);
 }
 

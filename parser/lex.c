@@ -310,7 +310,8 @@ struct position lex_position(const struct lexer *lexer, const struct lex_word *w
 	struct position position = { .file = lexer->file, .line = word->line };
 	const char *newline;
 
-	if (!word->origins)
+	/* The word starts at its opening quote, if it has one. */
+	if (index == 0 || !word->origins)
 		at = word->start + index;
 	else if (index < word->length)
 		at = word->origins[index] >> 1;

@@ -364,8 +364,10 @@ static int read_names(struct applying *a, const char *option, const char *value,
 
 		if (!name)
 			return fault(a, strlen(option) + (size_t)(from - value),
-				     "%s '%.*s' in %s; those known are %s, joined by colons",
-				     length ? "unknown name" : "empty name",
+				     length ? "unknown name '%.*s' in %s; those known are %s, "
+					      "joined by colons"
+					    : "empty name%.*s in %s; those known are %s, joined by "
+					      "colons",
 				     length > 80 ? 80 : (int)length, from, option, known);
 		add(a, name);
 		if (from[length] == '\0')
@@ -639,6 +641,12 @@ static int unknown_option(struct applying *a, const char *text)
 			a, 0,
 			"unknown option '%s': flavours are joined by colons, as in sec=sys:krb5",
 			text);
+	if (text[strspn(text, "0123456789-")] == '\0')
+		return fault(a, 0,
+			     "unknown option '%" SHOWN
+			     "': lists of ids are written as squash_uids=1,"
+			     "squash_uids=5-9",
+			     text);
 	nearest = advice_nearest(text, length);
 	if (nearest)
 		return fault(a, 0, "unknown option '%" SHOWN "'; did you mean '%s'?", text,

@@ -121,6 +121,9 @@ static const char *client_doubt(const struct client_spec *spec)
 		return "wildcards match host names, never addresses; write a subnet, as in 192.0.2.0/24";
 	if (spec->type == CLIENT_NETGROUP && text[1] == '\0')
 		return "the netgroup has no name";
+	if (str_equal(text, "\\"))
+		return "a backslash continues a line only as its very last byte; remove what "
+		       "follows it (blanks, a carriage return)";
 	if (spec->type == CLIENT_HOST && strpbrk(text, ",;"))
 		return "no host name has that; clients are separated by blanks";
 	if (spec->type == CLIENT_HOST && strchr(text, ')'))
