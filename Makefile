@@ -51,7 +51,13 @@ FUZZ      := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz-*.c))
 BENCH     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench-*.c))
 TOOLS     := $(patsubst tests/vm/tools/%.c,$(B)/bin/%,$(wildcard tests/vm/tools/*.c))
 BATS      := $(wildcard tests/bats/*.bats)
+# Cases in files, compared with what they gave before and with what nfs-utils makes of them.
+CASES     := tests/golden/run tests/differential/run
+TESTS     := $(UNIT) $(BATS) $(CASES)
 STORIES   := $(wildcard tests/vm/stories/*)
+
+# The scripts under tests/ look for what was built there.
+export B
 
 all: $(addprefix $(B)/bin/,$(PROGRAMS)) ## build the daemon, exportsctl and the handlers
 
@@ -119,7 +125,7 @@ demo: deps ## see it work: a server and a client in a machine of its own; no roo
 
 check: deps ## every test: unit, golden, differential, bats, stories on a real kernel
 	@$(AFRESH) check-all
-check-all: all $(TESTS) $(TOOLS) check-headers check-deps
+check-all: all $(TESTS) $(B)/tests/golden/print $(TOOLS) check-headers check-deps
 	@tests/run -j 2 $(TESTS) $(STORIES)
 check-vm: all $(TOOLS) ## the stories on a real kernel, each in a machine of its own
 	@tests/run -j 2 $(STORIES)
@@ -127,6 +133,8 @@ soak: all $(TOOLS) ## the stories with their full counts: 10,000 media, many kil
 	@SOAK=1 tests/run -v $(STORIES)
 check-unit: all $(UNIT) ## unit tests: no disk, clock or network
 	@tests/run $(UNIT)
+check-cases: all $(B)/tests/golden/print ## golden files; exports as nfs-utils reads them
+	@tests/run $(CASES)
 check-headers: $(B)/exportsd/mount_xdr.h ## every header compiles alone
 	@for header in $(wildcard parser/*.h exportsd/*.h handlers/*.h); do \
 	  echo "#include \"$$header\"" | $(CC) $(XCPPFLAGS) -std=gnu17 -Wall -Werror -fsyntax-only -xc - || exit 1; done
