@@ -225,7 +225,7 @@ uninstall: ## remove what install installs; the configuration and the numbers st
 	@for file in $(INSTALL_SYSUSERS); do rm -f "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf"; done
 	@rm -rf "$(DESTDIR)$(DOCDIR)"
 
-.PHONY: all help clean deps demo check check-all check-vm soak check-unit check-headers check-deps check-bats check-asan \
+.PHONY: all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan \
   check-unit-bats check-valgrind objects lint lint-files lint-scripts lint-man lint-c install uninstall
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
