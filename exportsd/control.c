@@ -33,8 +33,12 @@ enum {
 	CONNECTIONS_MAX = 64,
 	BACKLOG = 64,
 	PAUSE_USEC = 1000 * 1000, /* when descriptors are out */
-	PEER_USEC = 30 * 1000 * 1000, /* how long a peer may let us wait for bytes, or for room */
 };
+
+/* How long a peer may let us wait for bytes, or for room. Its test has less time. */
+#ifndef CONTROL_PEER_USEC
+#define CONTROL_PEER_USEC (30 * 1000 * 1000)
+#endif
 
 struct control {
 	struct daemon *daemon;
@@ -60,7 +64,7 @@ void connection_arm(struct connection *connection)
 
 	(void)sd_event_source_set_io_events(connection->io, events);
 	if (events)
-		(void)sd_event_source_set_time_relative(connection->timer, PEER_USEC);
+		(void)sd_event_source_set_time_relative(connection->timer, CONTROL_PEER_USEC);
 	(void)sd_event_source_set_enabled(connection->timer,
 					  events ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
@@ -229,7 +233,7 @@ static int add_connection(struct control *control, int fd)
 	r = sd_event_add_io(event, &connection->io, fd, EPOLLIN, on_io, connection);
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, &connection->timer, CLOCK_MONOTONIC,
-					       PEER_USEC, 0, on_peer_timeout, connection);
+					       CONTROL_PEER_USEC, 0, on_peer_timeout, connection);
 	if (r < 0) {
 		connection->fd = -1;
 		connection_free(connection);

@@ -1,0 +1,674 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * test-control.c - exportsctl's socket: a real socket and loop, everything behind it faked but the
+ * snapshot. control.c is included, to have its peers' patience in milliseconds.
+ */
+
+#define CONTROL_PEER_USEC (300 * 1000)
+#include "exportsd/control.c"
+
+#include <poll.h>
+
+#include "exportsd/mountd.h"
+#include "exportsd/questions.h"
+#include "exportsd/reload.h"
+#include "tests/tap.h"
+
+/* ---- what the daemon would say ---- */
+
+static struct {
+	size_t n_media, n_shown; /* how many there are, and how often one was shown */
+	size_t n_clients;
+	uint64_t applied_usec;
+	reload_done_fn reloaded;
+	void *reload_userdata;
+	unsigned int n_forgotten;
+	media_mount_fn mounted;
+	void *mount_userdata;
+	media_observe_fn changed;
+	void *observe_userdata;
+	unsigned int n_cancelled, n_unobserved;
+	struct kernel_counts counts;
+} fake;
+
+uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
+{
+	return 0xd;
+}
+
+const struct kernel_counts *kernel_counts(const struct kernel *kernel)
+{
+	return &fake.counts;
+}
+
+size_t questions_n_waiting(const struct questions *questions)
+{
+	return 5;
+}
+
+uint16_t mountd_port(const struct mountd *mountd)
+{
+	return 20048;
+}
+
+int mountd_each_mount(const struct mountd *mountd,
+		      int (*each)(void *userdata, const char *client, const char *path),
+		      void *userdata)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < fake.n_clients; i++) {
+		char client[32];
+
+		sprintf(client, "192.0.2.%zu", i);
+		r = each(userdata, client, i % 2 ? "/mnt/cdrom/disc000001/docs" : "/srv/plain");
+	}
+	return r;
+}
+
+size_t reload_n_errors(const struct reload *reload)
+{
+	return 3;
+}
+
+uint64_t reload_applied_usec(const struct reload *reload)
+{
+	return fake.applied_usec;
+}
+
+int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
+{
+	fake.reloaded = done;
+	fake.reload_userdata = userdata;
+	return 0;
+}
+
+void reload_forget(struct reload *reload, const void *userdata)
+{
+	fake.n_forgotten++;
+}
+
+const char *media_state_word(enum media_state state)
+{
+	return state == MEDIA_LOADING ? "loading" : "mounted";
+}
+
+static void make_status(size_t index, char *path, struct medium_status *ret_status)
+{
+	sprintf(path, "/mnt/cdrom/disc%06zu", index);
+	*ret_status = (struct medium_status){
+		.path = path,
+		.state = MEDIA_MOUNTED,
+		.number = 65536 + (uint32_t)index,
+		.listed = true,
+		.label = "A\nLABEL",
+		.since_usec = 1000000,
+		.handler = "/run/fsidsock",
+		.n_waiting = index,
+	};
+}
+
+int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status),
+	       void *userdata)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < fake.n_media; i++) {
+		struct medium_status status;
+		char path[64];
+
+		make_status(i, path, &status);
+		r = each(userdata, &status);
+		fake.n_shown++;
+	}
+	return r;
+}
+
+bool media_status(struct media *media, const char *path, struct medium_status *ret_status)
+{
+	static char copy[64];
+
+	if (!str_equal(path, "/mnt/cdrom/disc000001"))
+		return false;
+	make_status(1, copy, ret_status);
+	return true;
+}
+
+int media_observe(struct media *media, const char *path, media_observe_fn changed, void *userdata,
+		  struct media_observer **ret_observer)
+{
+	fake.changed = changed;
+	fake.observe_userdata = userdata;
+	*ret_observer = (struct media_observer *)&fake;
+	return 0;
+}
+
+void media_unobserve(struct media_observer *observer)
+{
+	fake.n_unobserved += observer == (struct media_observer *)&fake;
+}
+
+int media_mount(struct media *media, const char *path, const char *client, const char *domain,
+		uint64_t timeout_usec, media_mount_fn done, void *userdata,
+		struct media_request **ret_request)
+{
+	fake.mounted = done;
+	fake.mount_userdata = userdata;
+	*ret_request = (struct media_request *)&fake;
+	return 0;
+}
+
+void media_cancel(struct media_request *request)
+{
+	fake.n_cancelled += request == (struct media_request *)&fake;
+}
+
+uint32_t numbers_get(const struct numbers *numbers, const char *path)
+{
+	return str_equal(path, "/mnt/cdrom/disc000001") ? 65537 : 0;
+}
+
+const char *numbers_path(const struct numbers *numbers, uint32_t number)
+{
+	return number == 65537 ? "/mnt/cdrom/disc000001" : NULL;
+}
+
+size_t numbers_count(const struct numbers *numbers)
+{
+	return 11;
+}
+
+/* ---- the daemon and its peers ---- */
+
+static struct daemon daemon_;
+static struct config config;
+static char directory[] = "/tmp/test-control-XXXXXX";
+static char socket_path[sizeof(directory) + 16];
+static char *exports_text;
+
+static const char *no_path(void *userdata, const char *path)
+{
+	return NULL;
+}
+
+static bool no_host(void *userdata, const char *name, const char **ret_canonical,
+		    const struct address **ret_addresses, size_t *ret_n_addresses)
+{
+	return false;
+}
+
+static struct snapshot *make_snapshot(const char *text)
+{
+	const struct snapshot_facts facts = { .real_path = no_path, .host = no_host };
+	struct exports_source *source = NULL;
+	struct snapshot *snapshot = NULL;
+	struct diags diags = { 0 };
+
+	exports_read_text("exports", text, strlen(text), &diags, &source);
+	snapshot_new(source, &facts, false, &diags, &snapshot);
+	diags_print(&diags, stdout, false);
+	diags_done(&diags);
+	return snapshot;
+}
+
+struct peer {
+	int fd;
+	char *bytes;
+	size_t n_bytes, size;
+	bool ended;
+};
+
+static void turn(unsigned int times)
+{
+	while (times-- && sd_event_run(daemon_.event, 0) > 0)
+		;
+}
+
+static struct peer peer_open(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct peer peer = { .fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0) };
+
+	strcpy(address.sun_path, socket_path);
+	if (connect(peer.fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+		perror("# connect");
+	return peer;
+}
+
+static void peer_close(struct peer *peer)
+{
+	close(peer->fd);
+	free(peer->bytes);
+	turn(10);
+}
+
+static void peer_send(struct peer *peer, const char *text)
+{
+	if (send(peer->fd, text, strlen(text), MSG_NOSIGNAL) < 0)
+		perror("# send");
+	turn(10);
+}
+
+/* Take what is there. */
+static void peer_receive(struct peer *peer)
+{
+	for (;;) {
+		ssize_t n;
+
+		if (peer->size < peer->n_bytes + 65536) {
+			peer->size = peer->n_bytes * 2 + 65536;
+			peer->bytes = realloc(peer->bytes, peer->size);
+		}
+		n = recv(peer->fd, peer->bytes + peer->n_bytes, peer->size - peer->n_bytes - 1,
+			 MSG_DONTWAIT);
+		peer->ended |= n == 0 || (n < 0 && errno != EAGAIN);
+		if (n <= 0)
+			break;
+		peer->n_bytes += (size_t)n;
+	}
+	peer->bytes[peer->n_bytes] = '\0';
+}
+
+/* All that comes until the loop has nothing more to do. */
+static const char *peer_answer(struct peer *peer)
+{
+	size_t before;
+
+	peer->n_bytes = 0;
+	do {
+		before = peer->n_bytes;
+		turn(20);
+		peer_receive(peer);
+	} while (peer->n_bytes > before);
+	return peer->bytes;
+}
+
+static const char *ask(struct peer *peer, const char *text)
+{
+	peer_send(peer, text);
+	return peer_answer(peer);
+}
+
+static bool contains(const char *text, const char *part, const char *what)
+{
+	if (ok(strstr(text, part), "%s", what))
+		return true;
+	printf("#   '%s' is not in: %.600s\n", part, text);
+	return false;
+}
+
+static size_t count(const char *text, const char *part)
+{
+	size_t n = 0;
+
+	for (; (text = strstr(text, part)); text++)
+		n++;
+	return n;
+}
+
+/* ---- tests ---- */
+
+static void test_socket(void)
+{
+	struct control *second = NULL;
+	struct stat status;
+	mode_t mask = umask(0);
+
+	is_int(control_new(&daemon_.control, &daemon_), 0, "the socket is made");
+	umask(mask);
+	stat(socket_path, &status);
+	is_int(status.st_mode & 0777, 0600, "for its owner only, whatever the umask");
+	is_int(control_new(&second, &daemon_), -EADDRINUSE, "a second daemon does not take it");
+	ok(stat(socket_path, &status) == 0, "and leaves it alone");
+	daemon_.control = control_free(daemon_.control);
+	ok(stat(socket_path, &status) < 0, "it goes with the daemon");
+}
+
+static void test_stale_socket(void)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(address.sun_path, socket_path);
+	bind(fd, (struct sockaddr *)&address, sizeof(address));
+	close(fd);
+	is_int(control_new(&daemon_.control, &daemon_), 0, "a dead daemon's socket is replaced");
+}
+
+static void test_status(void)
+{
+	struct peer peer = peer_open();
+	const char *answer;
+
+	fake.n_media = 3;
+	fake.n_clients = 4;
+	fake.counts = (struct kernel_counts){ .asked = { 1, 2, 3, 4 }, .flushes = 9 };
+	answer = ask(&peer, "exportsd/1 status\n\n");
+	contains(answer, "exportsd/1 daemon\nversion=", "status tells of the daemon");
+	contains(answer, "\nexports=2\nrules=1\nnumbers=11\n", "what is in force");
+	contains(answer, "\nreload-errors=3\nmount-port=20048\n", "and how it is");
+	contains(answer, "exportsd/1 kernel\nasked-ip=1\n", "of the kernel");
+	contains(answer, "\nasked-fh=4\nanswered-fh=0\nwaiting=5\nflushes=9\n\n",
+		 "all its counters");
+	is_int((long long)count(answer, "exportsd/1 medium\n"), 3, "of each medium");
+	contains(answer, "label=A\\012LABEL\n", "whose texts are escaped");
+	is_int((long long)count(answer, "exportsd/1 client\n"), 4, "of each client");
+	contains(answer, "\n\nexportsd/1 ok\n\n", "and ends");
+	answer = ask(&peer, "exportsd/1 status\npath=/mnt/cdrom/disc000001/some/file\n\n");
+	is_int((long long)count(answer, "exportsd/1 medium\npath=/mnt/cdrom/disc000001\n"), 1,
+	       "of one medium, asked for by a path in it");
+	is_int((long long)count(answer, "exportsd/1 client\n"), 2, "with its clients only");
+	contains(ask(&peer, "exportsd/1 status\npath=/mnt/cdrom/other\n\n"),
+		 "exportsd/1 noent\nmessage=a rule claims",
+		 "a medium that its handler does not know");
+	contains(ask(&peer, "exportsd/1 status\npath=/srv/plain\n\n"),
+		 "exportsd/1 noent\nmessage=no rule", "a path that is no medium's");
+	peer_close(&peer);
+}
+
+/* A peer that does not read must not make the daemon produce. */
+static void test_many_media(void)
+{
+	struct peer slow = peer_open(), other = peer_open();
+	const char *at;
+	size_t n = 0, total = 0;
+	bool ordered = true;
+	const size_t n_media = 30000;
+
+	fake.n_media = n_media;
+	fake.n_clients = 0;
+	fake.n_shown = 0;
+	peer_send(&slow, "exportsd/1 status\n\n");
+	turn(100);
+	ok(fake.n_shown > 100 && fake.n_shown < 5000,
+	   "a peer that does not read: %zu of %zu media written", fake.n_shown, n_media);
+	ok(connection_pending(daemon_.control->connections) <= 2 * CONTROL_CHUNK,
+	   "not more than a chunk waits");
+	contains(ask(&other, "exportsd/1 path\nfsid=65537\n\n"), "exportsd/1 ok\n",
+		 "others are served");
+	at = peer_answer(&slow);
+	total = strlen(at);
+	while ((at = strstr(at, "path=/mnt/cdrom/disc"))) {
+		at += strlen("path=/mnt/cdrom/disc");
+		ordered &= strtoul(at, NULL, 10) == n++;
+	}
+	is_int((long long)n, (long long)n_media, "when it reads, it gets every medium");
+	ok(ordered, "once, in order: %zu bytes", total);
+	contains(slow.bytes + total - 30, "exportsd/1 ok\n\n", "and the end");
+	peer_close(&slow);
+	peer_close(&other);
+	fake.n_media = 3;
+}
+
+/* Some thousand exports, so that they are not all written at once. */
+static struct snapshot *make_large_snapshot(void)
+{
+	char *to = exports_text;
+
+	for (int i = 0; i < 4000; i++)
+		to += sprintf(to, "/srv/export%04d 192.0.2.0/24(ro,no_subtree_check)\n", i);
+	return make_snapshot(exports_text);
+}
+
+static void test_exports(void)
+{
+	struct snapshot *small = daemon_.snapshot, *large;
+	struct peer peer = peer_open();
+	const char *answer = ask(&peer, "exportsd/1 exports\n\n");
+
+	contains(answer, "exportsd/1 export\npath=/srv/plain\nclient=*\netab=/srv/plain\\011*(ro,",
+		 "an export in etab's form");
+	contains(answer, "\nfile=exports\nline=1\n", "with its place");
+	contains(answer, "path=/mnt/cdrom/*\nclient=@hostgroup\netab=/mnt/cdrom/*\\011@hostgroup(",
+		 "a rule");
+	contains(answer, "\nhandler=/run/fsidsock\n", "with its handler");
+	contains(answer, "\n\nexportsd/1 ok\n\n", "and the end");
+
+	daemon_.snapshot = large = make_large_snapshot();
+	fake.applied_usec = 2;
+	answer = ask(&peer, "exportsd/1 exports\n\n");
+	is_int((long long)count(answer, "exportsd/1 export\n"), 4000, "many exports");
+	peer_send(&peer, "exportsd/1 exports\n\n");
+	turn(100);
+	daemon_.snapshot = small;
+	snapshot_free(large);
+	fake.applied_usec = 3;
+	answer = peer_answer(&peer);
+	ok(count(answer, "exportsd/1 export\n") < 4000, "other exports while they are listed");
+	contains(answer, "exportsd/1 busy\n", "end the listing");
+	contains(ask(&peer, "exportsd/1 exports\n\n"), "exportsd/1 ok\n\n",
+		 "which can be had anew");
+	peer_close(&peer);
+}
+
+static void test_reload(void)
+{
+	const struct position at = {
+		.file = "/etc/exports", .line = 3, .column = 5, .line_text = "a b", .line_length = 3
+	};
+	struct peer peer = peer_open();
+	struct diags diags = { 0 };
+	const char *answer = ask(&peer, "exportsd/1 reload\n\n");
+
+	is_str(answer, "", "a reload is waited for");
+	diag_add(&diags, DIAG_ERROR, &at, "no '%s'", "x");
+	fake.reloaded(fake.reload_userdata, &diags, false, false);
+	answer = peer_answer(&peer);
+	contains(
+		answer,
+		"exportsd/1 fault\nlevel=error\nfile=/etc/exports\nline=3\ncolumn=5\ntext=no 'x'\n",
+		"a fault with its place");
+	contains(answer, "exportsd/1 error\nerrors=1\nwarnings=0\nchanged=0\n",
+		 "and that it was refused");
+	diags_done(&diags);
+	peer_send(&peer, "exportsd/1 reload\n\n");
+	fake.reloaded(fake.reload_userdata, &diags, true, true);
+	is_str(peer_answer(&peer), "exportsd/1 ok\nerrors=0\nwarnings=0\nchanged=1\n\n",
+	       "one that is taken");
+	peer_send(&peer, "exportsd/1 reload\n\n");
+	fake.n_forgotten = 0;
+	peer_close(&peer);
+	is_int(fake.n_forgotten, 1, "who leaves is not told");
+}
+
+static void test_mount(void)
+{
+	struct media_mounted mounted = { .number = 65537, .root_fd = -1 };
+	struct medium_status status;
+	struct peer peer = peer_open();
+	char path[64];
+
+	is_str(ask(&peer, "exportsd/1 mount\npath=/mnt/cdrom/disc000001/x\n\n"), "",
+	       "a medium is waited for");
+	make_status(1, path, &status);
+	status.state = MEDIA_LOADING;
+	status.percent = 40;
+	status.message = "slot 7";
+	fake.changed(fake.observe_userdata, &status);
+	contains(peer_answer(&peer), "\nstate=loading\n", "progress is told");
+	contains(peer.bytes, "\npercent=40\nmessage=slot 7\n", "how far, and what");
+	for (int i = 0; i < 10000; i++)
+		fake.changed(fake.observe_userdata, &status);
+	ok(connection_pending(daemon_.control->connections) <= 2 * CONTROL_CHUNK,
+	   "more of it than is read is left out");
+	peer_answer(&peer);
+	fake.n_unobserved = 0;
+	fake.mounted(fake.mount_userdata, MEDIA_OK, &mounted, NULL);
+	contains(peer_answer(&peer), "exportsd/1 ok\nfsid=65537\npath=/mnt/cdrom/disc000001\n\n",
+		 "it is there");
+	is_int(fake.n_unobserved, 1, "and no longer watched");
+	peer_send(&peer, "exportsd/1 mount\npath=/mnt/cdrom/disc000001\n\n");
+	fake.mounted(fake.mount_userdata, MEDIA_ERROR, NULL, "scratched");
+	is_str(peer_answer(&peer), "exportsd/1 error\nmessage=scratched\n\n", "a broken one");
+	contains(ask(&peer, "exportsd/1 mount\npath=/mnt/cdrom\n\n"), "exportsd/1 noent\n",
+		 "no medium's path");
+	contains(ask(&peer, "exportsd/1 mount\npath=/mnt/cdrom/.hidden\n\n"), "exportsd/1 noent\n",
+		 "no key");
+	contains(ask(&peer, "exportsd/1 mount\n\n"), "exportsd/1 noent\n", "no path");
+	peer_send(&peer, "exportsd/1 mount\npath=/mnt/cdrom/disc000001\n\n");
+	fake.n_cancelled = fake.n_unobserved = 0;
+	peer_close(&peer);
+	ok(fake.n_cancelled == 1 && fake.n_unobserved == 1, "who leaves waits no longer");
+}
+
+static void test_numbers(void)
+{
+	struct peer peer = peer_open();
+
+	is_str(ask(&peer, "exportsd/1 fsid\npath=/mnt/cdrom/disc000001\n\n"),
+	       "exportsd/1 ok\nfsid=65537\npath=/mnt/cdrom/disc000001\n\n",
+	       "the number of a medium");
+	contains(ask(&peer, "exportsd/1 fsid\npath=/mnt/cdrom/disc000001/a/b\n\n"), "fsid=65537\n",
+		 "or below one");
+	contains(ask(&peer, "exportsd/1 fsid\npath=/srv/plain\n\n"), "fsid=77\n",
+		 "of a plain export");
+	contains(ask(&peer, "exportsd/1 fsid\npath=/mnt/cdrom/new\n\n"), "exportsd/1 noent\n",
+		 "of none yet");
+	contains(ask(&peer, "exportsd/1 fsid\npath=/elsewhere\n\n"), "exportsd/1 noent\n",
+		 "of nothing");
+	contains(ask(&peer, "exportsd/1 path\nfsid=77\n\n"), "path=/srv/plain\n",
+		 "a plain export's path");
+	contains(ask(&peer, "exportsd/1 path\nfsid=78\n\n"), "exportsd/1 noent\n",
+		 "nobody's number");
+	contains(ask(&peer, "exportsd/1 path\nfsid=4294967296\n\n"), "exportsd/1 error\n",
+		 "no number");
+	peer_close(&peer);
+}
+
+static void test_garbage(void)
+{
+	struct peer peer = peer_open(), good = peer_open();
+	char *big = malloc(CONTROL_REQUEST_MAX + 100);
+
+	contains(ask(&peer, "GET / HTTP/1.1\r\n\r\n"),
+		 "exportsd/1 error\nmessage=", "garbage is answered");
+	ok(peer.ended, "and ends the connection");
+	peer_close(&peer);
+	memset(big, 'x', CONTROL_REQUEST_MAX + 99);
+	big[CONTROL_REQUEST_MAX + 99] = '\0';
+	memcpy(big, "exportsd/1 fsid\npath=", 21);
+	peer = peer_open();
+	contains(ask(&peer, big), "too long", "a line without end");
+	ok(peer.ended, "ends the connection");
+	peer_close(&peer);
+	for (size_t i = 1000; i < CONTROL_REQUEST_MAX + 99; i += 1000)
+		memcpy(big + i, "\npath=", 6);
+	peer = peer_open();
+	contains(ask(&peer, big), "a request is too long", "a request without end");
+	ok(peer.ended, "ends the connection");
+	peer_close(&peer);
+	peer = peer_open();
+	contains(ask(&peer, "exportsd/1 dance\n\n"), "exportsd/1 unsupported\n",
+		 "an unknown request");
+	contains(ask(&peer, "exportsd/1 fsid\npath=/srv/plain\nshoe=4\n\n"), "exportsd/1 ok\n",
+		 "unknown keys are passed over");
+	peer_send(&peer, "exportsd/1 fs");
+	peer_close(&peer);
+	contains(ask(&good, "exportsd/1 fsid\npath=/srv/plain\n\n"), "exportsd/1 ok\n",
+		 "others do not notice");
+	contains(
+		ask(&good,
+		    "exportsd/1 fsid\npath=/srv/plain\n\nexportsd/1 path\nfsid=77\n\nexportsd/1 fsid\n"),
+		"\n\nexportsd/1 ok\nfsid=77\npath=/srv/plain\n\n", "two requests in one piece");
+	contains(ask(&good, "path=/srv/plain\n\n"), "exportsd/1 ok\n", "and the third in two");
+	peer_close(&good);
+	is_int((long long)daemon_.control->n_connections, 0, "no connection is left");
+	free(big);
+}
+
+static void test_crowd(void)
+{
+	struct peer crowd[CONNECTIONS_MAX], extra;
+	bool good = true;
+
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+		crowd[i] = peer_open();
+		turn(5);
+	}
+	extra = peer_open();
+	contains(peer_answer(&extra), "exportsd/1 error\nmessage=too many",
+		 "one connection too many is told so");
+	ok(extra.ended, "and ended");
+	peer_close(&extra);
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		good &= strstr(ask(&crowd[i], "exportsd/1 path\nfsid=77\n\n"), "exportsd/1 ok") !=
+			NULL;
+	ok(good, "the others are served");
+	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+		peer_close(&crowd[i]);
+}
+
+static void run_for(unsigned int milliseconds)
+{
+	struct timespec now, end;
+
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	end.tv_sec += milliseconds / 1000 + 1;
+	do {
+		sd_event_run(daemon_.event, 50 * 1000);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	} while (daemon_.control->n_connections > 1 && now.tv_sec < end.tv_sec);
+}
+
+/* Who says nothing, and who does not read, is let go; who waits for a medium is not. */
+static void test_patience(void)
+{
+	struct peer silent = peer_open(), deaf = peer_open(), waiting = peer_open();
+
+	fake.n_media = 30000;
+	peer_send(&silent, "exportsd/1 sta");
+	peer_send(&deaf, "exportsd/1 status\n\n");
+	peer_send(&waiting, "exportsd/1 mount\npath=/mnt/cdrom/disc000001\n\n");
+	is_int((long long)daemon_.control->n_connections, 3, "three connections");
+	run_for(3000);
+	is_int((long long)daemon_.control->n_connections, 1, "of which one is left after a while");
+	peer_answer(&waiting);
+	ok(!waiting.ended, "that which waits for a medium");
+	fake.n_cancelled = 0;
+	daemon_.control = control_free(daemon_.control);
+	is_int(fake.n_cancelled, 1, "until the daemon ends");
+	peer_answer(&deaf);
+	peer_answer(&silent);
+	ok(silent.ended && deaf.ended, "the others are gone");
+	free(silent.bytes);
+	free(deaf.bytes);
+	free(waiting.bytes);
+	close(silent.fd);
+	close(deaf.fd);
+	close(waiting.fd);
+}
+
+int main(void)
+{
+	if (!mkdtemp(directory))
+		return 1;
+	log_open(LOG_EMERG, true);
+	sprintf(socket_path, "%s/run/control", directory);
+	config.runtime_directory = strndup(socket_path, strlen(socket_path) - strlen("/control"));
+	exports_text = malloc(4000 * 80);
+	daemon_.config = &config;
+	daemon_.mountd = (struct mountd *)&fake;
+	daemon_.snapshot =
+		make_snapshot("/srv/plain *(ro,no_subtree_check,fsid=77)\n"
+			      "/mnt/cdrom/* @hostgroup(mountpoint,ro,fsid=/run/fsidsock)\n");
+	sd_event_new(&daemon_.event);
+	test_socket();
+	test_stale_socket();
+	test_status();
+	test_many_media();
+	test_exports();
+	test_reload();
+	test_mount();
+	test_numbers();
+	test_garbage();
+	test_crowd();
+	test_patience();
+	snapshot_free(daemon_.snapshot);
+	sd_event_unref(daemon_.event);
+	free(exports_text);
+	rmdir(config.runtime_directory);
+	rmdir(directory);
+	free(config.runtime_directory);
+	return tap_done();
+}
