@@ -10,53 +10,7 @@
 
 /* ---- memory and indices ---- */
 
-enum { CHUNK_BYTES = 64 * 1024, ARRAY_FIRST = 8, INDEX_FIRST = 16 };
-
-struct snapshot_chunk {
-	struct snapshot_chunk *next;
-	max_align_t bytes[];
-};
-
-void *snapshot_arena_take(struct snapshot_arena *arena, size_t size)
-{
-	size_t aligned = (size + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
-	struct snapshot_chunk *chunk;
-	size_t room = aligned > CHUNK_BYTES ? aligned : CHUNK_BYTES;
-	char *taken;
-
-	if (aligned > arena->left) {
-		chunk = calloc(1, sizeof(*chunk) + room);
-		if (!chunk)
-			return NULL;
-		chunk->next = arena->chunks;
-		arena->chunks = chunk;
-		arena->next = (char *)chunk->bytes;
-		arena->left = room;
-	}
-	taken = arena->next;
-	arena->next += aligned;
-	arena->left -= aligned;
-	return taken;
-}
-
-char *snapshot_arena_copy(struct snapshot_arena *arena, const char *text, size_t length)
-{
-	char *copy = snapshot_arena_take(arena, length + 1);
-
-	if (copy)
-		memcpy(copy, text, length);
-	return copy;
-}
-
-void snapshot_arena_done(struct snapshot_arena *arena)
-{
-	while (arena->chunks) {
-		struct snapshot_chunk *chunk = arena->chunks;
-
-		arena->chunks = chunk->next;
-		free(chunk);
-	}
-}
+enum { ARRAY_FIRST = 8, INDEX_FIRST = 16 };
 
 void *array_grown(void *array, uint32_t n, uint32_t *room, size_t item_size)
 {
@@ -141,7 +95,6 @@ struct snapshot *snapshot_free(struct snapshot *snapshot)
 	free(snapshot->records_by_pair.slots);
 	free(snapshot->records_by_number.slots);
 	free(snapshot->first_of_client);
-	snapshot_arena_done(&snapshot->arena);
 	exports_source_free(snapshot->source);
 	free(snapshot);
 	return NULL;

@@ -35,24 +35,25 @@ struct snapshot;
 struct client {
 	unsigned int id;
 	enum client_type type;
-	const char *
-		name; /* in domains and etab: a host's canonical name, else the text; "*" for CLIENT_ANONYMOUS */
+	/* In domains and etab: a host's canonical name, else the text; "*" for CLIENT_ANONYMOUS. */
+	const char *name;
 	struct address subnet, mask; /* CLIENT_SUBNET */
 	const struct address *addresses; /* CLIENT_HOST: every address known, perhaps none */
 	size_t n_addresses;
 };
 
 /* One export in force: a plain one, a pseudo-root or a rule, for one client. */
-struct export
-{
-	const char *path; /* canonical; a rule's: the literal directory its pattern starts under */
+/* clang-format off */
+struct export {
+	const char *path;    /* canonical; a rule's: the literal directory its pattern starts under */
 	const char *pattern; /* NULL, or a rule's path for fnmatch(3), see struct export_item */
 	const struct client *client;
 	const struct export_options *options; /* a pseudo-root has EXPORT_V4ROOT in its flags */
-	const char *file; /* where it was written; NULL for a pseudo-root */
+	const char *file;    /* where it was written; NULL for a pseudo-root */
 	unsigned int line;
-	unsigned int order; /* grows with the place in the files; pseudo-roots come last */
+	unsigned int order;  /* grows with the place in the files; pseudo-roots come last */
 };
+/* clang-format on */
 
 /* What must be asked before a snapshot can be made. Answers stay the asker's. */
 struct snapshot_facts {
@@ -78,8 +79,8 @@ struct snapshot_facts {
  *             exportfs does; false: keep them, matching nobody until a later snapshot
  * @diags:     warnings: a duplicate (same client and path: the first stays, as in stock), one number for two
  *             paths of a client, a rule that matches another rule's directory, a rule whose
- *             directory nobody can walk to because fsid=0 is exported; errors (the item is not in force):
- *             one pattern with two handlers, a pattern that no path can match
+ *             directory nobody can walk to because fsid=0 is exported; an error (the item is not in
+ *             force): one pattern with two handlers
  *
  * Two host names with a common address are one client (the first one's name and addresses), as in
  * stock; so are two with the same canonical name (all their addresses). Client texts are
@@ -117,8 +118,8 @@ int snapshot_print_export(const struct snapshot *snapshot, const struct export *
 struct address_names {
 	const char *const *names; /* host names: official one and aliases, verified forward */
 	size_t n_names;
-	const char *const
-		*netgroups; /* names of those of the snapshot's netgroups the address belongs to */
+	/* Names of those of the snapshot's netgroups the address belongs to. */
+	const char *const *netgroups;
 	size_t n_netgroups;
 };
 
@@ -163,20 +164,25 @@ size_t client_set_size(const struct client_set *set);
 
 enum snapshot_found {
 	SNAPSHOT_FOUND_NOTHING,
-	SNAPSHOT_FOUND_EXPORT, /* the path itself is exported */
-	SNAPSHOT_FOUND_BELOW, /* below an export with crossmnt (also: below a medium whose rule has it) */
-	SNAPSHOT_FOUND_PSEUDO, /* an NFSv4 pseudo-root: above an export, or above or within a rule's pattern
-				  (within: the answering export's path is the rule's directory, not the path) */
-	SNAPSHOT_FOUND_MEDIUM, /* a rule, and the path is a medium's */
+	/* The path itself is exported. */
+	SNAPSHOT_FOUND_EXPORT,
+	/* Below an export with crossmnt (also: below a medium whose rule has it). */
+	SNAPSHOT_FOUND_BELOW,
+	/* An NFSv4 pseudo-root: above an export, or above or within a rule's pattern (within: the
+	   answering export's path is the rule's directory, not the path). */
+	SNAPSHOT_FOUND_PSEUDO,
+	/* A rule, and the path is a medium's. */
+	SNAPSHOT_FOUND_MEDIUM,
 };
 
 struct snapshot_match {
 	const struct export *export; /* the one that answers; NULL for NOTHING */
-	const struct snapshot_rule
-		*rule; /* MEDIUM, and BELOW a medium: the path's owner, else NULL */
-	size_t medium_length; /* MEDIUM, and BELOW a medium: bytes of the path that are the medium's */
-	size_t key_offset; /* where in the path the key starts: after the owner's literal directory */
-	bool parent_exported; /* MEDIUM: a plain export of these clients covers the directory it lies in */
+	/* MEDIUM, and BELOW a medium: the path's owner, else NULL. */
+	const struct snapshot_rule *rule;
+	size_t medium_length; /* then: bytes of the path that are the medium's */
+	size_t key_offset; /* then: where in the path the key starts, after the owner's directory */
+	/* MEDIUM: a plain export of these clients covers the directory it lies in. */
+	bool parent_exported;
 };
 
 /*
@@ -238,16 +244,16 @@ size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_
 
 /* Rules, one per distinct pattern, in the order of the files: what placeholders and handlers are kept for. */
 struct snapshot_rule {
-	const char *
-		pattern; /* for fnmatch(3), component by component; no empty ones, none is "." or ".." */
+	const char *pattern; /* for fnmatch(3), component by component; see struct export_item */
 	const char *text; /* as in messages: /mnt/cdrom/<star> */
-	const char *
-		directory; /* its literal directory, without trailing slash; "/" if it starts with a wildcard */
+	/* Its literal directory, without trailing slash; "/" if it starts with a wildcard. */
+	const char *directory;
 	unsigned int depth; /* components from directory to the medium: 1 for "/mnt/cdrom/<star>" */
 	const char *handler; /* socket path, or @abstract */
 	const char *file;
 	unsigned int line;
-	bool parent_exported; /* some plain export covers @directory: placeholders are bind-mounted on themselves */
+	/* Some plain export covers the directory: placeholders are bind-mounted on themselves. */
+	bool parent_exported;
 };
 size_t snapshot_n_rules(const struct snapshot *snapshot);
 const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_t index);

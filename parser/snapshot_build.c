@@ -12,7 +12,7 @@
  * (fsid=0 turns pseudo-roots off); support/export/v4root.c v4root_set(), v4root_add_parents().
  */
 
-#include <limits.h>
+#include <assert.h>
 
 #include "parser/snapshot_private.h"
 
@@ -78,7 +78,7 @@ static int place_add(struct snapshot *snapshot, const char *path, size_t length,
 	if (r < 0)
 		return r;
 	if (copy)
-		path = snapshot_arena_copy(&snapshot->arena, path, length);
+		path = arena_copy(snapshot->source->arena, path, length);
 	if (!path)
 		return -ENOMEM;
 	number = snapshot->places.n;
@@ -210,23 +210,11 @@ static int add_plain(struct build *build, const struct export_item *item, unsign
 
 /* ---- rules ---- */
 
-/* A rule's path, taken apart. */
-struct pattern {
-	char *text; /* normalised */
-	char *directory; /* literal, "" for "/" */
-	size_t directory_length, length;
-	size_t tail; /* where in text what follows the directory starts */
-	unsigned int depth;
-	const char *fault; /* NULL: none */
-};
-
-static void pattern_done(struct pattern *pattern)
-{
-	free(pattern->text);
-	free(pattern->directory);
-}
-
-/* The component as it is meant if it holds no wildcard; returns whether it holds none. @to: room for @length bytes */
+/*
+ * A component as it is meant, if it holds no wildcard; returns whether it holds none.
+ *
+ * @to: room for @length bytes
+ */
 static bool unescape_component(const char *from, size_t length, char *to, size_t *ret_length)
 {
 	size_t n = 0;
@@ -242,53 +230,38 @@ static bool unescape_component(const char *from, size_t length, char *to, size_t
 	return true;
 }
 
-static void add_component(struct pattern *pattern, const char *component, size_t length)
+/*
+ * The literal directory a pattern starts under, without a slash at its end; the rest of it is
+ * *ret_tail. The reader of the files made sure that there is a wildcard, and slashes are single.
+ *
+ * @directory: room for strlen(pattern) + 1 bytes
+ */
+static void split_pattern(const char *pattern, char *directory, const char **ret_tail)
 {
-	char *literal = pattern->directory + pattern->directory_length + 1;
-	char *scratch = pattern->text + pattern->length + 1; /* where it goes anyway */
-	size_t literal_length = 0;
-	bool is_literal = unescape_component(component, length, scratch, &literal_length);
+	const char *component = pattern + 1;
+	char *end = directory;
+	size_t length = strcspn(component, "/"), literal_length;
 
-	if (is_literal && literal_length == 1 && scratch[0] == '.')
-		return;
-	if (is_literal && literal_length == 2 && memcmp(scratch, "..", 2) == 0)
-		pattern->fault = "'..' in a wildcard path";
-	if (is_literal && pattern->depth == 0) {
-		memcpy(literal, scratch, literal_length);
-		literal[-1] = '/';
-		pattern->directory_length += literal_length + 1;
-	} else {
-		if (pattern->depth++ == 0)
-			pattern->tail = pattern->length + 1;
+	while (unescape_component(component, length, end + 1, &literal_length)) {
+		assert(component[length] == '/');
+		*end = '/';
+		end += 1 + literal_length;
+		component += length + 1;
+		length = strcspn(component, "/");
 	}
-	scratch[-1] = '/';
-	memcpy(scratch, component, length);
-	pattern->length += length + 1;
+	if (end == directory)
+		*end++ = '/';
+	*end = '\0';
+	*ret_tail = component;
 }
 
-/* Split at slashes; empty components and "." are left out. Free with pattern_done(), whatever is returned. */
-static int pattern_split(const char *path, struct pattern *pattern)
+static unsigned int n_components(const char *path)
 {
-	size_t size = strlen(path) + 2;
+	unsigned int n = 1;
 
-	*pattern = (struct pattern){ .text = calloc(1, size), .directory = calloc(1, size) };
-	if (!pattern->text || !pattern->directory)
-		return -ENOMEM;
-	if (path[0] != '/')
-		pattern->fault = "a wildcard path must start with '/'";
-	while (*path) {
-		size_t length = strcspn(path, "/");
-
-		if (length)
-			add_component(pattern, path, length);
-		path += length + (path[length] == '/');
-	}
-	pattern->text[pattern->length] = '\0';
-	if (pattern->length >= PATH_MAX)
-		pattern->fault = "the wildcard path is too long";
-	else if (!pattern->fault && pattern->depth == 0)
-		pattern->fault = "no wildcard in a wildcard path";
-	return 0;
+	for (; *path; path++)
+		n += *path == '/';
+	return n;
 }
 
 static uint32_t rule_find(const struct build *build, const char *pattern)
@@ -321,68 +294,68 @@ static int hang_up(struct snapshot *snapshot, uint32_t number)
 	return 0;
 }
 
-static int rule_add(struct build *build, const struct export_item *item,
-		    const struct pattern *pattern, uint32_t *ret_number)
+static int make_rule(struct build *build, const struct export_item *item, uint32_t *ret_number)
 {
 	struct snapshot *snapshot = build->snapshot;
-	struct snapshot_arena *arena = &snapshot->arena;
-	const char *text = snapshot_arena_copy(arena, pattern->text, pattern->length);
-	const char *directory =
-		pattern->directory_length
-			? snapshot_arena_copy(arena, pattern->directory, pattern->directory_length)
-			: "/";
+	char *directory = arena_alloc(snapshot->source->arena, strlen(item->pattern) + 1);
+	const char *tail;
 	int r;
 
-	if (!text || !directory)
+	if (!directory)
 		return -ENOMEM;
+	split_pattern(item->pattern, directory, &tail);
 	r = vector_reserve(&snapshot->rules);
 	if (r < 0)
 		return r;
-	r = index_add(&build->rules_by_pattern, hash_text(text), snapshot->rules.n);
+	r = index_add(&build->rules_by_pattern, hash_text(item->pattern), snapshot->rules.n);
 	if (r < 0)
 		return r;
 	*ret_number = snapshot->rules.n;
 	snapshot->rules.items[snapshot->rules.n++] = (struct rule){
-		.public = {
-			.pattern = text,
-			.text = item->path ? item->path : text,
-			.directory = directory,
-			.depth = pattern->depth,
-			.handler = item->options->handler,
-			.file = item->file,
-			.line = item->line,
-		},
-		.tail = text + pattern->tail,
+		.public =
+			{
+				.pattern = item->pattern,
+				.text = item->path,
+				.directory = directory,
+				.depth = n_components(tail),
+				.handler = item->options->handler,
+				.file = item->file,
+				.line = item->line,
+			},
+		.tail = tail,
 		.next_at_directory = NOTHING,
 	};
 	return hang_up(snapshot, *ret_number);
 }
 
-static int add_split_rule(struct build *build, const struct export_item *item, unsigned int order,
-			  const struct pattern *pattern)
+static bool has_other_handler(struct build *build, const struct export_item *item, uint32_t number)
+{
+	const struct snapshot_rule *rule = &build->snapshot->rules.items[number].public;
+
+	if (str_equal(rule->handler, item->options->handler))
+		return false;
+	COMPLAIN(build, DIAG_ERROR, item,
+		 "'%s' has the handler '%s' at %s:%u; a wildcard path has one handler", item->path,
+		 rule->handler, rule->file, rule->line);
+	return true;
+}
+
+static int add_rule(struct build *build, const struct export_item *item, unsigned int order)
 {
 	struct export export = {
 		.options = item->options, .file = item->file, .line = item->line, .order = order
 	};
-	uint32_t number = rule_find(build, pattern->text);
+	uint32_t number = rule_find(build, item->pattern);
 	const struct snapshot_rule *rule;
 	int r;
 
-	if (number != NOTHING) {
-		rule = &build->snapshot->rules.items[number].public;
-		if (!str_equal(rule->handler, item->options->handler)) {
-			COMPLAIN(
-				build, DIAG_ERROR, item,
-				"'%s' has the handler '%s' at %s:%u; a wildcard path has one handler",
-				item->path, rule->handler, rule->file, rule->line);
-			return 0;
-		}
-	}
+	if (number != NOTHING && has_other_handler(build, item, number))
+		return 0;
 	r = client_of_item(build, item, &export.client);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (number == NOTHING) {
-		r = rule_add(build, item, pattern, &number);
+		r = make_rule(build, item, &number);
 		if (r < 0)
 			return r;
 	}
@@ -392,19 +365,6 @@ static int add_split_rule(struct build *build, const struct export_item *item, u
 	export.path = rule->directory;
 	export.pattern = rule->pattern;
 	return record_add(build->snapshot, place_of_media(number), &export);
-}
-
-static int add_rule(struct build *build, const struct export_item *item, unsigned int order)
-{
-	struct pattern pattern;
-	int r = pattern_split(item->pattern, &pattern);
-
-	if (r == 0 && pattern.fault)
-		COMPLAIN(build, DIAG_ERROR, item, "%s: '%s'", pattern.fault, item->path);
-	else if (r == 0)
-		r = add_split_rule(build, item, order, &pattern);
-	pattern_done(&pattern);
-	return r;
 }
 
 static int add_items(struct build *build)
@@ -478,7 +438,7 @@ static int number_root(struct snapshot *snapshot, struct record *record)
 
 	if (record->export.options->flags & EXPORT_FSID)
 		return 0;
-	options = snapshot_arena_take(&snapshot->arena, sizeof(*options));
+	options = arena_alloc(snapshot->source->arena, sizeof(*options));
 	if (!options)
 		return -ENOMEM;
 	*options = *record->export.options;

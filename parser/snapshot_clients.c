@@ -148,7 +148,7 @@ static int make_client(struct snapshot *snapshot, const struct client_spec *spec
 		       uint32_t *ret_client)
 {
 	uint32_t hash = hash_done(hash_name(hash_start(), name, strlen(name)));
-	struct client *client = snapshot_arena_take(&snapshot->arena, sizeof(*client));
+	struct client *client = arena_alloc(snapshot->source->arena, sizeof(*client));
 	int r;
 
 	if (!client || vector_reserve(&snapshot->clients) < 0)
@@ -323,7 +323,7 @@ static int add_host(struct clients_builder *builder, const struct client_spec *s
 	*ret_client = client_named(snapshot, "", name, strlen(name));
 	if (*ret_client == NOTHING) {
 		if (name != spec->text)
-			name = snapshot_arena_copy(&snapshot->arena, name, strlen(name));
+			name = arena_copy(snapshot->source->arena, name, strlen(name));
 		if (!name)
 			return -ENOMEM;
 		r = make_client(snapshot, spec, name, ret_client);

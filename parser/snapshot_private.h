@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <uthash.h>
 
+#include "parser/arena.h"
 #include "parser/snapshot.h"
 
 /* A test that counts work instead of time defines this before it includes the sources. */
@@ -29,18 +30,6 @@
 enum { NOTHING = UINT32_MAX };
 
 /* ---- memory ---- */
-
-/* Strings and small structs that die with the snapshot. Zero-initialise. */
-struct snapshot_arena {
-	struct snapshot_chunk *chunks;
-	char *next;
-	size_t left;
-};
-
-/* Zeroed memory, aligned for any struct of ours, or NULL. */
-void *snapshot_arena_take(struct snapshot_arena *arena, size_t size);
-char *snapshot_arena_copy(struct snapshot_arena *arena, const char *text, size_t length);
-void snapshot_arena_done(struct snapshot_arena *arena);
 
 #define VECTOR(type)                                                                               \
 	struct {                                                                                   \
@@ -176,8 +165,7 @@ struct subnet {
 };
 
 struct snapshot {
-	struct exports_source *source;
-	struct snapshot_arena arena;
+	struct exports_source *source; /* its arena holds our strings and small structs too */
 
 	/* n_listed of them are plain exports and rules in the order of the files, the others pseudo-roots. */
 	VECTOR(struct record) records;
