@@ -80,8 +80,9 @@ static void answer_long(size_t index, size_t n_bytes)
 {
 	uint8_t *bytes = calloc(1, n_bytes);
 	size_t n;
+	const uint8_t *asked = rpc_call_bytes(calls[index], &n);
 
-	memcpy(bytes, rpc_call_bytes(calls[index], &n), sizeof(uint32_t));
+	memcpy(bytes, asked, n < sizeof(uint32_t) ? n : sizeof(uint32_t));
 	rpc_reply(calls[index], bytes, n_bytes);
 	calls[index] = NULL;
 }
