@@ -604,6 +604,16 @@ static void on_recorded(void *userdata, int error)
 		load_on(medium);
 }
 
+/* What is in its placeholder's place is not one. */
+static void blocked(struct medium *medium, int error)
+{
+	if (error == -ELOOP)
+		set_string(&medium->message, "a symbolic link is in its placeholder's place");
+	else
+		message_errno(medium, "its placeholder cannot be opened", error);
+	load_event(medium, MEDIUM_BROKEN);
+}
+
 /* From the start, or from where it waited for something. */
 static void load_on(struct medium *medium)
 {
@@ -630,9 +640,7 @@ static void load_on(struct medium *medium)
 	}
 	r = fd < 0 ? fd : look(medium, directory, fd, &state);
 	if (r < 0) {
-		broken(medium, r,
-		       r == -ELOOP ? "a symbolic link is in its placeholder's place"
-				   : "its placeholder cannot be opened");
+		blocked(medium, r);
 		return;
 	}
 	if (state == PLACEHOLDER_MEDIUM) {
