@@ -160,6 +160,14 @@ check-valgrind: all $(UNIT) ## unit tests under valgrind
 	@B=$(B) RUN_UNDER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
 	  tests/run $(UNIT)
 
+FUZZ_TIME ?= 60
+fuzz: ## each fuzzer for FUZZ_TIME=60 seconds (clang's libFuzzer)
+	@$(AFRESH) B=build/fuzz CC=clang HARDENING= fuzz-run \
+	  CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all" \
+	  LDFLAGS="-fsanitize=fuzzer,address,undefined"
+fuzz-run: $(FUZZ)
+	@tests/fuzz/run $(FUZZ_TIME) $(FUZZ)
+
 # ---- the code itself ----
 
 C_FILES   := $(wildcard parser/*.[ch] exportsd/*.[ch] handlers/*.[ch] tests/*.h tests/*/*.[ch] tests/vm/tools/*.[ch])
@@ -226,6 +234,6 @@ uninstall: ## remove what install installs; the configuration and the numbers st
 	@rm -rf "$(DESTDIR)$(DOCDIR)"
 
 .PHONY: all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan \
-  check-unit-bats check-valgrind objects lint lint-files lint-scripts lint-man lint-c install uninstall
+  check-unit-bats check-valgrind fuzz fuzz-run objects lint lint-files lint-scripts lint-man lint-c install uninstall
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

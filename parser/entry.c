@@ -16,8 +16,9 @@
 #include <stdarg.h>
 
 enum {
-	PATH_BYTES_MAX =
-		1024, /* MOUNT's MNTPATHLEN (RFC 1813 appendix I), NFS_MAXPATHLEN of nfs-utils */
+	CLIENT_BYTES_MAX = 1024,
+	/* MOUNT's MNTPATHLEN (RFC 1813 appendix I), NFS_MAXPATHLEN of nfs-utils. */
+	PATH_BYTES_MAX = 1024,
 };
 
 struct entry {
@@ -141,8 +142,14 @@ static int add_item(struct entry *entry, const struct item_text *text)
 	struct reader *reader = entry->reader;
 	const struct reader_client *client;
 	struct export_item *item;
-	int r = reader_client(reader, text->client, &client);
+	int r;
 
+	if (strlen(text->client) > CLIENT_BYTES_MAX) {
+		entry_fault(entry, &text->position, "the client has %zu bytes, %d is the limit",
+			    strlen(text->client), CLIENT_BYTES_MAX);
+		return 0;
+	}
+	r = reader_client(reader, text->client, &client);
 	if (r < 0)
 		return r;
 	if (client->fault) {

@@ -67,10 +67,25 @@ static void warn(struct applying *a, size_t offset, const char *format, ...)
 	va_end(ap);
 }
 
-static int keep(struct applying *a, const char *text, const char **ret_kept)
-{
-	const char *kept = arena_intern(a->arena, text, strlen(text));
+/*
+ * What an option's text may have of bytes. All of them together, escaped, fit into a word, so
+ * that what is printed can be read.
+ */
+enum {
+	TEXT_BYTES_MAX = 1024,
+	FSLOC_BYTES_MAX = 8192,
+	SQUASH_BYTES_MAX = 512,
+};
 
+static int keep(struct applying *a, const char *text, size_t max, const char **ret_kept)
+{
+	size_t length = strlen(text);
+	const char *kept;
+
+	if (length > max)
+		return fault(a, 0, "the option's value has %zu bytes, %zu is the limit", length,
+			     max);
+	kept = arena_intern(a->arena, text, length);
 	if (!kept)
 		return -ENOMEM;
 	*ret_kept = kept;
@@ -174,7 +189,36 @@ static int read_handler(struct applying *a, const char *value)
 	change_flags(a, 0, EXPORT_FSID);
 	a->options->fsid = 0;
 	a->options->uuid = NULL;
-	return keep(a, value, &a->options->handler);
+	return keep(a, value, TEXT_BYTES_MAX, &a->options->handler);
+}
+
+/*
+ * A number and a UUID: what counts is the number that the UUID starts with, because nfs-utils'
+ * daemon reads both from etab, the UUID last.
+ */
+static void number_and_uuid(struct applying *a)
+{
+	a->options->fsid = (uint32_t)strtoull(a->options->uuid, NULL, 0);
+	warn(a, 0,
+	     "fsid= has both a number and a UUID here; as with nfs-utils that makes the number %u; "
+	     "write only one",
+	     a->options->fsid);
+}
+
+static int read_uuid(struct applying *a, const char *value)
+{
+	int r;
+
+	if (count_hex_digits(value) != 32)
+		return bad_fsid(a, value);
+	r = keep(a, value, TEXT_BYTES_MAX, &a->options->uuid);
+	if (r != 0)
+		return r;
+	a->options->handler = NULL;
+	a->options->fsid = (uint32_t)strtoull(value, NULL, 0);
+	if (a->options->flags & EXPORT_FSID)
+		number_and_uuid(a);
+	return 0;
 }
 
 /* Text that is wholly a number is one, in C notation; else exactly 32 hex digits make a UUID. */
@@ -190,21 +234,18 @@ static int read_plain_fsid(struct applying *a, const char *value)
 	a->has_plain_fsid = true;
 	errno = 0;
 	number = strtoull(value, &end, 0);
-	if (str_equal(value, "root")) {
+	if (str_equal(value, "root"))
 		number = 0;
-	} else if (end == value || *end) {
-		if (count_hex_digits(value) != 32)
-			return bad_fsid(a, value);
-		a->options->fsid = (uint32_t)number;
-		a->options->handler = NULL;
-		return keep(a, value, &a->options->uuid);
-	}
+	else if (end == value || *end)
+		return read_uuid(a, value);
 	if (errno || (number > UINT32_MAX && !strchr(value, '-')))
 		warn(a, FSID_VALUE, "'%" SHOWN "' does not fit in 32 bits and becomes %u", value,
 		     (uint32_t)number);
 	a->options->fsid = (uint32_t)number;
 	a->options->handler = NULL;
 	change_flags(a, EXPORT_FSID, 0);
+	if (a->options->uuid)
+		number_and_uuid(a);
 	return 0;
 }
 
@@ -242,19 +283,19 @@ static int read_mountpoint(struct applying *a, const char *value)
 {
 	if (value && value[0] != '\0' && value[0] != '/')
 		warn(a, 0, "the path '%" SHOWN "' does not start with '/'", value);
-	return keep(a, value ? value : "", &a->options->mountpoint);
+	return keep(a, value ? value : "", TEXT_BYTES_MAX, &a->options->mountpoint);
 }
 
 static int read_refer(struct applying *a, const char *value)
 {
 	a->options->fsloc = EXPORT_FSLOC_REFER;
-	return keep(a, value, &a->options->fsloc_text);
+	return keep(a, value, FSLOC_BYTES_MAX, &a->options->fsloc_text);
 }
 
 static int read_replicas(struct applying *a, const char *value)
 {
 	a->options->fsloc = EXPORT_FSLOC_REPLICAS;
-	return keep(a, value, &a->options->fsloc_text);
+	return keep(a, value, FSLOC_BYTES_MAX, &a->options->fsloc_text);
 }
 
 /* One id or a range, added to those there are, as text. -1 is not permitted (parsesquash()). */
@@ -276,7 +317,7 @@ static int read_squash(struct applying *a, const char *name, const char *value, 
 		text = NULL;
 		return -ENOMEM;
 	}
-	return keep(a, text, ids);
+	return keep(a, text, SQUASH_BYTES_MAX, ids);
 }
 
 static int read_squash_uids(struct applying *a, const char *value)
