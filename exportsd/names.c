@@ -665,6 +665,11 @@ void names_forget(struct names *names)
 		entry_forget(entry);
 }
 
+size_t names_n_remembered(const struct names *names)
+{
+	return HASH_COUNT(names->entries);
+}
+
 struct names *names_free(struct names *names)
 {
 	struct names_question *question, *next;

@@ -75,5 +75,8 @@ void names_cancel(struct names_question *question);
 /* names_forget - after a reload: netgroups and hosts are asked anew. */
 void names_forget(struct names *names);
 
+/* How many addresses, hosts and users are remembered. */
+size_t names_n_remembered(const struct names *names);
+
 /* The workers' side: answer one question (WORKER_NAMES). */
 void names_serve(const struct proto_message *question, struct proto_writer *answer);

@@ -117,8 +117,7 @@ static int sqlite_errno(sqlite3 *db, int rc)
 	case SQLITE_CONSTRAINT: return -EEXIST;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB: return -EUCLEAN;
-	case SQLITE_CANTOPEN:
-	case SQLITE_IOERR: return number > 0 ? -number : -EIO;
+	case SQLITE_CANTOPEN: return number > 0 ? -number : -EIO;
 	default: return -EIO;
 	}
 }

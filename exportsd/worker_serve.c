@@ -106,7 +106,10 @@ int worker_serve(int fd, worker_serve_fn serve)
 	return r < 0 ? r : 0;
 }
 
-/* The daemon decides when its workers end: a signal to the whole group or terminal must not. */
+/*
+ * The daemon decides when its workers end: a signal to the whole group or terminal must not. A
+ * file size limit is an error of write(2), like a full disk.
+ */
 static void settle(const char *kind)
 {
 	char name[16];
@@ -116,6 +119,7 @@ static void settle(const char *kind)
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)signal(SIGINT, SIG_IGN);
 	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
 int worker_main(const char *kind, int fd, const char *argument)
