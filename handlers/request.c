@@ -125,7 +125,7 @@ static int put_outcome(struct kit_request *request, int outcome)
 void request_run(kit_operation operation, void *userdata, const struct proto_message *asked, int fd)
 {
 	struct kit_request request = { .asked = asked, .fd = fd };
-	int outcome, r;
+	int outcome;
 
 	proto_begin(&request.ok, proto_outcome_word(PROTO_OK));
 	outcome = operation(&request, userdata);
@@ -135,10 +135,11 @@ void request_run(kit_operation operation, void *userdata, const struct proto_mes
 		write_all(fd, request.ok.bytes, request.ok.n_bytes);
 	}
 	if (outcome != PROTO_OK) {
-		r = put_outcome(&request, outcome == PROTO_ERROR ? -EIO : outcome);
-		if (r < 0) { /* its text is too long, most likely */
-			kit_why(&request, r, "the reason does not fit into a message");
-			put_outcome(&request, r);
+		if (outcome == PROTO_ERROR)
+			outcome = -EIO;
+		if (put_outcome(&request, outcome) < 0) { /* its text is too long, most likely */
+			kit_why(&request, outcome, "the reason does not fit into a message");
+			put_outcome(&request, outcome);
 		}
 		kit_flush(&request);
 	}
