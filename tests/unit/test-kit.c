@@ -245,6 +245,17 @@ static const char *heard(struct client *client, const char *key)
 	return proto_get(&client->message, key);
 }
 
+/* What comes after progress. */
+static const char *hear_on(struct client *client)
+{
+	const char *answer;
+
+	do
+		answer = hear(client, ANSWER_MSEC);
+	while (strncmp(answer, "progress", 8) == 0);
+	return answer;
+}
+
 static const char *log_text(void)
 {
 	static char text[64 * 1024];
@@ -399,7 +410,7 @@ static void test_limits(void)
 	is_int(n_busy, N_ELEMENTS(clients) * KIT_REQUESTS_MAX - KIT_QUEUE_MAX - 2,
 	       "requests beyond those that run and wait are told to come later");
 	ask(clients[0], 999, "lookup", "key", "good");
-	is_str(hear(clients[0], ANSWER_MSEC), "busy 999", "so is one too many on a connection");
+	is_str(hear_on(clients[0]), "busy 999", "so is one too many on a connection");
 	is_str(heard(clients[0], "message"), "too many requests under way on this connection",
 	       "and why");
 	touch("gate-limit");
@@ -465,7 +476,11 @@ static void test_slow_reader(void)
 	ask(other, 1, "lookup", "key", "good");
 	is_str(hear(other, ANSWER_MSEC), "ok 1", "who does not read it holds up nobody");
 	usleep(QUIET_MSEC * 1000);
+#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed */
 	ok(resident_kib(handler_pid) - before < 2048, "nor does the list pile up");
+#else
+	(void)before;
+#endif
 	for (n = 1; strcmp(answer = hear(client, ANSWER_MSEC), "medium 1") == 0; n++)
 		;
 	is_str(answer, "ok 1", "the list ends");
