@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Memory runs out at the n-th request for it, for every n: the answer is -ENOMEM, nothing leaks
+ * (valgrind and ASan look), and what was there before answers on.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+#undef uthash_malloc
+
+static long until_failure = -1; /* negative: never */
+
+static int fails_now(void)
+{
+	return until_failure >= 0 && until_failure-- == 0;
+}
+
+static void *scarce_malloc(size_t size)
+{
+	return fails_now() ? NULL : malloc(size);
+}
+
+static void *scarce_calloc(size_t n, size_t size)
+{
+	return fails_now() ? NULL : calloc(n, size);
+}
+
+static void *scarce_reallocarray(void *old, size_t n, size_t size)
+{
+	return fails_now() ? NULL : reallocarray(old, n, size);
+}
+
+static char *scarce_strdup(const char *text)
+{
+	return fails_now() ? NULL : strdup(text);
+}
+
+#undef strdup
+#define malloc scarce_malloc
+#define calloc scarce_calloc
+#define reallocarray scarce_reallocarray
+#define strdup scarce_strdup
+#define uthash_malloc scarce_malloc
+#include "parser/arena.c"
+#include "parser/snapshot.c"
+#include "parser/snapshot_build.c"
+#include "parser/snapshot_clients.c"
+#include "parser/snapshot_find.c"
+#undef malloc
+#undef calloc
+#undef reallocarray
+#undef strdup
+
+#include "tests/fake/facts.h"
+#include "tests/tap.h"
+
+static const struct facts_host hosts[] = {
+	{ "alpha", "alpha.example.test", { "192.0.2.10", "2001:db8::10" } },
+	{ NULL, NULL, { NULL } },
+};
+static const char *const links[][2] = { { "/link", "/srv/real" }, { NULL, NULL } };
+static struct facts facts = { .hosts = hosts, .links = links };
+
+/* Enough lines that every array and index grows more than once. */
+static struct exports_source *read_source(void)
+{
+	static char text[64 * 100];
+	struct diags diags = { 0 };
+	struct exports_source *source;
+	size_t n = 0;
+
+	n += (size_t)sprintf(text, "/ *(ro)\n/link alpha(ro) @g(ro) *.x(ro) gss/krb5(ro)\n"
+				   "/m/*/x alpha(ro,fsid=/s) @g(ro,fsid=/s)\n");
+	for (unsigned int i = 0; i < 40; i++)
+		n += (size_t)sprintf(text + n, "/srv/%u/x 10.0.%u.0/24(ro,fsid=%u) 10.1.0.%u(rw)\n",
+				     i, i, 100 + i, i);
+	if (exports_read_text("exports", text, n, &diags, &source) != 0 || diags.n_errors)
+		abort();
+	diags_done(&diags);
+	return source;
+}
+
+static struct snapshot *test_new(void)
+{
+	struct snapshot_facts asked = facts_for_snapshot(&facts);
+	struct snapshot *snapshot = NULL;
+	long n = 0;
+	int r;
+
+	do {
+		struct exports_source *source = read_source();
+		struct diags diags = { 0 };
+
+		until_failure = n++;
+		r = snapshot_new(source, &asked, false, &diags, &snapshot);
+		/* An array that cannot be made smaller stays as it is: done all the same. */
+		if (r == 0 && until_failure < 0 && n < 1000) {
+			snapshot = snapshot_free(snapshot);
+			r = -ENOMEM;
+		}
+		diags_done(&diags);
+	} while (r == -ENOMEM);
+	is_int(r, 0, "a snapshot is made once there is memory enough");
+	ok(n > 30, "%ld requests for memory failed in turn", n - 1);
+	until_failure = -1;
+	return snapshot;
+}
+
+static int count(void *userdata, const struct export *export)
+{
+	(*(unsigned int *)userdata)++;
+	return 0;
+}
+
+static void test_answers(struct snapshot *snapshot)
+{
+	static const char *const netgroups[] = { "g" };
+	static const struct address_names names = { NULL, 0, netgroups, 1 };
+	struct address address = facts_address("192.0.2.10");
+	const struct client_set *set = NULL;
+	char *domain = NULL;
+	unsigned int n_called = 0;
+	long n;
+	int r = -ENOMEM;
+
+	for (n = 0; r == -ENOMEM; n++) {
+		until_failure = n;
+		r = snapshot_domain(snapshot, &address, &names, &domain);
+	}
+	ok(r == 0 && n > 2, "a domain after %ld failures", n - 1);
+	is_str(domain, "*,@g,alpha.example.test", "is whole");
+	for (n = 0; !set; n++) {
+		until_failure = n;
+		set = snapshot_client_set(snapshot, domain);
+	}
+	ok(n > 3, "a client set after %ld failures", n - 1);
+	is_int(client_set_size(set), 3, "is whole");
+	ok(snapshot_client_set(snapshot, domain) == set, "and remembered");
+	until_failure = 0;
+	is_int(snapshot_each_of_clients(snapshot, set, count, &n_called), -ENOMEM,
+	       "a list says so");
+	is_int(n_called, 0, "before it starts");
+	until_failure = -1;
+	free(domain);
+}
+
+int main(void)
+{
+	struct snapshot *snapshot = test_new();
+
+	test_answers(snapshot);
+	snapshot_free(snapshot);
+	return tap_done();
+}
