@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * bench-questions - the daemon's own work for questions of the kernel, with the kernel replaced: for
+ * counting instructions (valgrind does not run the processes that the whole daemon starts).
+ *
+ *	bench-questions N_EXPORTS N_QUESTIONS
+ *
+ * Asks nfsd.export and nfsd.fh in turn about exports /srv/e/dNNNNNN with numbers.
+ */
+
+#include <stdio.h>
+
+#include "exportsd/questions.h"
+
+static unsigned long n_answers;
+
+int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+{
+	n_answers++;
+	return 0;
+}
+
+bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
+{
+	return true;
+}
+
+void kernel_pause(struct kernel *kernel, bool pause)
+{
+}
+
+static const char *same_path(void *userdata, const char *path)
+{
+	return path;
+}
+
+static bool no_host(void *userdata, const char *name, const char **ret_canonical,
+		    const struct address **ret_addresses, size_t *ret_n_addresses)
+{
+	return false;
+}
+
+static int load(long n_exports, struct snapshot **ret_snapshot)
+{
+	const struct snapshot_facts facts = { .real_path = same_path, .host = no_host };
+	struct exports_source *source;
+	struct diags diags = { 0 };
+	char *text = NULL;
+	size_t size;
+	FILE *memory = open_memstream(&text, &size);
+	int r;
+
+	for (long i = 0; i < n_exports; i++)
+		fprintf(memory, "/srv/e/d%06ld *(ro,no_subtree_check,fsid=%ld)\n", i, 1000 + i);
+	fclose(memory);
+	r = exports_read_text("exports", text, size, &diags, &source);
+	free(text);
+	if (r == 0)
+		r = snapshot_new(source, &facts, false, &diags, ret_snapshot);
+	diags_done(&diags);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = { 0 };
+	struct diags diags = { 0 };
+	long n_exports, n_questions;
+
+	if (argc != 3) {
+		fprintf(stderr, "Usage: bench-questions N_EXPORTS N_QUESTIONS\n");
+		return 2;
+	}
+	n_exports = strtol(argv[1], NULL, 10);
+	n_questions = strtol(argv[2], NULL, 10);
+	if (sd_event_default(&daemon.event) < 0 ||
+	    config_load(NULL, true, &diags, &daemon.config) != 0 ||
+	    load(n_exports, &daemon.snapshot) != 0 || questions_new(&daemon.questions, &daemon) < 0)
+		return EXIT_FAILURE;
+	srandom(1);
+	for (long i = 0; i < n_questions; i++) {
+		long number = random() % n_exports;
+		unsigned int fsid = (unsigned int)(1000 + number);
+		char line[128];
+
+		(void)snprintf(line, sizeof(line), "* /srv/e/d%06ld", number);
+		questions_ask(&daemon, KERNEL_EXPORT, line);
+		(void)snprintf(line, sizeof(line), "* 1 \\x%02x%02x%02x%02x", fsid & 0xff,
+			       fsid >> 8 & 0xff, fsid >> 16 & 0xff, fsid >> 24);
+		questions_ask(&daemon, KERNEL_FH, line);
+	}
+	questions_free(daemon.questions);
+	snapshot_free(daemon.snapshot);
+	config_free(daemon.config);
+	sd_event_unref(daemon.event);
+	printf("%lu answers\n", n_answers);
+	return n_answers == 2 * (unsigned long)n_questions ? EXIT_SUCCESS : EXIT_FAILURE;
+}
