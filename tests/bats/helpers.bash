@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+#
+# What the files here share. T is a test's own directory.
+
+bats_require_minimum_version 1.5.0
+
+setup_tree() {
+	cd "$BATS_TEST_DIRNAME/../.." || return 1
+	BIN=${B:-build}/bin
+	T=$BATS_TEST_TMPDIR
+	export T
+	mkdir "$T/exports.d" "$T/state" "$T/media"
+	cat >"$T/conf" <<-END
+		exports-files = {"$T/exports"}
+		exports-directories = {"$T/exports.d"}
+		state-directory = "$T/state"
+		runtime-directory = "$T/run"
+		mount-service = false
+		retry-seconds = 1
+	END
+	: >"$T/exports"
+}
+
+exportsctl() { "$BIN/exportsctl" --config "$T/conf" "$@"; }
+
+# eventually COMMAND...: within ten seconds; each try waits for something to happen in $T
+eventually() {
+	local deadline=$((SECONDS + 10))
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$deadline" ] || { echo "not within ten seconds: $*"; return 1; }
+		read -r -t 0.05 <>"$T/never" || true
+	done
+}
+
+is_ready_or_dead() { grep -q READY=1 "$T/proc/notify" || ! kill -0 "$EXPORTSD"; }
+
+# start_exportsd [ARGUMENT...]: its messages go to $T/log
+start_exportsd() {
+	[ -p "$T/never" ] || mkfifo "$T/never"
+	rm -rf "$T/proc"
+	mkdir "$T/proc"
+	tests/bats/fakekernel "$T/proc" "$BIN/exportsd" --config "$T/conf" --proc "$T/proc" "$@" \
+		>"$T/log" 2>&1 3>&- &
+	EXPORTSD=$!
+	eventually is_ready_or_dead || true
+	grep -q READY=1 "$T/proc/notify" || { cat "$T/log"; return 1; }
+}
+
+stop_exportsd() {
+	kill "$EXPORTSD"
+	wait "$EXPORTSD"
+}
+
+# start_handler KEY...: tests/vm/tools/badhandler, whose keys say how they behave, for $T/media/*
+start_handler() {
+	python3 tests/vm/tools/badhandler "$T/handler" "$@" >"$T/handler.log" 2>&1 3>&- &
+	[ -p "$T/never" ] || mkfifo "$T/never"
+	eventually test -S "$T/handler"
+}
+
+# What a test left running is ended, what it left mounted unmounted.
+teardown_tree() {
+	local left
+	left="$(jobs -p) $(cat "$T/proc/pid" 2>/dev/null || true)"
+	# shellcheck disable=SC2086 # numbers
+	[ "$left" = ' ' ] || kill -9 $left 2>/dev/null || true
+	awk -v top="$T/" 'index($5, top) == 1 { print $5 }' /proc/self/mountinfo | tac | xargs -r umount -l
+}
