@@ -11,23 +11,25 @@
 
 /* All strings are owned by the struct. Every field has a default; config_load() of no file gives them. */
 struct config {
-	char **exports_files;       /* NULL-terminated: { "/etc/exports" } */
+	char **exports_files; /* NULL-terminated: { "/etc/exports" } */
 	char **exports_directories; /* NULL-terminated: { "/etc/exports.d", "/etc/exportsd.d" } */
-	char *state_directory;      /* /var/lib/exportsd */
-	char *runtime_directory;    /* /run/exportsd */
-	bool manage_gids;           /* true: group lists come from this host */
-	uint32_t ttl_seconds;       /* life of kernel entries that only a reload changes: 1800 */
+	char *state_directory; /* /var/lib/exportsd */
+	char *runtime_directory; /* /run/exportsd */
+	bool manage_gids; /* true: group lists come from this host */
+	uint32_t ttl_seconds; /* life of kernel entries that only a reload changes: 1800 */
 	uint32_t medium_ttl_seconds; /* life of kernel entries of mounted media: 60 */
-	uint32_t name_age_seconds;  /* how long a name service's answer is believed: 600 */
+	uint32_t name_age_seconds; /* how long a name service's answer is believed: 600 */
 	uint32_t name_timeout_seconds; /* how long one is waited for: 10 */
-	uint32_t deadline_seconds;  /* how long a medium may take before MOUNT callers get an error: 120 */
-	uint32_t retry_seconds;     /* pause before a busy or failed handler is asked again, at first 1 s, at most this: 15 */
-	char *handler_user;         /* whose processes may be handlers, besides root; NULL: none */
-	bool mount_service;         /* serve the MOUNT protocol: true */
-	uint16_t mount_port;        /* 20048; 0: any */
-	bool mount_tcp, mount_udp;  /* true, true */
-	bool rpcbind;               /* register with rpcbind: true */
-	bool trust_reverse_names;   /* match names that are not confirmed forward, as rpc.mountd does: false */
+	uint32_t
+		deadline_seconds; /* how long a medium may take before MOUNT callers get an error: 120 */
+	uint32_t
+		retry_seconds; /* pause before a busy or failed handler is asked again, at first 1 s, at most this: 15 */
+	char *handler_user; /* whose processes may be handlers, besides root; NULL: none */
+	bool mount_service; /* serve the MOUNT protocol: true */
+	uint16_t mount_port; /* 20048; 0: any */
+	bool mount_tcp, mount_udp; /* true, true */
+	bool rpcbind; /* register with rpcbind: true */
+	bool trust_reverse_names; /* match names that are not confirmed forward, as rpc.mountd does: false */
 };
 
 /*

@@ -408,9 +408,9 @@ static struct connection *find_room(struct handler *handler)
 {
 	struct connection *connection;
 
-	DL_FOREACH(handler->connections, connection)
-	if (connection->is_shared && connection->n_under_way < connection->capacity)
-		return connection;
+	DL_FOREACH (handler->connections, connection)
+		if (connection->is_shared && connection->n_under_way < connection->capacity)
+			return connection;
 	return NULL;
 }
 
@@ -418,9 +418,9 @@ static bool may_open_shared(const struct handler *handler)
 {
 	const struct connection *connection;
 
-	DL_FOREACH(handler->connections, connection)
-	if (connection->is_shared && connection->capacity == 0)
-		return false;
+	DL_FOREACH (handler->connections, connection)
+		if (connection->is_shared && connection->capacity == 0)
+			return false;
 	return handler->n_shared < (handler->is_simple ? (unsigned int)CONNECTIONS_MAX : 1);
 }
 
@@ -461,9 +461,9 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	if (connection)
 		return 0;
 	/* Who does not even answer hello is not waited for longer. */
-	DL_FOREACH_SAFE(handler->connections, connection, next)
-	if (connection->is_shared && connection->capacity == 0)
-		connection_free(connection);
+	DL_FOREACH_SAFE (handler->connections, connection, next)
+		if (connection->is_shared && connection->capacity == 0)
+			connection_free(connection);
 	dispatch(handler);
 	return 0;
 }
@@ -480,9 +480,9 @@ static struct handler_request *find_under_way(struct connection *connection, uin
 {
 	struct handler_request *request;
 
-	DL_FOREACH(connection->under_way, request)
-	if (request->id == id)
-		return request;
+	DL_FOREACH (connection->under_way, request)
+		if (request->id == id)
+			return request;
 	return NULL;
 }
 

@@ -35,8 +35,9 @@ enum handler_outcome {
 	HANDLER_BUSY = PROTO_BUSY,
 	HANDLER_ERROR = PROTO_ERROR,
 	HANDLER_UNSUPPORTED = PROTO_UNSUPPORTED,
-	HANDLER_LOST = PROTO_N_OUTCOMES, /* not there, gone, or broke the protocol: it may come (back) */
-	HANDLER_TIMED_OUT,               /* no outcome within the time given */
+	HANDLER_LOST =
+		PROTO_N_OUTCOMES, /* not there, gone, or broke the protocol: it may come (back) */
+	HANDLER_TIMED_OUT, /* no outcome within the time given */
 };
 
 struct handler_events {
@@ -49,8 +50,8 @@ struct handler_events {
 	 * (LOST, TIMED_OUT). @mount_fd: a detached mount sent with it (SCM_RIGHTS), or -1; taken by the callee.
 	 * @why: for LOST, TIMED_OUT and ERROR one line saying why, else NULL.
 	 */
-	void (*done)(void *userdata, enum handler_outcome outcome, const struct proto_message *message,
-		     int mount_fd, const char *why);
+	void (*done)(void *userdata, enum handler_outcome outcome,
+		     const struct proto_message *message, int mount_fd, const char *why);
 };
 
 /*

@@ -173,13 +173,11 @@ static void clear(struct identities *identities)
 	identities->n_looking = 0;
 	identities->looking = false;
 	identities->next_to_look = NULL;
-	HASH_ITER(hh, identities->entries, entry, next_entry)
-	{
+	HASH_ITER (hh, identities->entries, entry, next_entry) {
 		HASH_DEL(identities->entries, entry);
 		free(entry);
 	}
-	HASH_ITER(hh, identities->places, place, next_place)
-	{
+	HASH_ITER (hh, identities->places, place, next_place) {
 		HASH_DEL(identities->places, place);
 		free(place->path);
 		free(place);

@@ -18,10 +18,10 @@
 
 /* What a message is about. Leave out what does not apply. */
 struct log_about {
-	const char *path;    /* EXPORT_PATH= */
-	const char *client;  /* CLIENT=: an address or a domain */
+	const char *path; /* EXPORT_PATH= */
+	const char *client; /* CLIENT=: an address or a domain */
 	const char *handler; /* HANDLER=: a socket */
-	uint32_t fsid;       /* FSID=, if not 0 */
+	uint32_t fsid; /* FSID=, if not 0 */
 };
 
 /*
@@ -33,7 +33,8 @@ struct log_about {
 void log_open(int level, bool to_stderr);
 
 /* log_message - one line. %m in the format is errno's text. errno is kept. Use the macros. */
-void log_message(int level, const struct log_about *about, const char *format, ...) FORMAT_PRINTF(3, 4);
+void log_message(int level, const struct log_about *about, const char *format, ...)
+	FORMAT_PRINTF(3, 4);
 
 /* log_error(&(struct log_about){ .path = path }, "...") or log_error(NULL, "...") */
 #define log_error(about, ...) log_message(LOG_ERR, (about), __VA_ARGS__)

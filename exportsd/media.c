@@ -296,10 +296,10 @@ static struct rule *find_rule(struct rule *rules, const struct snapshot_rule *fa
 {
 	struct rule *rule;
 
-	DL_FOREACH(rules, rule)
-	if (str_equal(rule->facts.pattern, facts->pattern) &&
-	    str_equal(rule->facts.handler, facts->handler))
-		return rule;
+	DL_FOREACH (rules, rule)
+		if (str_equal(rule->facts.pattern, facts->pattern) &&
+		    str_equal(rule->facts.handler, facts->handler))
+			return rule;
 	return NULL;
 }
 
@@ -356,9 +356,9 @@ static void change_parent(struct rule *rule, bool parent_exported)
 	if (rule->facts.parent_exported == parent_exported)
 		return;
 	rule->facts.parent_exported = parent_exported;
-	DL_FOREACH(rule->media_list, medium)
-	if (medium->is_listed)
-		places_add(medium);
+	DL_FOREACH (rule->media_list, medium)
+		if (medium->is_listed)
+			places_add(medium);
 }
 
 /* Put the rules of the snapshot in order; those that are gone stay in *old. */
@@ -422,19 +422,17 @@ static void drop_rules(struct media *media, struct rule *old)
 	struct rule *rule, *next;
 	struct medium *medium, *next_medium;
 
-	DL_FOREACH_SAFE(media->gone_rules, rule, next)
-	{
+	DL_FOREACH_SAFE (media->gone_rules, rule, next) {
 		if (rule->media_list)
 			continue;
 		DL_DELETE(media->gone_rules, rule);
 		rule_free(rule);
 	}
-	DL_FOREACH_SAFE(old, rule, next)
-	{
+	DL_FOREACH_SAFE (old, rule, next) {
 		catalogue_stop(rule);
 		rule->is_gone = true;
-		DL_FOREACH_SAFE(rule->media_list, medium, next_medium)
-		leave_rule(medium);
+		DL_FOREACH_SAFE (rule->media_list, medium, next_medium)
+			leave_rule(medium);
 		DL_DELETE(old, rule);
 		if (rule->media_list)
 			DL_APPEND(media->gone_rules, rule);
@@ -478,9 +476,9 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 		rule_free(rule);
 	}
 	drop_rules(media, old);
-	DL_FOREACH(media->rules, rule)
-	if (!rule->catalogue.generation)
-		catalogue_start(rule);
+	DL_FOREACH (media->rules, rule)
+		if (!rule->catalogue.generation)
+			catalogue_start(rule);
 	if (!media->was_swept)
 		sweep(media);
 	return 0;
@@ -532,12 +530,10 @@ static void free_rules(struct rule **rules)
 {
 	struct rule *rule, *next;
 
-	DL_FOREACH_SAFE(*rules, rule, next)
-	{
+	DL_FOREACH_SAFE (*rules, rule, next) {
 		struct medium *medium, *next_medium;
 
-		DL_FOREACH_SAFE(rule->media_list, medium, next_medium)
-		{
+		DL_FOREACH_SAFE (rule->media_list, medium, next_medium) {
 			medium_drop_askers(medium);
 			medium_free(medium);
 		}

@@ -24,7 +24,8 @@
 struct media;
 struct media_request;
 
-int media_new(struct media **ret_media, sd_event *event, const struct config *config, struct numbers *numbers);
+int media_new(struct media **ret_media, sd_event *event, const struct config *config,
+	      struct numbers *numbers);
 struct media *media_free(struct media *media);
 
 /*
@@ -41,9 +42,9 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot);
 /* Answers to whoever asks for a medium. */
 enum media_outcome {
 	MEDIA_OK,
-	MEDIA_NOENT,     /* its handler says there is no such medium; or no rule claims the path now */
+	MEDIA_NOENT, /* its handler says there is no such medium; or no rule claims the path now */
 	MEDIA_DENIED,
-	MEDIA_ERROR,     /* broken, and the rule's deadline is over */
+	MEDIA_ERROR, /* broken, and the rule's deadline is over */
 	MEDIA_TIMED_OUT, /* only for requests with a time limit: it may still come */
 };
 
@@ -84,10 +85,11 @@ struct media_mounted {
  *
  * However many ask, the handler is asked once. Asked of a mounted medium, done() is called without the handler.
  */
-typedef void (*media_mount_fn)(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
-			       const char *why);
+typedef void (*media_mount_fn)(void *userdata, enum media_outcome outcome,
+			       struct media_mounted *mounted, const char *why);
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
-		uint64_t timeout_usec, media_mount_fn done, void *userdata, struct media_request **ret_request);
+		uint64_t timeout_usec, media_mount_fn done, void *userdata,
+		struct media_request **ret_request);
 
 /* media_cancel - done() will not be called; loading goes on for others. NULL is fine. */
 void media_cancel(struct media_request *request);
@@ -106,21 +108,22 @@ const char *media_state_word(enum media_state state);
 struct medium_status {
 	const char *path;
 	enum media_state state;
-	uint32_t number;      /* 0: none yet */
-	bool listed;          /* its handler lists it now */
+	uint32_t number; /* 0: none yet */
+	bool listed; /* its handler lists it now */
 	const char *identity; /* of the last mount, or of the list; NULL unknown */
 	const char *label;
-	uint64_t size_bytes;  /* 0: unknown */
-	const char *source;   /* device or whatever the handler said; NULL unknown */
-	uint64_t since_usec;  /* CLOCK_REALTIME of the last change of state; 0: since the start */
+	uint64_t size_bytes; /* 0: unknown */
+	const char *source; /* device or whatever the handler said; NULL unknown */
+	uint64_t since_usec; /* CLOCK_REALTIME of the last change of state; 0: since the start */
 	unsigned int percent; /* of loading, 0..100 */
-	const char *message;  /* last progress or failure; NULL none */
-	size_t n_waiting;     /* requests that wait for it */
+	const char *message; /* last progress or failure; NULL none */
+	size_t n_waiting; /* requests that wait for it */
 	const char *handler;
 };
 
 /* Call back for each known medium in order of path (strcmp); a non-zero return ends it and is returned. */
-int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status), void *userdata);
+int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status),
+	       void *userdata);
 /* The status of one path; false: nothing is known of it. */
 bool media_status(struct media *media, const char *path, struct medium_status *ret_status);
 

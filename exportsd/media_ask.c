@@ -88,8 +88,7 @@ void medium_decide(struct medium *medium, bool for_mount, enum media_outcome out
 {
 	struct media_request *request, *next;
 
-	DL_FOREACH_SAFE(medium->requests, request, next)
-	{
+	DL_FOREACH_SAFE (medium->requests, request, next) {
 		if (request->for_mount != for_mount)
 			continue;
 		if (refused_only && !(same_string(request->client, medium->asked_client) &&
@@ -104,22 +103,22 @@ void medium_forget_askers(struct medium *medium)
 	struct media_request *request, *next;
 
 	set_string(&medium->message, "no rule claims the path any more");
-	DL_FOREACH_SAFE(medium->requests, request, next)
-	decide(request, MEDIA_NOENT);
-	DL_FOREACH(medium->rule->media->decided, request)
-	if (request->medium == medium) {
-		request->medium = NULL;
-		request->outcome = MEDIA_NOENT;
-	}
+	DL_FOREACH_SAFE (medium->requests, request, next)
+		decide(request, MEDIA_NOENT);
+	DL_FOREACH (medium->rule->media->decided, request)
+		if (request->medium == medium) {
+			request->medium = NULL;
+			request->outcome = MEDIA_NOENT;
+		}
 }
 
 bool medium_is_awaited(const struct medium *medium, bool for_mount)
 {
 	const struct media_request *request;
 
-	DL_FOREACH(medium->requests, request)
-	if (request->for_mount == for_mount)
-		return true;
+	DL_FOREACH (medium->requests, request)
+		if (request->for_mount == for_mount)
+			return true;
 	return !for_mount && medium->load_waits_for_number;
 }
 
@@ -128,8 +127,7 @@ bool medium_first_asker(const struct medium *medium, const char **ret_client,
 {
 	const struct media_request *request;
 
-	DL_FOREACH(medium->requests, request)
-	{
+	DL_FOREACH (medium->requests, request) {
 		if (!request->for_mount)
 			continue;
 		*ret_client = request->client;
@@ -144,13 +142,12 @@ void medium_drop_askers(struct medium *medium)
 	struct media_request *request, *next;
 	struct media_observer *observer;
 
-	DL_FOREACH_SAFE(medium->requests, request, next)
-	{
+	DL_FOREACH_SAFE (medium->requests, request, next) {
 		DL_DELETE(medium->requests, request);
 		request_free(request);
 	}
-	DL_FOREACH(medium->observers, observer)
-	observer->medium = NULL;
+	DL_FOREACH (medium->observers, observer)
+		observer->medium = NULL;
 	medium->observers = NULL;
 }
 
@@ -231,9 +228,9 @@ static struct media_observer *next_due(const struct medium *medium)
 {
 	struct media_observer *observer;
 
-	DL_FOREACH(medium->observers, observer)
-	if (observer->is_due)
-		return observer;
+	DL_FOREACH (medium->observers, observer)
+		if (observer->is_due)
+			return observer;
 	return NULL;
 }
 
@@ -244,8 +241,8 @@ static void tell_observers(struct media *media, const char *path)
 	struct media_observer *observer;
 	struct medium_status status;
 
-	DL_FOREACH(medium->observers, observer)
-	observer->is_due = true;
+	DL_FOREACH (medium->observers, observer)
+		observer->is_due = true;
 	while ((medium = media_find(media, path)) && (observer = next_due(medium))) {
 		observer->is_due = false;
 		fill_status(medium, &status);
@@ -540,8 +537,8 @@ int media_each(struct media *media, int (*each)(void *userdata, const struct med
 
 	if (!sorted)
 		return -ENOMEM;
-	HASH_ITER(hh, media->by_path, medium, next)
-	sorted[i++] = medium;
+	HASH_ITER (hh, media->by_path, medium, next)
+		sorted[i++] = medium;
 	qsort(sorted, n, sizeof(*sorted), compare_paths);
 	for (i = 0; i < n && r == 0; i++) {
 		struct medium_status status;

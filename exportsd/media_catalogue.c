@@ -162,8 +162,7 @@ static void finish_list(struct rule *rule)
 	struct medium *medium, *next;
 
 	log_list(rule);
-	DL_FOREACH_SAFE(rule->media_list, medium, next)
-	{
+	DL_FOREACH_SAFE (rule->media_list, medium, next) {
 		if (!medium->is_listed)
 			continue;
 		if (medium->generation != catalogue->generation)
@@ -182,8 +181,8 @@ static void tell_lookups(struct rule *rule, enum handler_outcome outcome)
 {
 	struct medium *medium, *next;
 
-	DL_FOREACH_SAFE(rule->media_list, medium, next)
-	medium_list_ended(medium, outcome);
+	DL_FOREACH_SAFE (rule->media_list, medium, next)
+		medium_list_ended(medium, outcome);
 }
 
 static void on_entry(void *userdata, const struct proto_message *message)

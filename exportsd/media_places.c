@@ -174,17 +174,17 @@ static int number_all(struct rule *rule)
 	size_t n = 0;
 	int r;
 
-	DL_FOREACH2(rule->unplaced, medium, place_next)
-	n += numbers_get(media->numbers, medium->path) == 0;
+	DL_FOREACH2 (rule->unplaced, medium, place_next)
+		n += numbers_get(media->numbers, medium->path) == 0;
 	if (n == 0)
 		return 0;
 	paths = calloc(n, sizeof(*paths));
 	if (!paths)
 		return -ENOMEM;
 	n = 0;
-	DL_FOREACH2(rule->unplaced, medium, place_next)
-	if (!numbers_get(media->numbers, medium->path))
-		paths[n++] = medium->path;
+	DL_FOREACH2 (rule->unplaced, medium, place_next)
+		if (!numbers_get(media->numbers, medium->path))
+			paths[n++] = medium->path;
 	r = numbers_assign(media->numbers, paths, n, media_is_reserved, media, on_numbered, rule,
 			   &rule->places_question);
 	return r < 0 ? r : (int)n;

@@ -15,9 +15,9 @@
 #include "parser/snapshot.h"
 
 enum {
-	NAMES_CACHE_MAX = 65536,    /* addresses, hosts and users remembered; the oldest go first */
+	NAMES_CACHE_MAX = 65536, /* addresses, hosts and users remembered; the oldest go first */
 	NAMES_PER_ADDRESS_MAX = 64, /* official name and aliases */
-	NAMES_ADDRESSES_MAX = 16,   /* of one host */
+	NAMES_ADDRESSES_MAX = 16, /* of one host */
 };
 
 struct names;
@@ -40,16 +40,16 @@ struct names *names_free(struct names *names);
  * Netgroup tests as nfs-utils check_netgroup(): each name, the textual address, and the name cut at its first dot.
  */
 typedef void (*names_address_fn)(void *userdata, int error, const struct address_names *known);
-int names_of_address(struct names *names, const struct address *address, const char *const *netgroups,
-		     size_t n_netgroups, names_address_fn done, void *userdata,
-		     struct names_question **ret_question);
+int names_of_address(struct names *names, const struct address *address,
+		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
+		     void *userdata, struct names_question **ret_question);
 
 /* One host name's forward look-up. */
 struct names_host {
 	const char *name; /* as asked */
 	const char *canonical;
 	const struct address *addresses; /* no duplicates, at most 16 */
-	size_t n_addresses;              /* 0: it does not resolve, or no answer came in time */
+	size_t n_addresses; /* 0: it does not resolve, or no answer came in time */
 };
 
 /*

@@ -13,8 +13,8 @@
 #include "parser/base.h"
 
 enum {
-	NUMBERS_FIRST = 65536,      /* below: administrators' own */
-	NUMBERS_LAST = 0x7fffffff,  /* the kernel reads a signed int */
+	NUMBERS_FIRST = 65536, /* below: administrators' own */
+	NUMBERS_LAST = 0x7fffffff, /* the kernel reads a signed int */
 };
 
 struct numbers;
@@ -83,5 +83,6 @@ void numbers_cancel(struct numbers_question *question);
  * Recording is durable before done() (so a crash leaves at worst a record without a directory).
  */
 bool numbers_made_directory(const struct numbers *numbers, const char *path);
-int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths, bool made,
-			       numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
+int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
+			       bool made, numbers_done_fn done, void *userdata,
+			       struct numbers_question **ret_question);

@@ -33,8 +33,8 @@ struct paths_facts {
 	dev_t device;
 	ino_t inode;
 	mode_t mode;
-	bool is_mount_root;   /* statx STATX_ATTR_MOUNT_ROOT: bind mounts too */
-	bool has_block_uuid;  /* libblkid's UUID of the device, folded to 16 bytes */
+	bool is_mount_root; /* statx STATX_ATTR_MOUNT_ROOT: bind mounts too */
+	bool has_block_uuid; /* libblkid's UUID of the device, folded to 16 bytes */
 	uint8_t block_uuid[16];
 	bool has_statfs_uuid; /* f_fsid as two %08x, folded to 16 bytes */
 	uint8_t statfs_uuid[16];
@@ -62,7 +62,7 @@ struct paths_walked {
 	dev_t device;
 	ino_t inode;
 	mode_t mode;
-	int handle_type;      /* name_to_handle_at(2); -1 if the file system has none */
+	int handle_type; /* name_to_handle_at(2); -1 if the file system has none */
 	size_t handle_length;
 	uint8_t handle[128];
 };

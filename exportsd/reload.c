@@ -65,8 +65,7 @@ static void facts_clear(struct fact **facts)
 {
 	struct fact *fact, *next;
 
-	HASH_ITER(hh, *facts, fact, next)
-	{
+	HASH_ITER (hh, *facts, fact, next) {
 		HASH_DEL(*facts, fact);
 		free(fact->text);
 		free(fact->answer);

@@ -108,8 +108,7 @@ bool rmtab_remove_client(struct rmtab *rmtab, const char *client)
 	struct entry *entry, *next;
 	bool found = false;
 
-	DL_FOREACH_SAFE(rmtab->newest, entry, next)
-	{
+	DL_FOREACH_SAFE (rmtab->newest, entry, next) {
 		if (!str_equal(entry->key, client))
 			continue;
 		forget(rmtab, entry);
@@ -129,8 +128,7 @@ int rmtab_each(const struct rmtab *rmtab,
 	const struct entry *entry;
 	int r;
 
-	DL_FOREACH(rmtab->newest, entry)
-	{
+	DL_FOREACH (rmtab->newest, entry) {
 		r = each(userdata, entry->key, entry->path);
 		if (r != 0)
 			return r;

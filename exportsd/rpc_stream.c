@@ -281,7 +281,8 @@ static void connection_free(struct connection *connection)
 	rpc->unsent_bytes -= connection->unsent_bytes;
 	sd_event_source_unref(connection->source);
 	closep(&connection->fd);
-	DL_FOREACH_SAFE(connection->output, chunk, next) chunk_free(chunk);
+	DL_FOREACH_SAFE (connection->output, chunk, next)
+		chunk_free(chunk);
 	free(connection->record);
 	free(connection);
 }
@@ -374,8 +375,7 @@ static struct connection *idle_longest(struct rpc *rpc)
 {
 	struct connection *connection;
 
-	DL_FOREACH(rpc->connections, connection)
-	{
+	DL_FOREACH (rpc->connections, connection) {
 		if (connection->n_calls == 0)
 			return connection;
 	}
@@ -446,8 +446,7 @@ void rpc_stream_close_idle(struct rpc *rpc, uint64_t now_usec)
 {
 	struct connection *connection, *next;
 
-	DL_FOREACH_SAFE(rpc->connections, connection, next)
-	{
+	DL_FOREACH_SAFE (rpc->connections, connection, next) {
 		if (connection->active_usec + rpc->idle_usec > now_usec)
 			return;
 		if (connection->n_calls == 0)

@@ -15,7 +15,8 @@
 /* Told every row. Bytes are borrowed during the call and not NUL-terminated; a negative result ends the reading. */
 struct store_reader {
 	void *userdata;
-	int (*number)(void *userdata, uint32_t number, const char *path, size_t n_bytes, bool is_primary);
+	int (*number)(void *userdata, uint32_t number, const char *path, size_t n_bytes,
+		      bool is_primary);
 	int (*directory)(void *userdata, const char *path, size_t n_bytes);
 };
 

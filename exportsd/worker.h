@@ -29,9 +29,10 @@ enum worker_kind {
 
 enum {
 	WORKER_WAITING_MAX = 65536, /* questions of one pool that no process has yet */
-	WORKER_PROCESSES_MAX = 32,  /* of one pool, those that hang included */
-	WORKER_STUCK_MSEC = 1000,   /* without an answer for so long: another process is started if one is needed */
-	WORKER_HUNG_MSEC = 10000,   /* so long, and nobody waits: killed */
+	WORKER_PROCESSES_MAX = 32, /* of one pool, those that hang included */
+	WORKER_STUCK_MSEC =
+		1000, /* without an answer for so long: another process is started if one is needed */
+	WORKER_HUNG_MSEC = 10000, /* so long, and nobody waits: killed */
 };
 
 /* What a kind is called on the command line: "names", ... */
@@ -109,7 +110,8 @@ int worker_serve(int fd, worker_serve_fn serve);
  * Returns 0; WORKER_NOTHING (only without @wait); WORKER_END (the daemon is gone); -errno.
  */
 enum { WORKER_NOTHING = 1, WORKER_END = 2 };
-int worker_receive(int fd, bool wait, char *buffer, struct proto_message *ret_message, uint64_t *ret_id);
+int worker_receive(int fd, bool wait, char *buffer, struct proto_message *ret_message,
+		   uint64_t *ret_id);
 
 /* worker_reply - end and send an answer; one that is too long becomes -E2BIG. Returns 0; WORKER_END; -errno. */
 int worker_reply(int fd, uint64_t id, struct proto_writer *answer);
@@ -118,7 +120,8 @@ int worker_reply(int fd, uint64_t id, struct proto_writer *answer);
 void worker_fail(struct proto_writer *answer, int error, const char *message);
 
 /* Lists of numbers in messages: as many per field as a line takes. */
-void worker_put_numbers(struct proto_writer *writer, const char *key, const uint32_t *numbers, size_t n_numbers);
+void worker_put_numbers(struct proto_writer *writer, const char *key, const uint32_t *numbers,
+			size_t n_numbers);
 /* Returns 0 and an array to free(3), NULL if there are none; -EINVAL; -ENOMEM. */
 int worker_get_numbers(const struct proto_message *message, const char *key, uint32_t **ret_numbers,
 		       size_t *ret_n_numbers);

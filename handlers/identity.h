@@ -8,16 +8,16 @@
 #include "parser/base.h"
 
 struct identity {
-	char *type;  /* libblkid's name, which is mount(8)'s */
+	char *type; /* libblkid's name, which is mount(8)'s */
 	char *label; /* NULL: it has none */
-	char *text;  /* "iso9660 DEBIAN_12 2023-06-10-10-21-00-00": type, label, UUID; '-' for what is missing */
+	char *text; /* "iso9660 DEBIAN_12 2023-06-10-10-21-00-00": type, label, UUID; '-' for what is missing */
 };
 
 enum identity_found {
 	IDENTITY_FOUND,
-	IDENTITY_NOTHING,   /* no file system that libblkid knows */
+	IDENTITY_NOTHING, /* no file system that libblkid knows */
 	IDENTITY_FORBIDDEN, /* one that is not allowed: only type is set */
-	IDENTITY_UNCLEAR,   /* several at once: which one a driver would see is anybody's guess */
+	IDENTITY_UNCLEAR, /* several at once: which one a driver would see is anybody's guess */
 };
 
 /*

@@ -10,7 +10,7 @@
 
 struct image_handler {
 	struct images images;
-	char **types;        /* allowed file systems; NULL-terminated */
+	char **types; /* allowed file systems; NULL-terminated */
 	const char *options; /* further mount options, or NULL */
 	struct known_image *known; /* identities seen in lists; the operations' own */
 };

@@ -92,9 +92,9 @@ static int look_at_all(struct watch *watch)
 	int r;
 
 	r = images_keys(&watch->handler->images, IMAGES_MAX, &keys);
-	HASH_ITER(hh, watch->keys, watched, next)
-	if (r == 0)
-		r = look_at(watch, watched->key, true);
+	HASH_ITER (hh, watch->keys, watched, next)
+		if (r == 0)
+			r = look_at(watch, watched->key, true);
 	for (size_t i = 0; r == 0 && i < keys.n_keys; i++)
 		r = look_at(watch, keys.keys[i], false);
 	return r;
@@ -169,7 +169,7 @@ int image_watch(struct kit_request *request, void *userdata)
 		kit_progress(request, -1, "watching %s", directory);
 		r = follow_events(&watch, fd);
 	}
-	HASH_ITER(hh, watch.keys, watched, next)
-	forget(&watch, watched);
+	HASH_ITER (hh, watch.keys, watched, next)
+		forget(&watch, watched);
 	return r;
 }

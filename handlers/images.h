@@ -26,7 +26,7 @@ struct images {
 
 struct image {
 	char *name; /* the file's, in the directory */
-	int fd;     /* O_PATH: the very file that st describes */
+	int fd; /* O_PATH: the very file that st describes */
 	struct stat st;
 };
 
@@ -61,7 +61,7 @@ struct image_keys {
 	char **keys;
 	size_t n_keys;
 	size_t n_clashes; /* files passed over because of another one with the same key */
-	bool incomplete;  /* IMAGES_MAX was reached */
+	bool incomplete; /* IMAGES_MAX was reached */
 };
 
 /*

@@ -22,14 +22,15 @@
 #include "handlers/proto.h"
 
 enum {
-	KIT_AT_ONCE = 16,             /* requests with a child process, unless settings say otherwise */
-	KIT_QUEUE_MAX = 256,          /* requests that wait for one; beyond: busy */
-	KIT_REQUESTS_MAX = 64,        /* under way on one connection (hello's requests=); beyond: busy */
-	KIT_CONNECTIONS_MAX = 64,     /* beyond: closed at once */
-	KIT_WATCHES_MAX = 16,         /* watch requests, which have children beside the others; beyond: busy */
-	KIT_OUTPUT_MAX = 256 * 1024,  /* bytes a peer has not read yet; beyond: its requests pause */
-	KIT_STALL_SEC = 60,           /* half a message, or a peer that does not read, after this: closed */
-	KIT_STOP_SEC = 20,            /* after SIGTERM, how long running requests may finish */
+	KIT_AT_ONCE = 16, /* requests with a child process, unless settings say otherwise */
+	KIT_QUEUE_MAX = 256, /* requests that wait for one; beyond: busy */
+	KIT_REQUESTS_MAX = 64, /* under way on one connection (hello's requests=); beyond: busy */
+	KIT_CONNECTIONS_MAX = 64, /* beyond: closed at once */
+	KIT_WATCHES_MAX =
+		16, /* watch requests, which have children beside the others; beyond: busy */
+	KIT_OUTPUT_MAX = 256 * 1024, /* bytes a peer has not read yet; beyond: its requests pause */
+	KIT_STALL_SEC = 60, /* half a message, or a peer that does not read, after this: closed */
+	KIT_STOP_SEC = 20, /* after SIGTERM, how long running requests may finish */
 };
 
 /* ---- for the operations: called in a request's own process ---- */
@@ -52,8 +53,7 @@ void kit_progress(struct kit_request *request, int percent, const char *format, 
  *
  * Returns @outcome, so that an operation can end with return kit_why(...).
  */
-int kit_why(struct kit_request *request, int outcome, const char *format, ...)
-	FORMAT_PRINTF(3, 4);
+int kit_why(struct kit_request *request, int outcome, const char *format, ...) FORMAT_PRINTF(3, 4);
 
 /*
  * kit_entry - start an entry of a list or watch (words "medium", "appeared", ...).
@@ -77,17 +77,18 @@ typedef int (*kit_operation)(struct kit_request *request, void *userdata);
 struct kit_operations {
 	const char *name; /* "image": told in hello, and in messages */
 	kit_operation list;
-	kit_operation lookup;  /* has: key */
-	kit_operation mount;   /* has: key, path */
+	kit_operation lookup; /* has: key */
+	kit_operation mount; /* has: key, path */
 	kit_operation unmount; /* has: path */
-	kit_operation watch;   /* returns only when it cannot go on; killed when nobody listens */
+	kit_operation watch; /* returns only when it cannot go on; killed when nobody listens */
 	/* In the handler's own process, not to block: an entry that a list sent. May be NULL. */
 	void (*listed)(void *userdata, const struct proto_message *medium);
 };
 
 struct kit_settings {
-	const char *socket;     /* "/path" or "@abstract", if none is inherited; may be NULL */
-	unsigned int idle_sec;  /* with an inherited listening socket: exit after so long without connections; 0: never */
+	const char *socket; /* "/path" or "@abstract", if none is inherited; may be NULL */
+	unsigned int
+		idle_sec; /* with an inherited listening socket: exit after so long without connections; 0: never */
 	unsigned int n_at_once; /* 0: KIT_AT_ONCE */
 };
 

@@ -15,10 +15,10 @@ enum { LISTEN_MAX = 8 };
 struct listening {
 	int fds[LISTEN_MAX]; /* listening sockets, non-blocking */
 	size_t n_fds;
-	int connection;      /* an inherited connection, or -1 */
-	bool inherited;      /* from systemd, which goes on listening when we exit */
-	char *path;          /* of a socket we made; NULL if none */
-	dev_t device;        /* what we made there */
+	int connection; /* an inherited connection, or -1 */
+	bool inherited; /* from systemd, which goes on listening when we exit */
+	char *path; /* of a socket we made; NULL if none */
+	dev_t device; /* what we made there */
 	ino_t inode;
 };
 

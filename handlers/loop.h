@@ -13,7 +13,7 @@
 #include "parser/base.h"
 
 enum loop_place {
-	LOOP_FREE,  /* a directory; or a mount of its own parent's file system: a placeholder */
+	LOOP_FREE, /* a directory; or a mount of its own parent's file system: a placeholder */
 	LOOP_TAKEN, /* a loop device is mounted there */
 	LOOP_OTHER, /* something else is mounted there */
 };
@@ -46,8 +46,8 @@ void loop_mounted_done(struct loop_mounted *mounted);
  *
  * Returns 0; -errno.
  */
-int loop_mount(int image_fd, const char *name, const char *type, const char *options, const char *path,
-	       char **ret_device, char **reterr_why);
+int loop_mount(int image_fd, const char *name, const char *type, const char *options,
+	       const char *path, char **ret_device, char **reterr_why);
 
 /* loop_unmount - undo it. Returns 0; -EBUSY: in use; -errno. */
 int loop_unmount(const char *path);

@@ -22,7 +22,7 @@
 
 enum {
 	PROTO_VERSION = 1,
-	PROTO_LINE_MAX = 20 * 1024,     /* a 4,096-byte path is up to 16,384 escaped */
+	PROTO_LINE_MAX = 20 * 1024, /* a 4,096-byte path is up to 16,384 escaped */
 	PROTO_MESSAGE_MAX = 128 * 1024, /* bytes, with its empty line */
 	PROTO_FIELDS_MAX = 1024,
 };
@@ -67,7 +67,8 @@ const char *proto_get(const struct proto_message *message, const char *key);
  *
  * Returns 0; -ENOENT if the key is absent; -EINVAL if it is no number or above @max.
  */
-int proto_get_u64(const struct proto_message *message, const char *key, uint64_t max, uint64_t *ret_value);
+int proto_get_u64(const struct proto_message *message, const char *key, uint64_t max,
+		  uint64_t *ret_value);
 
 /* ---- writing ---- */
 
@@ -77,7 +78,7 @@ struct proto_writer {
 	size_t n_bytes;
 	size_t size;
 	int error;
-	size_t start;    /* where the message being written starts */
+	size_t start; /* where the message being written starts */
 	size_t n_fields; /* it has so far */
 };
 
@@ -85,9 +86,11 @@ struct proto_writer {
 void proto_begin(struct proto_writer *writer, const char *word);
 /* @value: NULL leaves the key out */
 void proto_put(struct proto_writer *writer, const char *key, const char *value);
-void proto_put_bytes(struct proto_writer *writer, const char *key, const void *value, size_t n_bytes);
+void proto_put_bytes(struct proto_writer *writer, const char *key, const void *value,
+		     size_t n_bytes);
 void proto_put_u64(struct proto_writer *writer, const char *key, uint64_t value);
-void proto_printf(struct proto_writer *writer, const char *key, const char *format, ...) FORMAT_PRINTF(3, 4);
+void proto_printf(struct proto_writer *writer, const char *key, const char *format, ...)
+	FORMAT_PRINTF(3, 4);
 
 /*
  * proto_end - close the message.
@@ -103,10 +106,10 @@ void proto_writer_done(struct proto_writer *writer);
 /* Outcomes of a request, in the order of the manual. */
 enum proto_outcome {
 	PROTO_OK,
-	PROTO_NOENT,       /* no such medium */
-	PROTO_DENIED,      /* not for this client */
-	PROTO_BUSY,        /* try later: every drive in use */
-	PROTO_ERROR,       /* errno=NAME message=TEXT */
+	PROTO_NOENT, /* no such medium */
+	PROTO_DENIED, /* not for this client */
+	PROTO_BUSY, /* try later: every drive in use */
+	PROTO_ERROR, /* errno=NAME message=TEXT */
 	PROTO_UNSUPPORTED, /* the verb is not known */
 	PROTO_N_OUTCOMES,
 };

@@ -14,4 +14,5 @@
  * @asked: borrowed
  * @fd:    borrowed; blocking
  */
-void request_run(kit_operation operation, void *userdata, const struct proto_message *asked, int fd);
+void request_run(kit_operation operation, void *userdata, const struct proto_message *asked,
+		 int fd);

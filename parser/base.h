@@ -21,18 +21,18 @@
 #define FORMAT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #define N_ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))
 
-#define TAKE_PTR(pointer)                          \
-	({                                         \
-		__typeof__(pointer) taken_ = (pointer); \
-		(pointer) = NULL;                  \
-		taken_;                            \
+#define TAKE_PTR(pointer)                                                                          \
+	({                                                                                         \
+		__typeof__(pointer) taken_ = (pointer);                                            \
+		(pointer) = NULL;                                                                  \
+		taken_;                                                                            \
 	})
 
-#define TAKE_FD(fd)                    \
-	({                             \
-		int taken_fd_ = (fd);  \
-		(fd) = -1;             \
-		taken_fd_;             \
+#define TAKE_FD(fd)                                                                                \
+	({                                                                                         \
+		int taken_fd_ = (fd);                                                              \
+		(fd) = -1;                                                                         \
+		taken_fd_;                                                                         \
 	})
 
 static inline void freep(void *pointer)

@@ -15,7 +15,7 @@
 
 enum diag_level {
 	DIAG_WARNING, /* in force all the same */
-	DIAG_ERROR,   /* the entry is not in force */
+	DIAG_ERROR, /* the entry is not in force */
 };
 
 /* A place in a file. Lines and columns count from 1, columns in bytes. line 0: the file as a whole. */
@@ -24,7 +24,7 @@ struct position {
 	unsigned int line;
 	unsigned int column;
 	const char *line_text; /* that line's first byte, for the caret; NULL if not at hand */
-	size_t line_length;    /* bytes, without the newline */
+	size_t line_length; /* bytes, without the newline */
 };
 
 struct diag {
@@ -32,7 +32,7 @@ struct diag {
 	char *file;
 	unsigned int line;
 	unsigned int column;
-	char *text;      /* one line, no newline, control bytes escaped */
+	char *text; /* one line, no newline, control bytes escaped */
 	char *line_text; /* NULL if there is none to show */
 };
 

@@ -15,8 +15,8 @@
 /* Which bytes become \ooo. NUL always does, and backslash, except for ESCAPE_SHOWN. */
 enum escape_set {
 	ESCAPE_KERNEL, /* space, tab, newline: qword_add() */
-	ESCAPE_ETAB,   /* control and space bytes, '"', '#': what nfs-utils writes in etab paths */
-	ESCAPE_WIRE,   /* control bytes only (newline among them): values of key=value lines */
+	ESCAPE_ETAB, /* control and space bytes, '"', '#': what nfs-utils writes in etab paths */
+	ESCAPE_WIRE, /* control bytes only (newline among them): values of key=value lines */
 	ESCAPE_SHOWN, /* control bytes only: for people to read, cannot be undone */
 };
 

@@ -39,9 +39,11 @@ enum export_flag {
 	EXPORT_V4ROOT = 0x10000,
 	EXPORT_PNFS = 0x20000,
 	/* Which flags may differ between the flavours of one export: NFSEXP_SECINFO_FLAGS. */
-	EXPORT_PER_FLAVOR = EXPORT_READONLY | EXPORT_INSECURE_PORT | EXPORT_ROOTSQUASH | EXPORT_ALLSQUASH,
+	EXPORT_PER_FLAVOR =
+		EXPORT_READONLY | EXPORT_INSECURE_PORT | EXPORT_ROOTSQUASH | EXPORT_ALLSQUASH,
 	/* What an entry starts with. */
-	EXPORT_DEFAULTS = EXPORT_READONLY | EXPORT_ROOTSQUASH | EXPORT_GATHERED_WRITES | EXPORT_NOSUBTREECHECK,
+	EXPORT_DEFAULTS = EXPORT_READONLY | EXPORT_ROOTSQUASH | EXPORT_GATHERED_WRITES |
+			  EXPORT_NOSUBTREECHECK,
 };
 
 enum { EXPORT_FLAVORS_MAX = 8, EXPORT_XPRTSEC_MAX = 3 };
@@ -49,48 +51,54 @@ enum { EXPORT_FLAVORS_MAX = 8, EXPORT_XPRTSEC_MAX = 3 };
 /* RPC pseudo-flavour numbers: RFC 2623, linux/sunrpc/gss_api.h. */
 struct export_flavor {
 	uint32_t number; /* 0 null, 1 sys, 390003 krb5, 390004 krb5i, 390005 krb5p */
-	uint32_t flags;  /* the entry's flags as this flavour has them */
-	bool old_name;   /* written by its older name: unix, null; etab repeats it */
+	uint32_t flags; /* the entry's flags as this flavour has them */
+	bool old_name; /* written by its older name: unix, null; etab repeats it */
 };
 
 enum export_fsloc { EXPORT_FSLOC_NONE, EXPORT_FSLOC_REFER, EXPORT_FSLOC_REPLICAS };
-enum export_reexport { EXPORT_REEXPORT_UNSET, EXPORT_REEXPORT_NONE, EXPORT_REEXPORT_AUTO, EXPORT_REEXPORT_PREDEFINED };
+enum export_reexport {
+	EXPORT_REEXPORT_UNSET,
+	EXPORT_REEXPORT_NONE,
+	EXPORT_REEXPORT_AUTO,
+	EXPORT_REEXPORT_PREDEFINED
+};
 
 /* The options of one item, complete: defaults, the entry's defaults and its own. */
 struct export_options {
-	uint32_t flags;       /* enum export_flag */
-	int32_t anon_uid;     /* -2 and 65534 are both usual; the kernel's view is unsigned */
+	uint32_t flags; /* enum export_flag */
+	int32_t anon_uid; /* -2 and 65534 are both usual; the kernel's view is unsigned */
 	int32_t anon_gid;
-	uint32_t fsid;        /* in force if EXPORT_FSID; else what a uuid's digits left (stock) */
-	const char *uuid;     /* fsid=UUID as written, or NULL */
-	const char *handler;  /* fsid=/socket or fsid=@abstract as written, or NULL: not a rule */
-	const char *mountpoint; /* option mountpoint: NULL not given, "" the export path itself, else another path */
+	uint32_t fsid; /* in force if EXPORT_FSID; else what a uuid's digits left (stock) */
+	const char *uuid; /* fsid=UUID as written, or NULL */
+	const char *handler; /* fsid=/socket or fsid=@abstract as written, or NULL: not a rule */
+	const char *
+		mountpoint; /* option mountpoint: NULL not given, "" the export path itself, else another path */
 	enum export_fsloc fsloc;
 	const char *fsloc_text; /* refer= or replicas=, as written, unescaped; NULL if none */
 	enum export_reexport reexport;
 	const char *squash_uids; /* leftovers of old times, only printed; NULL if none */
 	const char *squash_gids;
-	unsigned int n_flavors;  /* 0: no sec= given */
+	unsigned int n_flavors; /* 0: no sec= given */
 	struct export_flavor flavors[EXPORT_FLAVORS_MAX];
-	unsigned int n_xprtsec;  /* 0: not given */
+	unsigned int n_xprtsec; /* 0: not given */
 	uint8_t xprtsec[EXPORT_XPRTSEC_MAX]; /* 1 none, 2 tls, 4 mtls, in order */
 };
 
 /* Match priority and order of listing: nfs-utils support/include/exportfs.h MCL_*. */
 enum client_type {
-	CLIENT_HOST,      /* a host name or one address */
-	CLIENT_SUBNET,    /* address/prefix or address/mask */
-	CLIENT_WILDCARD,  /* a host name with * ? [ */
-	CLIENT_NETGROUP,  /* @name */
+	CLIENT_HOST, /* a host name or one address */
+	CLIENT_SUBNET, /* address/prefix or address/mask */
+	CLIENT_WILDCARD, /* a host name with * ? [ */
+	CLIENT_NETGROUP, /* @name */
 	CLIENT_ANONYMOUS, /* "*" or nothing */
-	CLIENT_GSS,       /* gss/...: never an address */
+	CLIENT_GSS, /* gss/...: never an address */
 	N_CLIENT_TYPES,
 };
 
 /* An address of either family. IPv4-mapped IPv6 stays IPv6 and never equals IPv4 (stock). */
 struct address {
 	sa_family_t family; /* AF_INET or AF_INET6 */
-	uint32_t scope;     /* IPv6 scope id, else 0 */
+	uint32_t scope; /* IPv6 scope id, else 0 */
 	union {
 		struct in_addr v4;
 		struct in6_addr v6;
@@ -102,7 +110,7 @@ struct client_spec {
 	enum client_type type;
 	const char *text; /* as written after decoding; "" stays "" */
 	struct address subnet; /* CLIENT_SUBNET: the address, host bits and all */
-	struct address mask;   /* CLIENT_SUBNET: same family; may be non-contiguous */
+	struct address mask; /* CLIENT_SUBNET: same family; may be non-contiguous */
 };
 
 /* One path, one client, one option list. Lives as long as the struct exports_source. */
@@ -128,7 +136,7 @@ struct export_item {
 struct exports_source {
 	const struct export_item *items; /* in the order of the files */
 	size_t n_items;
-	struct exports_arena *arena;     /* owns everything above */
+	struct exports_arena *arena; /* owns everything above */
 };
 
 /*
@@ -146,7 +154,8 @@ struct exports_source {
  * Returns 0 whatever is wrong with the text (see diags->n_errors); -ENOMEM.
  */
 int exports_read_files(const char *const *files, size_t n_files, const char *const *directories,
-		       size_t n_directories, struct diags *diags, struct exports_source **ret_source);
+		       size_t n_directories, struct diags *diags,
+		       struct exports_source **ret_source);
 
 /*
  * exports_read_text - the same from memory: one file's text, @name standing for it in messages.

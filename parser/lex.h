@@ -13,7 +13,7 @@
 #include "parser/diag.h"
 
 enum {
-	LEX_FILE_MAX = 1 << 30,	   /* bytes of a file */
+	LEX_FILE_MAX = 1 << 30, /* bytes of a file */
 	LEX_WORD_MAX = 64 * 1024, /* bytes of a word after decoding */
 };
 
@@ -24,7 +24,7 @@ struct lexer {
 	size_t length; /* at most LEX_FILE_MAX */
 	struct diags *diags;
 
-	size_t at;	   /* the next byte */
+	size_t at; /* the next byte */
 	size_t line_start; /* offset of the line it is in */
 	unsigned int lines_before;
 	char *buffer; /* the word that was read last */
@@ -48,8 +48,8 @@ struct lex_word {
 
 enum lex_found {
 	LEX_NONE = 1, /* end of file before a path, end of line before an item */
-	LEX_EMPTY,    /* the word is there and empty: "" */
-	LEX_BROKEN,   /* a fault, which was reported; reading goes on behind it */
+	LEX_EMPTY, /* the word is there and empty: "" */
+	LEX_BROKEN, /* a fault, which was reported; reading goes on behind it */
 };
 
 /* lex_path - the first word of the next line that has one. Returns 0 or enum lex_found; -ENOMEM. */

@@ -14,7 +14,7 @@
 
 struct reader {
 	struct diags *diags;
-	struct exports_arena *arena;   /* for the result */
+	struct exports_arena *arena; /* for the result */
 	struct exports_arena *scratch; /* for what is not needed when all is read */
 	struct export_item *items;
 	size_t n_items, n_room;

@@ -51,7 +51,8 @@ __attribute__((unused)) static bool is_str(const char *got, const char *wanted, 
 {
 	if (ok(got == wanted || (got && wanted && strcmp(got, wanted) == 0), "%s", what))
 		return true;
-	printf("#   got    '%s'\n#   wanted '%s'\n", got ? got : "(null)", wanted ? wanted : "(null)");
+	printf("#   got    '%s'\n#   wanted '%s'\n", got ? got : "(null)",
+	       wanted ? wanted : "(null)");
 	return false;
 }
 

@@ -222,8 +222,7 @@ struct numbers *numbers_close(struct numbers *numbers)
 	while (numbers->questions)
 		question_free(numbers->questions);
 	HASH_CLEAR(by_number, numbers->by_number);
-	HASH_ITER(hh, numbers->paths, known, next)
-	{
+	HASH_ITER (hh, numbers->paths, known, next) {
 		HASH_DEL(numbers->paths, known);
 		free(known->path);
 		free(known);
