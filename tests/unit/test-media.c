@@ -932,6 +932,7 @@ static void test_obstacles(void)
 	wait_for(1);
 	is_int(asked.outcome, MEDIA_OK, "until it is there");
 	umount2(at("rom1"), MNT_DETACH);
+	rmdir(at("rom1"));
 	stop();
 }
 
@@ -1007,14 +1008,21 @@ static unsigned int n_entries;
 
 static void script_long_list(struct talk *talk, const struct proto_message *message)
 {
-	static const char format[] = "exportsd/1 medium\nid=%s\nkey=m%u\n\n";
+	FILE *memory;
+	char *text;
+	size_t length;
 
 	if (!str_equal(message->word, "list")) {
 		script(talk, message);
 		return;
 	}
+	memory = open_memstream(&text, &length);
 	for (unsigned int i = 0; i < n_entries; i++)
-		talk_say(talk, format, proto_get(message, "id"), i);
+		fprintf(memory, "exportsd/1 medium\nid=%s\nkey=m%u\n\n", proto_get(message, "id"),
+			i);
+	fclose(memory);
+	talk_send(talk, text, length, -1);
+	free(text);
 	talk_answer(talk, message, "ok", "");
 }
 
