@@ -213,7 +213,8 @@ static void set_stall_timer(struct connection *connection)
 		sd_event_source_set_enabled(connection->stall, SD_EVENT_OFF);
 	} else if (enabled == SD_EVENT_OFF) {
 		sd_event_source_set_time_relative(connection->stall,
-						  (uint64_t)KIT_STALL_SEC * USEC_PER_SEC);
+						  (uint64_t)connection->kit->settings.stall_sec *
+							  USEC_PER_SEC);
 		sd_event_source_set_enabled(connection->stall, SD_EVENT_ONESHOT);
 	}
 }

@@ -86,8 +86,8 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	for (size_t i = 0; i < kit->listening.n_fds; i++)
 		sd_event_source_set_enabled(kit->accepting[i], SD_EVENT_OFF);
 	if (sd_event_add_time_relative(kit->event, NULL, CLOCK_MONOTONIC,
-				       (uint64_t)KIT_STOP_SEC * USEC_PER_SEC, 0, on_stop_timeout,
-				       kit) < 0)
+				       (uint64_t)kit->settings.stop_sec * USEC_PER_SEC, 0,
+				       on_stop_timeout, kit) < 0)
 		sd_event_exit(kit->event, 0);
 	jobs_shed(kit);
 	for (connection = TAILQ_FIRST(&kit->connections); connection; connection = next) {
@@ -157,6 +157,10 @@ int kit_run(const struct kit_operations *operations, void *userdata,
 
 	if (kit.settings.n_at_once == 0)
 		kit.settings.n_at_once = KIT_AT_ONCE;
+	if (kit.settings.stall_sec == 0)
+		kit.settings.stall_sec = KIT_STALL_SEC;
+	if (kit.settings.stop_sec == 0)
+		kit.settings.stop_sec = KIT_STOP_SEC;
 	r = open_and_loop(&kit, &why);
 	if (r < 0)
 		kit_log(LOG_ERR, "%s%s%s: %s", settings->socket ? settings->socket : "",

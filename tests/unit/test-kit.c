@@ -698,6 +698,39 @@ static void test_standard_input(void)
 	is_int(wait_exit(pid), 0, "its end is the handler's");
 }
 
+static void test_time_limits(void)
+{
+	const struct kit_settings settings = { .socket = socket_path,
+					       .stall_sec = 1,
+					       .stop_sec = 1 };
+	struct client *half, *deaf, *waiting;
+	pid_t pid;
+
+	unlink(socket_path);
+	pid = start(&settings);
+	half = client_new();
+	deaf = client_new();
+	waiting = client_new();
+	(void)!send(half->fd, "exportsd/1 he", 13, MSG_NOSIGNAL);
+	ask(deaf, 1, "list", "n", "100000");
+	ask_mount(waiting, 1, "stuck", "/stuck");
+	is_str(hear(half, ANSWER_MSEC), "END", "half a message is not waited for long");
+	ok(strstr(log_text(), "half a message, and no more") != NULL, "the log says so");
+	for (int i = 0; i < ANSWER_MSEC / 5 && !strstr(log_text(), "its peer does not read"); i++)
+		usleep(5000);
+	ok(strstr(log_text(), "its peer does not read") != NULL, "nor a peer that does not read");
+	is_str(hear(waiting, ANSWER_MSEC), "progress 1", "who waits for an answer stays");
+	is_str(hear(waiting, QUIET_MSEC), "", "in peace");
+	kill(pid, SIGTERM);
+	is_int(wait_exit(pid), 0, "what never ends does not keep the handler from stopping");
+	ok(strstr(log_text(), "stopping although 1 requests are not done") != NULL,
+	   "the log says so");
+	client_free(half);
+	client_free(deaf);
+	client_free(waiting);
+	touch("gate-stuck");
+}
+
 int main(void)
 {
 	struct kit_settings settings = { .n_at_once = 2 };
@@ -722,6 +755,7 @@ int main(void)
 	test_stop();
 	test_inherited();
 	test_standard_input();
+	test_time_limits();
 	snprintf(command, sizeof(command), "rm -rf %s", directory);
 	return system(command) | tap_done();
 }
