@@ -176,7 +176,7 @@ static int decode_step(struct lexer *lexer, struct decoding *decoding)
 	return append(lexer, decoding, byte, origin);
 }
 
-/* Go on behind the line with the quote that nothing closes: only that line is lost. */
+/* Go on behind the line with the quote that nothing closes, and what continues it: only that is lost. */
 static int unclosed_quote(struct lexer *lexer, struct lex_word *word,
 			  const struct decoding *decoding)
 {
@@ -189,9 +189,10 @@ static int unclosed_quote(struct lexer *lexer, struct lex_word *word,
 	at = lex_position(lexer, word, 0);
 	diag_add(lexer->diags, DIAG_ERROR, &at,
 		 "nothing closes this quote; the rest of the line is ignored");
-	lexer->at = line_end(lexer, decoding->quote);
+	lexer->at = decoding->quote;
 	lexer->line_start = decoding->quote_line_start;
 	lexer->lines_before = decoding->quote_lines_before;
+	lex_skip_line(lexer);
 	return LEX_BROKEN;
 }
 
@@ -301,6 +302,10 @@ bool lex_next_is(const struct lexer *lexer, char byte)
 void lex_skip_line(struct lexer *lexer)
 {
 	lexer->at = line_end(lexer, lexer->at);
+	while (lexer->at < lexer->length && lexer->text[lexer->at - 1] == '\\') {
+		next_line(lexer, lexer->at + 1);
+		lexer->at = line_end(lexer, lexer->at + 1);
+	}
 }
 
 struct position lex_position(const struct lexer *lexer, const struct lex_word *word, size_t index)

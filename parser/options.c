@@ -85,6 +85,9 @@ static int keep(struct applying *a, const char *text, size_t max, const char **r
 	if (length > max)
 		return fault(a, 0, "the option's value has %zu bytes, %zu is the limit", length,
 			     max);
+	/* Only default options could hold one. In etab's parentheses it would end the list. */
+	if (strchr(text, ')'))
+		return fault(a, 0, "no ')' may stand in an option");
 	kept = arena_intern(a->arena, text, length);
 	if (!kept)
 		return -ENOMEM;
