@@ -148,11 +148,42 @@ static void test_answers(struct snapshot *snapshot)
 	free(domain);
 }
 
+/* What is remembered needs no memory. */
+static bool is_remembered(struct snapshot *snapshot, const char *domain)
+{
+	const struct client_set *set;
+
+	until_failure = 0;
+	set = snapshot_client_set(snapshot, domain);
+	until_failure = -1;
+	return set;
+}
+
+static void test_sets_max(struct snapshot *snapshot)
+{
+	char domain[32];
+
+	for (unsigned int i = 0; i < SNAPSHOT_CLIENT_SETS_MAX; i++) {
+		snprintf(domain, sizeof(domain), "*,%u", i);
+		if (!snapshot_client_set(snapshot, domain))
+			abort();
+	}
+	ok(is_remembered(snapshot, "*,0"), "4,096 client sets are remembered");
+	ok(!is_remembered(snapshot, "*,@g"), "one more is not yet");
+	is_int(client_set_size(snapshot_client_set(snapshot, "*,@g")), 2, "but can be had");
+	ok(is_remembered(snapshot, "*,@g"), "and then is");
+	ok(!is_remembered(snapshot, "*,0"), "the oldest is forgotten for it");
+	ok(is_remembered(snapshot, "*,1"), "and no other");
+	is_int(client_set_size(snapshot_client_set(snapshot, "*,0")), 1,
+	       "what was forgotten is made again");
+}
+
 int main(void)
 {
 	struct snapshot *snapshot = test_new();
 
 	test_answers(snapshot);
+	test_sets_max(snapshot);
 	snapshot_free(snapshot);
 	return tap_done();
 }

@@ -397,6 +397,13 @@ static void test_equal(void)
 		   table[i].equal ? "is the same" : "is another");
 		snapshot_free(b);
 	}
+	b = made("/a alpha(rw,fsid=7)\n");
+	snapshot_free(a);
+	a = made("/a alpha(rw,fsid=8)\n");
+	ok(!snapshot_equal(a, b), "another number is another snapshot");
+	snapshot_free(a);
+	snapshot_free(b);
+	a = made(base);
 	facts.hosts = moved;
 	b = made(base);
 	ok(!snapshot_equal(a, b), "another address is another snapshot");
