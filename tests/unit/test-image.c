@@ -326,6 +326,7 @@ static void test_identity(void)
 	make_ext2("both.img");
 	write_at("both.img", 0, "hsqs\1", 5);
 	write_at("both.img", 28, "\4", 1);
+	write_at("both.img", 2 << 20, "", 1); /* libblkid is less careful with floppies */
 	is_int(probe_types("both.img", both, &identity), IDENTITY_UNCLEAR,
 	       "two file systems at once are refused");
 	is_int(probe("both.img", &identity), IDENTITY_FOUND, "unless only one is allowed");
