@@ -181,6 +181,12 @@ OBJECTS    = $(PARSER) $(PROTO) $(KIT) $(CORE) $(call objects,$(MAINS) handlers/
              $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/vm/tools/*.c))
 objects: $(OBJECTS)
 
+# Not in parallel, and nothing else beside it: each prints its raw figures and its peer's.
+bench: all $(BENCH) $(TOOLS) ## measure: answers, numbers, MNT calls, first access, listings, each beside its peer
+	@for script in $(filter-out %.c,$(wildcard tests/bench/*)); do \
+	  echo "# $$script"; \
+	  case $$script in *.story) tests/vm/run $$script ;; *) B=$(B) $$script ;; esac || exit 1; done
+
 lint: lint-files lint-scripts lint-man lint-c ## style, compilers' warnings and static analysis; nothing to say is good
 lint-files:
 	@! grep -L 'SPDX-License-Identifier: LGPL-2.1-or-later' $(filter-out LICENSE %.md $(DATA_FILES),$(ALL_FILES)) | sed 's/$$/: no SPDX line/' | grep .
@@ -233,7 +239,7 @@ uninstall: ## remove what install installs; the configuration and the numbers st
 	@for file in $(INSTALL_SYSUSERS); do rm -f "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf"; done
 	@rm -rf "$(DESTDIR)$(DOCDIR)"
 
-.PHONY: all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan \
+.PHONY: all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan bench \
   check-unit-bats check-valgrind fuzz fuzz-run objects lint lint-files lint-scripts lint-man lint-c install uninstall
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
