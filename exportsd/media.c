@@ -477,7 +477,7 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 	}
 	drop_rules(media, old);
 	DL_FOREACH (media->rules, rule)
-		if (!rule->catalogue.generation)
+		if (!rule->catalogue.was_started)
 			catalogue_start(rule);
 	if (!media->was_swept)
 		sweep(media);

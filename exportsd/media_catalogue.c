@@ -2,10 +2,10 @@
 /*
  * media_catalogue.c - which media a rule's handler has.
  *
- * The handler is asked for its list and, on another connection, to tell of changes (watch). The watch is asked
- * for first, so that what appears while the list is written is told at least once. A handler without watch
- * is asked for its list again and again. One that is not there is asked with a growing pause,
- * and at once when somebody asks for one of its media; when it is back, both are begun anew.
+ * The handler is asked to tell of changes (watch) and, once it says that it does, for its list on
+ * another connection: so nothing is missed between the two. A handler without watch is asked for its
+ * list again and again. One that is not there is asked with a growing pause, and at once when
+ * somebody asks for one of its media; when it is back, both are begun anew.
  *
  * A medium is listed from the moment its entry comes; it is no longer listed when a whole list came
  * without it. What a broken-off list did not say, nobody knows.
@@ -19,6 +19,8 @@
 
 static const uint64_t poll_usec = 60 * 1000000ull;
 static const uint64_t prod_usec = 1000000;
+/* A watch that has not said by then that it is on is not waited for. */
+static const uint64_t watch_begins_usec = 1000000;
 /* A watch that lasted so long was a good one: the next pause is short again. */
 static const uint64_t good_watch_usec = 10 * 1000000ull;
 
@@ -209,6 +211,8 @@ static void on_listed(void *userdata, enum handler_outcome outcome,
 		if (catalogue->watch_unsupported) {
 			catalogue->pause_usec = 0;
 			schedule(rule, poll_usec);
+		} else if (!catalogue->watch) {
+			retry(rule);
 		}
 	} else if (outcome == HANDLER_UNSUPPORTED) {
 		log_info(ABOUT_RULE(rule), "Handler '%s' of rule '%s' does not list its media",
@@ -252,6 +256,8 @@ static void list(struct rule *rule)
 		catalogue->list_again = true;
 		return;
 	}
+	if (catalogue->timer)
+		sd_event_source_set_enabled(catalogue->timer, SD_EVENT_OFF);
 	catalogue->generation++;
 	catalogue->n_keys = catalogue->n_bad_keys = catalogue->n_beyond = 0;
 	catalogue->asked_usec = media_now(rule->media);
@@ -272,6 +278,10 @@ static void on_change(void *userdata, const struct proto_message *message)
 	struct medium *medium;
 
 	rule->catalogue.has_complained = false;
+	if (!rule->catalogue.is_watching) {
+		rule->catalogue.is_watching = true;
+		list(rule);
+	}
 	if (!path)
 		return;
 	if (str_equal(message->word, "vanished")) {
@@ -296,29 +306,34 @@ static void on_watch_ended(void *userdata, enum handler_outcome outcome,
 	closep(&mount_fd);
 	if (outcome == HANDLER_UNSUPPORTED) {
 		catalogue->watch_unsupported = true;
-		if (!catalogue->list)
-			schedule(rule, poll_usec);
+		list(rule);
 		return;
 	}
 	if (media_now(rule->media) - catalogue->watched_usec >= good_watch_usec)
 		catalogue->pause_usec = 0;
-	complain(rule, "no longer tells of changes",
+	complain(rule, "does not tell of changes",
 		 why	   ? why
 		 : message ? proto_get(message, "message")
 			   : NULL);
-	retry(rule);
+	/* One that cannot watch now may be able to list; when it has, both are tried again. */
+	if (!catalogue->is_watching)
+		list(rule);
+	else if (!catalogue->list)
+		retry(rule);
 }
 
-static void watch(struct rule *rule)
+/* Returns whether it was asked for just now. */
+static bool watch(struct rule *rule)
 {
 	static const struct handler_events events = { .message = on_change,
 						      .done = on_watch_ended };
 	struct catalogue *catalogue = &rule->catalogue;
 
 	if (catalogue->watch || catalogue->watch_unsupported)
-		return;
-	catalogue->watched_usec = media_now(rule->media);
-	(void)ask(rule, "watch", 0, &events, &catalogue->watch);
+		return false;
+	catalogue->watched_usec = catalogue->asked_usec = media_now(rule->media);
+	catalogue->is_watching = false;
+	return ask(rule, "watch", 0, &events, &catalogue->watch) == 0;
 }
 
 /* ---- when ---- */
@@ -337,8 +352,11 @@ static void schedule(struct rule *rule, uint64_t usec)
 
 void catalogue_start(struct rule *rule)
 {
-	watch(rule);
-	list(rule);
+	rule->catalogue.was_started = true;
+	if (watch(rule))
+		schedule(rule, watch_begins_usec);
+	else
+		list(rule);
 }
 
 void catalogue_refresh(struct rule *rule)
@@ -350,7 +368,7 @@ void catalogue_prod(struct rule *rule)
 {
 	struct catalogue *catalogue = &rule->catalogue;
 
-	if (catalogue->pause_usec && !catalogue->list &&
+	if (catalogue->pause_usec && !catalogue->list && !catalogue->watch &&
 	    media_now(rule->media) - catalogue->asked_usec >= prod_usec)
 		schedule(rule, 0);
 }

@@ -95,7 +95,7 @@ void medium_take_facts(struct medium *medium, const struct proto_message *messag
 		set_string(&medium->label, label);
 	if (source)
 		set_string(&medium->source, source);
-	if (proto_get_u64(message, "size", UINT64_MAX, &size) == 0)
+	if (proto_get_u64(message, "size-bytes", UINT64_MAX, &size) == 0)
 		medium->size_bytes = size;
 }
 

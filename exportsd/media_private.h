@@ -44,6 +44,7 @@ struct handler_use {
 struct catalogue {
 	struct handler_request *list, *watch;
 	sd_event_source *timer; /* asks again */
+	bool was_started;
 	uint64_t pause_usec;
 	uint64_t asked_usec; /* CLOCK_MONOTONIC */
 	uint64_t watched_usec;
@@ -52,6 +53,7 @@ struct catalogue {
 	char *bad_key; /* the first of them */
 	bool list_again; /* once the one under way is done */
 	bool was_listed; /* wholly, at least once */
+	bool is_watching; /* the watch said that it is on */
 	bool watch_unsupported, lookup_unsupported;
 	bool has_complained;
 };

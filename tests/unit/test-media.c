@@ -61,7 +61,7 @@ struct disc {
 	}
 
 static struct disc discs[16];
-static bool can_list, can_watch, can_lookup;
+static bool can_list, can_watch, can_lookup, watches_silently, watch_breaks;
 static struct talk *watch_talk;
 static char watch_id[24];
 static char last_mount[1024]; /* its lines, joined by spaces */
@@ -71,6 +71,7 @@ static void set_discs(const struct disc *list, size_t n)
 	memset(discs, 0, sizeof(discs));
 	memcpy(discs, list, n * sizeof(*list));
 	can_list = can_watch = can_lookup = true;
+	watches_silently = watch_breaks = false;
 	watch_talk = NULL;
 }
 
@@ -101,7 +102,7 @@ static void say_list(struct talk *talk, const struct proto_message *message)
 		if (discs[i].is_listed)
 			talk_say(
 				talk,
-				"exportsd/1 medium\nid=%s\nkey=%s\nlabel=L-%s\nidentity=I-%s\nsize=1234\n\n",
+				"exportsd/1 medium\nid=%s\nkey=%s\nlabel=L-%s\nidentity=I-%s\nsize-bytes=1234\n\n",
 				proto_get(message, "id"), discs[i].key, discs[i].key, discs[i].key);
 	talk_answer(talk, message, "ok", "");
 }
@@ -215,6 +216,10 @@ static void script(struct talk *talk, const struct proto_message *message)
 	} else if (str_equal(verb, "watch") && can_watch) {
 		watch_talk = talk;
 		snprintf(watch_id, sizeof(watch_id), "%s", proto_get(message, "id"));
+		if (watch_breaks)
+			talk_answer(talk, message, "error", "message=no inotify\n");
+		else if (!watches_silently)
+			talk_answer(talk, message, "progress", "");
 	} else if (str_equal(verb, "lookup") && can_lookup) {
 		talk_answer(talk, message,
 			    disc(key) && disc(key)->behaviour != ABSENT ? "ok" : "noent", "");
@@ -897,6 +902,29 @@ static void test_handlers_that_do_little(void)
 	stop();
 }
 
+static void test_odd_watches(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true) };
+
+	start(list, N_ELEMENTS(list), true);
+	watches_silently = true;
+	set_exports(one_rule);
+	settle();
+	ok(!is_there("rom1"), "a watch that does not say that it is on is waited for");
+	loop_for(event, 1000);
+	ok(is_there("rom1"), "but not long");
+	is_int(peer_count(&peer, "list"), 1, "the list is asked for once");
+	stop();
+
+	start(list, N_ELEMENTS(list), true);
+	watch_breaks = true;
+	set_exports(one_rule);
+	settle();
+	ok(is_there("rom1"), "a watch that fails does not hold up the list");
+	ok(peer_count(&peer, "watch") >= 2, "and is tried again");
+	stop();
+}
+
 static void test_obstacles(void)
 {
 	static const struct disc list[] = { DISC("file", FINE, true), DISC("link", FINE, true),
@@ -1099,6 +1127,7 @@ int main(void)
 	test_rules();
 	test_components();
 	test_handlers_that_do_little();
+	test_odd_watches();
 	test_obstacles();
 	test_store_fails();
 	test_observers();
