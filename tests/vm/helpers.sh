@@ -188,6 +188,7 @@ make_udf() {
 make_disc() {
 	local kind=$1 name=$2 from image=$LIBRARY/$2.$1
 	from=$(mktemp -d /run/disc.XXXXXX)
+	chmod 755 "$from"
 	mkdir -p "$LIBRARY"
 	fill_disc "$from" "$name" "${@:3}"
 	case $kind in
@@ -232,6 +233,11 @@ start_server() {
 	start_around
 	systemctl start nfsdcld || bail "no nfsdcld"
 	rpc.nfsd -G 10 -L 10 8 || bail "the kernel's server does not start"
+	if ! [ -e /run/server-was-started ]; then
+		# Nobody has anything to reclaim, also if nfsdcld was too late to say so.
+		echo Y >/proc/fs/nfsd/v4_end_grace
+		: >/run/server-was-started
+	fi
 }
 
 stop_server() {
