@@ -235,7 +235,7 @@ start_server() {
 	rpc.nfsd -G 10 -L 10 8 || bail "the kernel's server does not start"
 	if ! [ -e /run/server-was-started ]; then
 		# Nobody has anything to reclaim, also if nfsdcld was too late to say so.
-		echo Y >/proc/fs/nfsd/v4_end_grace
+		{ echo Y >/proc/fs/nfsd/v4_end_grace; } 2>/dev/null
 		: >/run/server-was-started
 	fi
 }
@@ -310,11 +310,11 @@ root_handle() {
 # ---- handlers ----
 
 start_image_handler() {
-	local setting=/etc/systemd/system/exportsd-image.service.d/library.conf
-	mkdir -p "$LIBRARY" "${setting%/*}"
-	if ! [ -e $setting ]; then
-		printf '[Service]\nExecStart=\nExecStart=%s --directory=%s\n' \
-			/usr/libexec/exportsd/exportsd-image "$LIBRARY" >$setting
+	local file=/etc/systemd/system/exportsd-image.service.d/library.conf setting
+	setting=$(printf '[Service]\nExecStart=\nExecStart=%s --directory=%s' /usr/libexec/exportsd/exportsd-image "$LIBRARY")
+	mkdir -p "$LIBRARY" "${file%/*}"
+	if [ "$(cat $file 2>/dev/null)" != "$setting" ]; then
+		echo "$setting" >$file
 		systemctl daemon-reload
 	fi
 	systemctl start exportsd-image.socket || bail "the image handler's socket does not start"
