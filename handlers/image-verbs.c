@@ -271,8 +271,8 @@ static int check_target(struct kit_request *request, const struct image *image, 
 	case LOOP_TAKEN:
 		if (mounted.image_device != image->st.st_dev ||
 		    mounted.image_inode != image->st.st_ino)
-			return kit_why(request, -EBUSY, "another image is mounted there (%s)",
-				       mounted.device);
+			return kit_why(request, PROTO_BUSY,
+				       "another image is still mounted there (%s)", mounted.device);
 		kit_put(request, "source", mounted.device);
 		return MOUNTED_ALREADY;
 	case LOOP_OTHER: return kit_why(request, -EBUSY, "something else is mounted there");

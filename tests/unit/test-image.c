@@ -423,8 +423,7 @@ static void test_mount(void)
 	is_str(said("source"), "/dev/loop9", "is answered alike");
 	is_int(loop.n_mounts, 1, "and mounts nothing");
 	loop.inode++;
-	is_str(outcome(image_operations.mount, "a", "/mnt/a"), "error", "another image is there");
-	is_str(said("errno"), "EBUSY", "that is EBUSY");
+	is_str(outcome(image_operations.mount, "a", "/mnt/a"), "busy", "another image is there");
 	loop.place = LOOP_OTHER;
 	is_str(outcome(image_operations.mount, "a", "/mnt/a"), "error", "something else is there");
 	loop.place = -ELOOP;
