@@ -187,24 +187,11 @@ static bool produce_media(struct connection *connection)
  */
 static char *find_medium(const struct snapshot *snapshot, const char *path)
 {
-	for (size_t i = 0; snapshot && i < snapshot_n_rules(snapshot); i++) {
-		const struct snapshot_rule *rule = snapshot_rule(snapshot, i);
-		size_t start = str_equal(rule->directory, "/") ? 0 : strlen(rule->directory);
-		size_t end = start;
-		char *medium;
+	size_t length;
 
-		if (strncmp(path, rule->directory, start) != 0)
-			continue;
-		for (unsigned int depth = 0; depth < rule->depth && path[end] == '/'; depth++)
-			end += 1 + strcspn(path + end + 1, "/");
-		medium = strndup(path, end);
-		if (!medium)
-			return NULL;
-		if (end > start && rule_matches_key(rule, medium + start + 1))
-			return medium;
-		free(medium);
-	}
-	return NULL;
+	if (!snapshot || !snapshot_rule_for_path(snapshot, path, &length))
+		return NULL;
+	return strndup(path, length);
 }
 
 static void start_status(struct connection *connection, const struct proto_message *message)

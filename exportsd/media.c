@@ -165,22 +165,19 @@ void medium_release(struct medium *medium)
 
 struct rule *media_rule_of(struct media *media, const char *path, const char **ret_key)
 {
-	struct rule *found = NULL;
+	const struct snapshot_rule *facts;
+	struct rule *rule = NULL;
+	size_t length;
 
-	for (const char *slash = path; slash; slash = strchr(slash + 1, '/')) {
-		size_t length = slash == path ? 1 : (size_t)(slash - path);
-		struct rule *rule;
-
-		HASH_FIND(hh, media->directories, path, length, rule);
-		for (; rule; rule = rule->sibling) {
-			if ((found && found->order < rule->order) ||
-			    !rule_matches_key(&rule->facts, slash + 1))
-				continue;
-			found = rule;
-			*ret_key = slash + 1;
-		}
-	}
-	return found;
+	if (!media->snapshot)
+		return NULL;
+	facts = snapshot_rule_for_path(media->snapshot, path, &length);
+	if (!facts || path[length] != '\0')
+		return NULL;
+	HASH_FIND_PTR(media->by_facts, &facts, rule);
+	if (rule)
+		*ret_key = key_of(rule, path);
+	return rule;
 }
 
 static struct handler_use *use_free(struct media *media, struct handler_use *use)
@@ -303,25 +300,6 @@ static struct rule *find_rule(struct rule *rules, const struct snapshot_rule *fa
 	return NULL;
 }
 
-static void index_rule(struct media *media, struct rule *rule)
-{
-	const char *directory = rule->facts.directory;
-	struct rule *first;
-
-	HASH_FIND_STR(media->directories, directory, first);
-	if (first) {
-		rule->sibling = first->sibling;
-		first->sibling = rule;
-	} else {
-		rule->sibling = NULL;
-		HASH_ADD_KEYPTR(hh, media->directories, directory, strlen(directory), rule);
-		if (!rule->hh.tbl)
-			log_error(ABOUT(.path = rule->facts.text),
-				  "Out of memory: rule '%s' is not in force until the next reload",
-				  rule->facts.text);
-	}
-}
-
 /* New rules are made first, so that without memory nothing has changed. */
 static int make_rules(struct media *media, const struct snapshot *snapshot, struct rule **ret_new)
 {
@@ -365,7 +343,7 @@ static void change_parent(struct rule *rule, bool parent_exported)
 static void take_rules(struct media *media, const struct snapshot *snapshot, struct rule **old,
 		       struct rule **made)
 {
-	HASH_CLEAR(hh, media->directories);
+	HASH_CLEAR(hh, media->by_facts);
 	for (size_t i = 0; snapshot && i < snapshot_n_rules(snapshot); i++) {
 		const struct snapshot_rule *facts = snapshot_rule(snapshot, i);
 		struct rule *rule = find_rule(*old, facts);
@@ -378,10 +356,10 @@ static void take_rules(struct media *media, const struct snapshot *snapshot, str
 				continue; /* not distinct: the first stands for both */
 			DL_DELETE(*made, rule);
 		}
-		rule->order = (unsigned int)i;
 		rule->is_writable = is_writable(snapshot, facts);
 		DL_APPEND(media->rules, rule);
-		index_rule(media, rule);
+		rule->in_force = facts;
+		HASH_ADD_PTR(media->by_facts, in_force, rule);
 		change_parent(rule, facts->parent_exported);
 	}
 }
@@ -459,6 +437,23 @@ static void sweep(struct media *media)
 	}
 }
 
+/* A path has one owner, and that may be another rule now. */
+static void change_owners(struct media *media)
+{
+	struct rule *rule;
+
+	DL_FOREACH (media->rules, rule) {
+		struct medium *medium, *next;
+
+		DL_FOREACH_SAFE (rule->media_list, medium, next) {
+			const char *key;
+
+			if (media_rule_of(media, medium->path, &key) != rule)
+				leave_rule(medium);
+		}
+	}
+}
+
 int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 {
 	struct rule *old, *made = NULL, *rule;
@@ -476,6 +471,7 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 		rule_free(rule);
 	}
 	drop_rules(media, old);
+	change_owners(media);
 	DL_FOREACH (media->rules, rule)
 		if (!rule->catalogue.was_started)
 			catalogue_start(rule);
@@ -547,7 +543,7 @@ struct media *media_free(struct media *media)
 	if (!media)
 		return NULL;
 	media_drop_decided(media);
-	HASH_CLEAR(hh, media->directories);
+	HASH_CLEAR(hh, media->by_facts);
 	free_rules(&media->rules);
 	free_rules(&media->gone_rules);
 	places_end(media);

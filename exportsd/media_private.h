@@ -62,12 +62,11 @@ struct rule {
 	struct rule *prev, *next;
 	struct media *media;
 	struct snapshot_rule facts; /* strings are the rule's own */
-	unsigned int order;
+	const struct snapshot_rule *in_force; /* its key in media->by_facts */
 	bool is_writable; /* some client may write */
 	bool is_gone; /* in media->gone_rules */
 	struct handler_use *use;
-	UT_hash_handle hh; /* media->directories: the first rule with this literal directory */
-	struct rule *sibling; /* the next one with the same */
+	UT_hash_handle hh; /* media->by_facts */
 	struct medium *media_list;
 	struct catalogue catalogue;
 	/* Placeholders. */
@@ -138,7 +137,7 @@ struct media {
 	struct medium_limits limits;
 	struct rule *rules; /* in the order of the files */
 	struct rule *gone_rules; /* of media that are observed though no rule claims them */
-	struct rule *directories; /* by literal directory */
+	struct rule *by_facts; /* those in force, by the snapshot's own */
 	struct handler_use *handlers;
 	struct medium *by_path;
 	struct media_request *decided; /* to be told */

@@ -184,17 +184,19 @@ static void put_in_force(struct reload *reload, struct snapshot *snapshot)
 	struct snapshot *old = daemon->snapshot;
 	bool changed = !old || !snapshot_equal(old, snapshot);
 	struct timespec now;
-	int r;
+	int r = media_set_snapshot(daemon->media, snapshot);
 
+	if (r < 0) {
+		errno = -r;
+		log_error(NULL, "Cannot take up the rules: %m; keeping the previous exports");
+		snapshot_free(snapshot);
+		finish(reload, false, false);
+		return;
+	}
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	reload->applied_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	reload->fingerprint = reload->new_fingerprint;
 	daemon->snapshot = snapshot;
-	r = media_set_snapshot(daemon->media, snapshot);
-	if (r < 0) {
-		errno = -r;
-		log_error(NULL, "Cannot take up the rules: %m; reload to try again");
-	}
 	if (daemon->mountd)
 		mountd_again(daemon->mountd);
 	questions_again(daemon->questions);
