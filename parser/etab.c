@@ -19,6 +19,7 @@ struct writing {
 	char before[3];
 };
 
+/* The bytes that nfs-utils escapes in paths: xio.c, putexportent(). */
 static bool is_plain(char byte)
 {
 	unsigned char c = (unsigned char)byte;
@@ -32,8 +33,8 @@ static bool is_octal(char byte)
 }
 
 /*
- * Is @byte the third digit behind a backslash? A reader takes \134, which that is written as, and
- * three digits for one more escape, unless the last of them was escaped itself.
+ * Is @byte the third digit behind a backslash? A reader takes a backslash, however it is written, and
+ * three digits for an escape, unless the last of them was escaped itself.
  */
 static bool ends_escape(const struct writing *writing, char byte)
 {
@@ -45,7 +46,7 @@ static bool ends_escape(const struct writing *writing, char byte)
 
 static void put_byte(struct writing *writing, char byte, bool escaped)
 {
-	if (escaped || !is_plain(byte) || ends_escape(writing, byte))
+	if (escaped || ends_escape(writing, byte))
 		fprintf(writing->to, "\\%03o", (unsigned char)byte);
 	else
 		putc(byte, writing->to);
@@ -57,9 +58,19 @@ static void put_byte(struct writing *writing, char byte, bool escaped)
 void etab_put_text(FILE *to, const char *text)
 {
 	struct writing writing = { .to = to };
+	const char *first = text;
 
 	for (; *text; text++)
-		put_byte(&writing, *text, false);
+		put_byte(&writing, *text,
+			 !is_plain(*text) && *text != '\\' && (*text != '#' || text == first));
+}
+
+void etab_put_path(FILE *to, const char *text)
+{
+	struct writing writing = { .to = to };
+
+	for (; *text; text++)
+		put_byte(&writing, *text, !is_plain(*text));
 }
 
 /* Its own wildcard characters are escaped, but only where they would make it a rule. */
@@ -70,7 +81,7 @@ static void put_path(FILE *to, const char *path)
 	bool wild = pattern_find(path, length, NULL) < length;
 
 	for (; *path; path++)
-		put_byte(&writing, *path, wild && strchr("*?[", *path));
+		put_byte(&writing, *path, !is_plain(*path) || (wild && strchr("*?[", *path)));
 }
 
 /* What stands behind a backslash in the pattern means itself: so do octal escapes. */
@@ -82,7 +93,7 @@ static void put_pattern(FILE *to, const char *pattern)
 		bool literal = *pattern == '\\' && pattern[1];
 
 		pattern += literal;
-		put_byte(&writing, *pattern, literal);
+		put_byte(&writing, *pattern, literal || !is_plain(*pattern));
 	}
 }
 

@@ -9,5 +9,10 @@
 
 #include "parser/base.h"
 
-/* Write bytes so that a reader of exports files gets them back, as a part of a word. */
+/* Write text so that a reader of exports files gets it back, as a part of a word. */
+
+/* Only what a reader would take for something else is escaped: clients, values of options. */
 void etab_put_text(FILE *to, const char *text);
+
+/* As nfs-utils writes paths: backslash and '#' are always escaped. */
+void etab_put_path(FILE *to, const char *text);

@@ -51,7 +51,9 @@ enum { EXPORT_FLAVORS_MAX = 8, EXPORT_XPRTSEC_MAX = 3 };
 /* RPC pseudo-flavour numbers: RFC 2623, linux/sunrpc/gss_api.h. */
 struct export_flavor {
 	uint32_t number; /* 0 null, 1 sys, 390003 krb5, 390004 krb5i, 390005 krb5p */
-	uint32_t flags; /* the entry's flags as this flavour has them */
+	uint32_t flags; /* the entry's flags; only those of EXPORT_PER_FLAVOR may differ */
+	/* As nfs-utils has them when it writes etab: others that were cleared later are still set. */
+	uint32_t etab_flags;
 	bool old_name; /* written by its older name: unix, null; etab repeats it */
 };
 
@@ -185,8 +187,8 @@ bool client_name_matches(const char *pattern, const char *name);
 
 /*
  * export_print_etab - one line of etab, byte for byte as nfs-utils' putexportent() writes it,
- * but for what could not be read back: control bytes, blanks, '"' and '#' are escaped everywhere, a wildcard
- * that is a plain path's own character is, and squash_gids= is written out.
+ * but for what could not be read back: control bytes, blanks and '"' are escaped everywhere, a wildcard
+ * that is a plain path's own character is, and squash_uids= and squash_gids= are written out.
  *
  * @path:   the export's path (canonical where it has one); a rule's: its pattern
  * @client: the client's name in etab

@@ -99,9 +99,10 @@ static void change_flags(struct applying *a, uint32_t set, uint32_t clear)
 {
 	a->options->flags = (a->options->flags | set) & ~clear;
 	for (unsigned int i = 0; i < a->options->n_flavors; i++) {
+		struct export_flavor *flavor = &a->options->flavors[i];
+
 		if (a->active & 1u << i)
-			a->options->flavors[i].flags =
-				(a->options->flavors[i].flags | set) & ~clear;
+			flavor->etab_flags = (flavor->etab_flags | set) & ~clear;
 	}
 }
 
@@ -377,7 +378,7 @@ static void activate_flavor(struct applying *a, const struct named_number *name)
 		i++;
 	if (i == options->n_flavors) {
 		options->flavors[i].number = name->number;
-		options->flavors[i].flags = options->flags;
+		options->flavors[i].etab_flags = options->flags;
 		options->flavors[i].old_name = name->old_name;
 		options->n_flavors++;
 	}
@@ -472,16 +473,23 @@ static void print_mountpoint(struct printing *p)
 		fputs(",mountpoint", p->to);
 }
 
+/* Referrals are what nfs-utils escapes as it does paths. */
+static void put_fsloc(struct printing *p, enum export_fsloc fsloc, const char *name)
+{
+	if (p->options->fsloc != fsloc)
+		return;
+	fprintf(p->to, ",%s=", name);
+	etab_put_path(p->to, p->options->fsloc_text);
+}
+
 static void print_refer(struct printing *p)
 {
-	if (p->options->fsloc == EXPORT_FSLOC_REFER)
-		put_text(p, "refer", p->options->fsloc_text);
+	put_fsloc(p, EXPORT_FSLOC_REFER, "refer");
 }
 
 static void print_replicas(struct printing *p)
 {
-	if (p->options->fsloc == EXPORT_FSLOC_REPLICAS)
-		put_text(p, "replicas", p->options->fsloc_text);
+	put_fsloc(p, EXPORT_FSLOC_REPLICAS, "replicas");
 }
 
 /* An option for each id or range: a comma would start the next option. */
@@ -526,10 +534,10 @@ static const char *flavor_name(const struct export_flavor *flavor)
 	return name->name;
 }
 
-/* The flags of a flavour where only some may differ from the entry's. */
+/* With a kernel that lets fewer flags differ, the others are the entry's. */
 static uint32_t flavor_flags(const struct printing *p, const struct export_flavor *flavor)
 {
-	return (flavor->flags & p->per_flavor) | (p->options->flags & ~p->per_flavor);
+	return flavor->etab_flags | (p->options->flags & ~p->per_flavor);
 }
 
 /* Flavours with the same flags, as long as they follow each other, are one sec= (secinfo_show()). */
@@ -733,6 +741,19 @@ static bool next_option(const struct option_list *list, size_t *at, size_t *ret_
 	return true;
 }
 
+/* What a flavour must share with the entry, it gets: fix_pseudoflavor_flags(), secinfo_parse(). */
+static void settle_flavors(struct export_options *options)
+{
+	uint32_t shared = options->flags & ~EXPORT_PER_FLAVOR;
+
+	for (unsigned int i = 0; i < options->n_flavors; i++) {
+		struct export_flavor *flavor = &options->flavors[i];
+
+		flavor->etab_flags |= shared;
+		flavor->flags = (flavor->etab_flags & EXPORT_PER_FLAVOR) | shared;
+	}
+}
+
 int options_apply(const struct option_list *list, struct exports_arena *arena, struct diags *diags,
 		  struct export_options *options)
 {
@@ -751,9 +772,7 @@ int options_apply(const struct option_list *list, struct exports_arena *arena, s
 		if (r > 0)
 			result = OPTIONS_FAULTY;
 	}
-	for (unsigned int i = 0; i < options->n_flavors; i++)
-		options->flavors[i].flags = (options->flavors[i].flags & EXPORT_PER_FLAVOR) |
-					    (options->flags & ~EXPORT_PER_FLAVOR);
+	settle_flavors(options);
 	return result;
 }
 

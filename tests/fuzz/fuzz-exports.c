@@ -5,7 +5,8 @@
  *
  * What is read and printed as etab lines must be readable without an error, and mean the same:
  * printed again it is the same text, but for the entry's own per-flavour flags, which after
- * reading are those of the last flavour because etab names them last.
+ * reading are those of the last flavour because etab names them last, and for flavours that
+ * nfs-utils tells apart only until then.
  */
 
 #include <stdio.h>
@@ -42,9 +43,11 @@ static struct export_options as_read_back(const struct export_options *options)
 {
 	struct export_options result = *options;
 
-	if (options->n_flavors)
+	for (unsigned int i = 0; i < result.n_flavors; i++) {
 		result.flags = (options->flags & ~EXPORT_PER_FLAVOR) |
-			       (options->flavors[options->n_flavors - 1].flags & EXPORT_PER_FLAVOR);
+			       (options->flavors[i].flags & EXPORT_PER_FLAVOR);
+		result.flavors[i].etab_flags = result.flavors[i].flags;
+	}
 	return result;
 }
 
