@@ -76,7 +76,7 @@ static int check_head(const uint8_t *bytes, size_t n_bytes)
 static int decode_unix(const struct opaque_auth *credentials, struct mountproto_call *call)
 {
 	char machine[MAX_MACHINE_NAME + 1];
-	gid_t groups[MOUNTPROTO_GROUPS_MAX];
+	gid_t groups[MOUNTPROTO_GROUPS_MAX] = { 0 };
 	struct authunix_parms unix_parms = { .aup_machname = machine, .aup_gids = groups };
 	XDR xdr;
 
