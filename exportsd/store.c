@@ -183,7 +183,7 @@ static int fill_new_file(const char *name)
 	return r;
 }
 
-/* Beside its place, then renamed into it unless another process was faster. */
+/* Beside its place, then renamed into it unless another process was faster. A crash may leave FILE.new-XXXXXX. */
 static int make_file(const char *file, char **reterr_why)
 {
 	CLEANUP(freep) char *name = NULL;
@@ -302,12 +302,16 @@ static int check_whole(sqlite3 *db, const char *file, char **reterr_why)
 		r = fail_sqlite(db, rc, file, reterr_why);
 	} else {
 		const char *text = (const char *)sqlite3_column_text(statement, 0);
+		const char *last_line = text ? strrchr(text, '\n') : NULL;
 
 		if (!text || !str_equal(text, "ok"))
 			r = fail(
 				-EUCLEAN, reterr_why,
 				"number store '%s' is damaged (%s): put a copy in its place; it was left as it is",
-				file, text ? text : "out of memory");
+				file,
+				last_line ? last_line + 1
+				: text	  ? text
+					  : "out of memory");
 	}
 	sqlite3_finalize(statement);
 	return r;

@@ -39,7 +39,7 @@ enum {
 	TICK_USEC = 250 * 1000, /* how often a busy pool is looked at */
 	BACKOFF_FIRST_USEC = 100 * 1000,
 	BACKOFF_MAX_USEC = 10 * 1000 * 1000,
-	FAREWELL_MSEC = 2000, /* how long worker_free() waits for processes to go */
+	FAREWELL_USEC = 2 * 1000 * 1000, /* how long worker_free() waits for processes to go */
 	NUMBERS_PER_FIELD = 1000, /* eleven bytes each: well within PROTO_LINE_MAX */
 };
 
@@ -234,7 +234,7 @@ static void kill_process(struct process *process)
 {
 	process->dismissed = true;
 	close_socket(process);
-	(void)kill(process->pid, SIGKILL);
+	(void)pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0);
 }
 
 /* Each that dies without having answered anything makes the next one wait longer. */
@@ -252,7 +252,7 @@ static void ended(struct process *process)
 	if (!process->dismissed)
 		wait_longer(process->worker);
 	close_socket(process);
-	(void)kill(process->pid, SIGKILL);
+	(void)pidfd_send_signal(process->pidfd, SIGKILL, NULL, 0);
 }
 
 static void answered(struct process *process, const struct proto_message *message)
@@ -334,23 +334,33 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 	return 0;
 }
 
-static void say_how_it_ended(const struct process *process)
+/*
+ * Reap it by its pidfd, so never another process of the same number. Returns false if that cannot be
+ * yet: a pidfd may poll as readable a moment before there is something to wait for.
+ */
+static bool reap(const struct process *process, siginfo_t *ret_info)
 {
-	const char *kind = kind_words[process->worker->kind];
 	siginfo_t info = {};
 
-	/* Reaped by its pidfd, so never another process of the same number. */
-	if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) < 0 || !info.si_pid)
-		return;
+	if (waitid(P_PIDFD, (id_t)process->pidfd, &info, WEXITED | WNOHANG) == 0 && !info.si_pid)
+		return false;
+	*ret_info = info;
+	return true;
+}
+
+static void say_how_it_ended(const struct process *process, const siginfo_t *info)
+{
+	const char *kind = kind_words[process->worker->kind];
+
 	if (process->dismissed)
 		return;
-	if (info.si_code == CLD_EXITED)
+	if (info->si_code == CLD_EXITED)
 		log_warning(NULL, "A %s process ended with status %d, replacing it when needed",
-			    kind, info.si_status);
+			    kind, info->si_status);
 	else
 		log_warning(NULL,
 			    "A %s process was killed by signal %d (%s), replacing it when needed",
-			    kind, info.si_status, strsignal(info.si_status));
+			    kind, info->si_status, strsignal(info->si_status));
 }
 
 static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -358,11 +368,14 @@ static int on_death(sd_event_source *source, int fd, uint32_t events, void *user
 	struct process *process = userdata;
 	struct worker *worker = process->worker;
 	struct worker_question *question;
+	siginfo_t info;
 
+	if (!reap(process, &info))
+		return 0; /* called again */
 	/* To the end of the socket, so that no answer is lost. */
 	while (read_answer(process))
 		;
-	say_how_it_ended(process);
+	say_how_it_ended(process, &info);
 	DL_DELETE(worker->processes, process);
 	close_socket(process);
 	while ((question = process->questions)) {
@@ -650,20 +663,17 @@ int worker_new(struct worker **ret_worker, sd_event *event, enum worker_kind kin
 /* One that is beyond SIGKILL (a dead disk) is left behind; init reaps it. */
 static void wait_for_end(struct worker *worker)
 {
-	uint64_t rest_msec = FAREWELL_MSEC;
+	uint64_t deadline = now_usec() + FAREWELL_USEC;
 	struct process *process;
-	struct timespec start, now;
+	siginfo_t info;
 
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	DL_FOREACH (worker->processes, process) {
 		struct pollfd end = { .fd = process->pidfd, .events = POLLIN };
+		uint64_t now = now_usec();
 
-		(void)poll(&end, 1, (int)rest_msec);
-		(void)waitid(P_PIDFD, (id_t)process->pidfd, &(siginfo_t){}, WEXITED | WNOHANG);
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		rest_msec = (uint64_t)((now.tv_sec - start.tv_sec) * 1000 +
-				       (now.tv_nsec - start.tv_nsec) / 1000000);
-		rest_msec = rest_msec < FAREWELL_MSEC ? FAREWELL_MSEC - rest_msec : 0;
+		(void)poll(&end, 1, now < deadline ? (int)((deadline - now) / 1000) : 0);
+		while (!reap(process, &info) && now_usec() < deadline)
+			(void)usleep(1000);
 	}
 }
 

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
@@ -111,8 +112,17 @@ static const char *log_name(void)
 	return name;
 }
 
+/* Also what a crash leaves while a store is being made. */
 static void remove_store(void)
 {
+	char pattern[PATH_MAX + 8];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "%s.new-*", file);
+	if (glob(pattern, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			(void)unlink(found.gl_pathv[i]);
+	globfree(&found);
 	(void)unlink(log_name());
 	(void)unlink(file);
 }
