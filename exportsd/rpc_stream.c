@@ -170,27 +170,27 @@ static bool is_paused(const struct connection *connection)
 	       connection->unsent_bytes > RPC_CONNECTION_UNSENT_BYTES;
 }
 
+static bool reserve_record(struct connection *connection, size_t n_bytes)
+{
+	uint8_t *grown = realloc(connection->record, n_bytes);
+
+	if (grown)
+		connection->record = grown;
+	return grown;
+}
+
 static void begin_fragment(struct connection *connection)
 {
-	uint32_t mark, length;
-	uint8_t *grown;
+	uint32_t mark;
 
 	memcpy(&mark, connection->mark, sizeof(mark));
 	mark = ntohl(mark);
-	length = mark & ~last_fragment_bit;
-	if (length > RPC_CALL_MAX_BYTES - connection->n_record) {
-		connection->broken = true;
-		return;
-	}
-	/* One byte more: there is a buffer even for a record of nothing. */
-	grown = realloc(connection->record, connection->n_record + length + 1);
-	if (!grown) {
-		connection->broken = true;
-		return;
-	}
-	connection->record = grown;
-	connection->fragment_left = length;
+	connection->fragment_left = mark & ~last_fragment_bit;
 	connection->last_fragment = mark & last_fragment_bit;
+	/* One byte more: there is a buffer even for a record of nothing. */
+	if (connection->fragment_left > RPC_CALL_MAX_BYTES - connection->n_record ||
+	    !reserve_record(connection, connection->n_record + connection->fragment_left + 1))
+		connection->broken = true;
 }
 
 /* The record is whole: hand it over. */
