@@ -5,12 +5,14 @@
  * etab lines on standard output, messages with carets on standard error.
  *
  *	print FILE|DIRECTORY...		exit status 1: there were errors
+ *	print --options			the name of every option
  */
 
 #include <stdio.h>
 #include <sys/stat.h>
 
 #include "parser/exports.h"
+#include "parser/options.h"
 
 /* A kernel since 5.12 lets all four differ (fs/nfsd/nfsctl.c export_features_show()). */
 static const uint32_t per_flavor = EXPORT_PER_FLAVOR;
@@ -21,6 +23,15 @@ static void print_item(const struct export_item *item)
 
 	if (export_print_etab(stdout, path, item->client.text, item->options, per_flavor) < 0)
 		exit(2);
+}
+
+static int print_options(void)
+{
+	const char *name;
+
+	for (size_t i = 0; (name = options_name(i)); i++)
+		puts(name);
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -35,6 +46,8 @@ int main(int argc, char **argv)
 
 	if (!files || !directories)
 		return 2;
+	if (argc == 2 && str_equal(argv[1], "--options"))
+		return print_options();
 	for (int i = 1; i < argc; i++) {
 		if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode))
 			directories[n_directories++] = argv[i];
