@@ -146,7 +146,7 @@ check-deps: ## the folders' arrows: parser knows nobody, handlers never the daem
 	@! grep -nE '#include "exportsd/(daemon|questions|mountd|control|reload)\.h"' \
 	  $(filter-out exportsd/main.c $(foreach m,questions mountd control reload daemon,$(wildcard exportsd/$(m)*.[ch])),$(wildcard exportsd/*.[ch])) || exit 1
 
-check-bats: all $(BATS) ## the real programs in namespaces of their own, the kernel's files faked
+check-bats: all $(TOOLS) $(BATS) ## the real programs in namespaces of their own, the kernel's files faked
 	@B=$(B) tests/run $(BATS)
 
 # The same tests in other build trees. A clang or gcc of the caller's choice: CC.
@@ -154,7 +154,7 @@ SANITIZE  := address,undefined
 check-asan: ## unit tests and bats under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(AFRESH) B=build/asan HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all" \
 	  LDFLAGS="-fsanitize=$(SANITIZE)" check-unit-bats
-check-unit-bats: all $(UNIT) $(BATS)
+check-unit-bats: all $(TOOLS) $(UNIT) $(BATS)
 	@B=$(B) tests/run $(UNIT) $(BATS)
 check-valgrind: all $(UNIT) ## unit tests under valgrind
 	@B=$(B) RUN_UNDER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
@@ -194,7 +194,7 @@ lint-files:
 	@clang-format --dry-run -Werror $(C_FILES)
 lint-scripts:
 	@shellcheck -x $$(grep -lE '^#!.*/(ba)?sh$$' $(filter-out $(DATA_FILES),$(ALL_FILES)))
-	@shellcheck -s bats -e SC2154 $(BATS) tests/bats/*.bash
+	@shellcheck -s bats -e SC2016,SC2154 $(BATS) tests/bats/*.bash
 lint-man:
 	@! mandoc -T lint -W warning $(PAGES) | grep .
 	@tests/units-lint
@@ -202,7 +202,8 @@ lint-c:
 	@$(AFRESH) B=build/gcc CC=gcc HARDENING= CFLAGS="-O2 -Werror -D_FORTIFY_SOURCE=2" objects
 	@$(AFRESH) B=build/clang CC=clang HARDENING= CFLAGS="-O1 -Werror" objects
 	@$(AFRESH) B=build/analyzer CC=gcc HARDENING= CFLAGS="-O1 -Werror $(ANALYZER)" objects
-	@mkdir -p build/cppcheck && ln -sf /usr/include/uthash.h /usr/include/utlist.h build/cppcheck
+	@mkdir -p build/cppcheck/sys && ln -sf /usr/include/uthash.h /usr/include/utlist.h build/cppcheck
+	@ln -sf $(wildcard /usr/include/*/sys/queue.h) build/cppcheck/sys
 	@cppcheck --quiet --error-exitcode=1 --enable=warning,portability,performance --inline-suppr -j2 \
 	  --suppressions-list=tests/cppcheck-suppressions --std=c11 -D_GNU_SOURCE -I. -Ibuild/cppcheck \
 	  parser exportsd handlers tests/vm/tools

@@ -298,12 +298,17 @@ static bool contains(const char *text, const char *part, const char *what)
 	return false;
 }
 
-static size_t count(const char *text, const char *part)
+/* How many lines (or runs of lines) of the text begin so. */
+static size_t count(const char *text, const char *start)
 {
 	size_t n = 0;
 
-	for (; (text = strstr(text, part)); text++)
-		n++;
+	for (; text; text = strchr(text, '\n')) {
+		text += *text == '\n';
+		n += strncmp(text, start, strlen(start)) == 0;
+		if (!*text)
+			break;
+	}
 	return n;
 }
 
@@ -389,9 +394,11 @@ static void test_many_media(void)
 		 "others are served");
 	at = peer_answer(&slow);
 	total = strlen(at);
-	while ((at = strstr(at, "path=/mnt/cdrom/disc"))) {
-		at += strlen("path=/mnt/cdrom/disc");
-		ordered &= strtoul(at, NULL, 10) == n++;
+	/* By lines: strstr(3) measures all of its text each time under AddressSanitizer. */
+	for (; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, "path=/mnt/cdrom/disc", 20) == 0)
+			ordered &= strtoul(at + 20, NULL, 10) == n++;
 	}
 	is_int((long long)n, (long long)n_media, "when it reads, it gets every medium");
 	ok(ordered, "once, in order: %zu bytes", total);
