@@ -99,7 +99,7 @@ void question_again(struct question *question, unsigned int seconds)
 {
 	stop_waiting(question);
 	if (sd_event_add_time_relative(question->daemon->event, &question->timer, CLOCK_MONOTONIC,
-				       seconds * UINT64_C(1000000), 0, on_again, question) >= 0)
+				       seconds * UINT64_C(1000000), 1, on_again, question) >= 0)
 		return;
 	/* Not even a timer: the kernel repeats what is unanswered to whoever opens its channel next. */
 	log_error(NULL, "No memory to keep a question of the kernel, restarting");
