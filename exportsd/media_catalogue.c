@@ -19,6 +19,8 @@
 
 static const uint64_t poll_usec = 60 * 1000000ull;
 static const uint64_t prod_usec = 1000000;
+/* To see whether a handler is back costs a connect(2). */
+static const uint64_t longest_pause_usec = 5 * 1000000ull;
 /* A watch that has not said by then that it is on is not waited for. */
 static const uint64_t watch_begins_usec = 1000000;
 /* A watch that lasted so long was a good one: the next pause is short again. */
@@ -35,10 +37,28 @@ static void retry(struct rule *rule)
 	uint64_t longest = rule->media->limits.longest_pause_usec;
 	uint64_t usec = catalogue->pause_usec ? 2 * catalogue->pause_usec : MEDIUM_FIRST_PAUSE_USEC;
 
+	if (longest > longest_pause_usec)
+		longest = longest_pause_usec;
+	if (longest < MEDIUM_LEAST_PAUSE_USEC)
+		longest = MEDIUM_LEAST_PAUSE_USEC;
 	if (usec > longest)
-		usec = longest > MEDIUM_LEAST_PAUSE_USEC ? longest : MEDIUM_LEAST_PAUSE_USEC;
+		usec = longest;
 	catalogue->pause_usec = usec;
 	schedule(rule, usec);
+}
+
+/* The handler answers. It may serve several rules. */
+static void is_back(const struct rule *of)
+{
+	struct rule *rule;
+	struct medium *medium;
+
+	DL_FOREACH (of->media->rules, rule) {
+		if (rule->use != of->use)
+			continue;
+		DL_FOREACH (rule->media_list, medium)
+			medium_prod(medium);
+	}
 }
 
 static void complain(struct rule *rule, const char *what, const char *why)
@@ -207,6 +227,7 @@ static void on_listed(void *userdata, enum handler_outcome outcome,
 	catalogue->list = NULL;
 	closep(&mount_fd);
 	if (outcome == HANDLER_OK) {
+		is_back(rule);
 		finish_list(rule);
 		if (catalogue->watch_unsupported) {
 			catalogue->pause_usec = 0;
@@ -280,6 +301,7 @@ static void on_change(void *userdata, const struct proto_message *message)
 	rule->catalogue.has_complained = false;
 	if (!rule->catalogue.is_watching) {
 		rule->catalogue.is_watching = true;
+		is_back(rule);
 		list(rule);
 	}
 	if (!path)

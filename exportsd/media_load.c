@@ -119,6 +119,7 @@ static void explain(struct medium *medium, enum handler_outcome outcome,
 {
 	const char *text = message ? proto_get(message, "message") : NULL;
 
+	medium->is_handler_lost = outcome == HANDLER_LOST;
 	switch (outcome) {
 	case HANDLER_OK: set_string(&medium->message, NULL); return;
 	case HANDLER_NOENT: set_string(&medium->message, text ? text : "no such medium"); return;
@@ -750,6 +751,18 @@ void medium_adopt(struct medium *medium)
 {
 	if (medium->load.stage == MEDIUM_IDLE && is_mounted(medium))
 		load_event(medium, MEDIUM_FOUND);
+}
+
+void medium_prod(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+
+	if (!medium->is_handler_lost)
+		return;
+	if (medium->lookup.stage == MEDIUM_PAUSING)
+		media_arm(media, &medium->lookup_timer, media_now(media), on_lookup_timer, medium);
+	if (medium->load.stage == MEDIUM_PAUSING)
+		media_arm(media, &medium->load_timer, media_now(media), on_load_timer, medium);
 }
 
 void medium_reconsider(struct medium *medium)

@@ -96,6 +96,7 @@ struct medium {
 	struct handler_request *load_request;
 	struct numbers_question *load_question;
 	bool load_waits_for_number;
+	bool is_handler_lost; /* and nothing else is wrong */
 	int mount_fd; /* a detached mount the handler sent, not yet attached; or -1 */
 	bool has_sent_mount;
 	uint32_t offered_number; /* the handler's, being adopted */
@@ -192,6 +193,8 @@ void medium_want_number(struct medium *medium);
 void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
 /* Something that is mounted already is its medium: the daemon was started again. */
 void medium_adopt(struct medium *medium);
+/* Its handler is back: what waits only for that goes on at once. */
+void medium_prod(struct medium *medium);
 /* A "no" that was remembered is no longer true. */
 void medium_reconsider(struct medium *medium);
 /* Stop what is under way. Who waits goes on waiting. */
