@@ -156,63 +156,54 @@ bool image_is_being_written(int fd)
 
 static int compare_keys(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int add_key(struct image_keys *keys, size_t *size, char *key)
-{
-	if (keys->n_keys == *size) {
-		size_t larger = *size ? *size * 2 : 256;
-		char **grown = reallocarray(keys->keys, larger, sizeof(*grown));
-
-		if (!grown) {
-			free(key);
-			return -ENOMEM;
-		}
-		keys->keys = grown;
-		*size = larger;
-	}
-	keys->keys[keys->n_keys++] = key;
-	return 0;
-}
-
+/* All keys into one text, each with its NUL. */
 static int read_keys(const struct images *images, DIR *directory, size_t max,
 		     struct image_keys *keys)
 {
 	size_t size = 0;
+	FILE *text = open_memstream(&keys->text, &size);
 	struct dirent *entry;
+	int r = text ? 0 : -ENOMEM;
 
-	while ((errno = 0, entry = readdir(directory))) {
-		char *key;
+	while (r == 0 && !keys->incomplete && (errno = 0, entry = readdir(directory))) {
+		const char *ending = ending_of_name(images, entry->d_name);
 
-		if (!ending_of_name(images, entry->d_name))
-			continue;
-		if (keys->n_keys == max) {
+		if (ending && keys->n_keys == max) {
 			keys->incomplete = true;
-			return 0;
+		} else if (ending) {
+			fwrite(entry->d_name, 1, strlen(entry->d_name) - strlen(ending), text);
+			r = putc('\0', text) < 0 ? -ENOMEM : 0;
+			keys->n_keys++;
 		}
-		key = images_key_of_name(images, entry->d_name);
-		if (!key || add_key(keys, &size, key) < 0)
-			return -ENOMEM;
 	}
-	return -errno;
+	if (r == 0 && !keys->incomplete)
+		r = -errno;
+	if (text && fclose(text) != 0 && r == 0)
+		r = -ENOMEM;
+	return r;
 }
 
-static void sort_keys(struct image_keys *keys)
+static int sort_keys(struct image_keys *keys)
 {
+	const char *key = keys->text;
 	size_t n = 0;
 
-	if (keys->n_keys > 0)
-		qsort(keys->keys, keys->n_keys, sizeof(*keys->keys), compare_keys);
-	for (size_t i = 0; i < keys->n_keys; i++) {
-		if (n > 0 && str_equal(keys->keys[n - 1], keys->keys[i])) {
-			free(keys->keys[i]);
+	keys->keys = calloc(keys->n_keys + 1, sizeof(*keys->keys));
+	if (!keys->keys)
+		return -ENOMEM;
+	for (size_t i = 0; i < keys->n_keys; i++, key += strlen(key) + 1)
+		keys->keys[i] = key;
+	qsort(keys->keys, keys->n_keys, sizeof(*keys->keys), compare_keys);
+	for (size_t i = 0; i < keys->n_keys; i++)
+		if (n > 0 && str_equal(keys->keys[n - 1], keys->keys[i]))
 			keys->n_clashes++;
-		} else {
+		else
 			keys->keys[n++] = keys->keys[i];
-		}
-	}
 	keys->n_keys = n;
+	return 0;
 }
 
 int images_keys(const struct images *images, size_t max, struct image_keys *ret_keys)
@@ -231,19 +222,19 @@ int images_keys(const struct images *images, size_t max, struct image_keys *ret_
 	}
 	r = read_keys(images, directory, max, &keys);
 	closedir(directory);
+	if (r == 0)
+		r = sort_keys(&keys);
 	if (r < 0) {
 		image_keys_done(&keys);
 		return r;
 	}
-	sort_keys(&keys);
 	*ret_keys = keys;
 	return 0;
 }
 
 void image_keys_done(struct image_keys *keys)
 {
-	for (size_t i = 0; i < keys->n_keys; i++)
-		free(keys->keys[i]);
 	free(keys->keys);
+	free(keys->text);
 	*keys = (struct image_keys){ 0 };
 }

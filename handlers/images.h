@@ -58,10 +58,11 @@ bool image_is_being_written(int fd);
 
 /* Keys, sorted bytewise, each once. */
 struct image_keys {
-	char **keys;
+	const char **keys;
 	size_t n_keys;
 	size_t n_clashes; /* files passed over because of another one with the same key */
 	bool incomplete; /* IMAGES_MAX was reached */
+	char *text; /* what keys points into */
 };
 
 /*

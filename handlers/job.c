@@ -172,9 +172,6 @@ static int job_spawn(struct job *job)
 	CLEANUP(closep) int theirs = -1;
 	int fds[2], r;
 
-	job->input = malloc(PROTO_MESSAGE_MAX);
-	if (!job->input)
-		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
 		return -errno;
 	job->fd = fds[0];
@@ -276,7 +273,9 @@ int job_new(struct connection *connection, uint64_t id, const struct verb *verb,
 
 	if (!job)
 		return -ENOMEM;
-	if (copy_message(message, bytes, n_bytes, &job->bytes, &job->message) < 0) {
+	job->input = malloc(PROTO_MESSAGE_MAX);
+	if (!job->input || copy_message(message, bytes, n_bytes, &job->bytes, &job->message) < 0) {
+		free(job->input);
 		free(job);
 		return -ENOMEM;
 	}

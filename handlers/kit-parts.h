@@ -68,9 +68,9 @@ struct kit {
 	struct listening listening;
 	sd_event_source *accepting[LISTEN_MAX];
 	sd_event_source *idle;
-	TAILQ_HEAD(, connection) connections;
+	TAILQ_HEAD(connections, connection) connections;
 	size_t n_connections;
-	TAILQ_HEAD(, job) jobs;
+	TAILQ_HEAD(jobs, job) jobs;
 	size_t n_waiting, n_running, n_watches;
 	bool stopping;
 };

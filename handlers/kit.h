@@ -91,7 +91,7 @@ struct kit_settings {
 		idle_sec; /* with an inherited listening socket: exit after so long without connections; 0: never */
 	unsigned int n_at_once; /* 0: KIT_AT_ONCE */
 	unsigned int stall_sec; /* 0: KIT_STALL_SEC */
-	unsigned int stop_sec;  /* 0: KIT_STOP_SEC */
+	unsigned int stop_sec; /* 0: KIT_STOP_SEC */
 };
 
 /*

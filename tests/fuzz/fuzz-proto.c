@@ -48,6 +48,8 @@ static void check_round_trip(const struct proto_message *message)
 	}
 	require(r == 0 && writer.n_bytes <= PROTO_MESSAGE_MAX);
 	copy = malloc(writer.n_bytes);
+	if (!copy)
+		abort();
 	memcpy(copy, writer.bytes, writer.n_bytes);
 	require(proto_parse(copy, writer.n_bytes, &second, &used, &why) == 0);
 	require(used == writer.n_bytes);
@@ -68,6 +70,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *buffer = malloc(size ? size : 1);
 	size_t at = 0, used;
 
+	if (!buffer)
+		abort();
 	memcpy(buffer, data, size);
 	while (at <= size) {
 		struct proto_message message;

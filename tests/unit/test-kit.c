@@ -171,13 +171,22 @@ struct client {
 	struct proto_message message;
 };
 
+static struct client *client_on(int fd)
+{
+	struct client *client = calloc(1, sizeof(*client));
+
+	if (!client)
+		exit(1);
+	client->fd = fd;
+	return client;
+}
+
 static struct client *client_new(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	struct client *client = calloc(1, sizeof(*client));
+	struct client *client = client_on(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
 	strcpy(address.sun_path, socket_path);
-	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	for (int i = 0; i < ANSWER_MSEC / 5; i++) {
 		if (connect(client->fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 			return client;
@@ -665,8 +674,7 @@ static void test_inherited(void)
 	socketpair(AF_UNIX, SOCK_STREAM, 0, pair);
 	pid = start_inherited(pair[1], 0);
 	close(pair[1]);
-	client = calloc(1, sizeof(*client));
-	client->fd = pair[0];
+	client = client_on(pair[0]);
 	ask(client, 1, "lookup", "key", "good");
 	is_str(hear(client, ANSWER_MSEC), "ok 1", "an inherited connection is served");
 	client_free(client);
@@ -676,7 +684,7 @@ static void test_inherited(void)
 static void test_standard_input(void)
 {
 	const struct kit_settings settings = { 0 };
-	struct client *client = calloc(1, sizeof(*client));
+	struct client *client;
 	int pair[2];
 	pid_t pid;
 
@@ -690,7 +698,7 @@ static void test_standard_input(void)
 		_exit(kit_run(&operations, NULL, &settings) < 0 ? 1 : 0);
 	}
 	close(pair[1]);
-	client->fd = pair[0];
+	client = client_on(pair[0]);
 	ask(client, 1, "lookup", "key", "good");
 	is_str(hear(client, ANSWER_MSEC), "ok 1", "a connection on standard input is served");
 	is_str(heard(client, "descriptors"), "4", "and is not its operations'");

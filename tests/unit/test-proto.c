@@ -14,6 +14,8 @@ static int parse(const char *bytes, size_t n_bytes, char **ret_buffer,
 {
 	char *buffer = malloc(n_bytes ? n_bytes : 1);
 
+	if (!buffer)
+		exit(1);
 	memcpy(buffer, bytes, n_bytes);
 	*ret_buffer = buffer;
 	*ret_why = NULL;
@@ -248,6 +250,8 @@ static void test_bad_writing(void)
 	static const int wanted[] = { -EINVAL, -EINVAL, -EINVAL, -E2BIG, -E2BIG, -E2BIG };
 	char *filler = malloc(PROTO_LINE_MAX + 3);
 
+	if (!filler)
+		exit(1);
 	memset(filler, 'f', PROTO_LINE_MAX + 2);
 	filler[PROTO_LINE_MAX + 2] = '\0';
 	for (int i = 0; i < (int)N_ELEMENTS(wanted); i++) {

@@ -117,14 +117,14 @@ static bool talk_ask(struct talk *talk, unsigned int id, const char *verb, const
 	proto_begin(&writer, verb);
 	proto_put_u64(&writer, "id", id);
 	for (; pairs && *pairs; pairs++) {
-		CLEANUP(freep) char *key = strdup(*pairs);
-		char *equals = strchr(key, '=');
+		const char *equals = strchr(*pairs, '=');
+		char key[64];
 
-		if (!equals) {
+		if (!equals || (size_t)(equals - *pairs) >= sizeof(key)) {
 			fprintf(stderr, "handlertalk: '%s' is not KEY=VALUE\n", *pairs);
 			exit(EXIT_USAGE);
 		}
-		*equals = '\0';
+		snprintf(key, sizeof(key), "%.*s", (int)(equals - *pairs), *pairs);
 		proto_put(&writer, key, equals + 1);
 	}
 	sent = proto_end(&writer) == 0 && talk_send(talk, writer.bytes, writer.n_bytes);
