@@ -170,7 +170,7 @@ int daemon_start(struct daemon *daemon, const char *proc)
 {
 	const uint64_t second = 1000000;
 	const struct config *config = daemon->config;
-	sd_event_source *status;
+	sd_event_source *status = NULL;
 	int r = open_numbers(daemon);
 
 	if (r >= 0)
@@ -200,6 +200,7 @@ int daemon_start(struct daemon *daemon, const char *proc)
 		r = sd_event_source_set_enabled(status, SD_EVENT_ON);
 	if (r >= 0)
 		r = sd_event_source_set_floating(status, true);
+	sd_event_source_unref(status); /* the loop's from here on */
 	return r;
 }
 

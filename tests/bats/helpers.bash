@@ -49,7 +49,7 @@ start_exportsd() {
 
 stop_exportsd() {
 	kill "$EXPORTSD"
-	wait "$EXPORTSD"
+	wait "$EXPORTSD" || { cat "$T/log"; return 1; }
 }
 
 # start_handler KEY...: tests/vm/tools/badhandler, whose keys say how they behave, for $T/media/*
