@@ -46,6 +46,7 @@ struct entry {
 	unsigned int n_users; /* calls that hold it */
 	bool forgotten;
 	bool answered;
+	bool listed_only; /* the names took too long: now only which netgroups list the address itself */
 	uint64_t expires_usec;
 	struct worker_question *asked;
 	struct waiter *waiters;
@@ -253,6 +254,8 @@ static int ask(struct entry *entry, const struct names_question *question)
 	if (entry->kind == KIND_ADDRESS) {
 		if (names->trust_reverse)
 			proto_put(&message, "trust", "1");
+		if (entry->listed_only)
+			proto_put(&message, "listed", "1");
 		put_netgroups(entry, question, &message);
 	}
 	r = worker_ask(names->worker, &message, names->timeout_usec, on_answer, entry,
@@ -422,6 +425,12 @@ static void on_answer(void *userdata, int error, const struct proto_message *ans
 	bool more = entry->answered; /* further netgroups: what was known does not get younger */
 
 	entry->asked = NULL;
+	if (error == -ETIMEDOUT && entry->kind == KIND_ADDRESS && !entry->listed_only && waiter) {
+		entry->listed_only = true;
+		if (ask(entry, waiter->question) >= 0)
+			return;
+	}
+	entry->listed_only = false;
 	entry->waiters = NULL;
 	entry->error = error < 0 ? error : take_answer(entry, answer);
 	entry->answered = true;

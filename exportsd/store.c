@@ -83,8 +83,8 @@ static const char *const statement_texts[N_STATEMENTS] = {
 	[SAVEPOINT] = "SAVEPOINT question",
 	[ROLLBACK_TO] = "ROLLBACK TO question",
 	[RELEASE] = "RELEASE question",
-	[ADD_NUMBER] = "INSERT INTO number (number, path, is_primary, created)"
-		       " VALUES (?1, ?2, 1, unixepoch()) ON CONFLICT DO NOTHING",
+	[ADD_NUMBER] = ("INSERT INTO number (number, path, is_primary, created)"
+			" VALUES (?1, ?2, 1, unixepoch()) ON CONFLICT DO NOTHING"),
 	[FIND_NUMBER] = "SELECT path, is_primary FROM number WHERE number = ?1",
 	[FIND_PATH] = "SELECT number FROM number WHERE path = ?1 AND is_primary = 1",
 	[ADD_DIRECTORY] = "INSERT INTO directory (path) VALUES (?1) ON CONFLICT DO NOTHING",
@@ -353,7 +353,9 @@ static int open_file(const char *file, bool whole, sqlite3 **ret_db, char **rete
 		rc = sqlite3_exec(db,
 				  "PRAGMA locking_mode = EXCLUSIVE;"
 				  "PRAGMA trusted_schema = OFF;"
-				  "PRAGMA cell_size_check = ON;",
+				  "PRAGMA cell_size_check = ON;"
+				  /* KiB, as needed: a long list touches pages all over the file. */
+				  "PRAGMA cache_size = -131072;",
 				  NULL, NULL, NULL);
 	r = rc == SQLITE_OK ? check_kind(db, file, reterr_why)
 			    : fail_sqlite(db, rc, file, reterr_why);

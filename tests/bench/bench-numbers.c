@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * bench-numbers.c - how fast numbers become durable, and how fast a store is read at the start.
+ *
+ *	build/tests/bench/bench-numbers [DIRECTORY [NUMBERS]]
+ *
+ * DIRECTORY is on the disk to measure (default: the current one); NUMBERS is how many go into the longest
+ * list. Each line: what, how many, seconds, a second, syncs. The peer is the least a durable record costs: a
+ * file, appended to and synced. The fsync(2) and fdatasync(2) below count
+ * for the store's process, too, which is this program again.
+ */
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "exportsd/numbers.h"
+#include "exportsd/worker.h"
+#include "tests/unit/loop.h"
+
+enum { SECONDS = 2, MANY = 100000 };
+
+static char file[PATH_MAX];
+static sd_event *event;
+static unsigned int n_done, n_failed;
+
+static unsigned int *n_syncs(void)
+{
+	static unsigned int *shared;
+	const char *name = getenv("BENCH_SYNCS");
+	int fd;
+
+	if (shared || !name)
+		return shared;
+	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || ftruncate(fd, sizeof(*shared)) < 0)
+		abort();
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	return shared;
+}
+
+int fsync(int fd)
+{
+	__atomic_fetch_add(n_syncs(), 1, __ATOMIC_SEQ_CST);
+	return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd)
+{
+	__atomic_fetch_add(n_syncs(), 1, __ATOMIC_SEQ_CST);
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void say(const char *what, unsigned int n, double start, unsigned int syncs)
+{
+	double took = now() - start;
+
+	printf("%-40s %8u numbers %8.3f s %10.0f /s %6u syncs %8.0f /s\n", what, n, took, n / took,
+	       *n_syncs() - syncs, (*n_syncs() - syncs) / took);
+	fflush(stdout);
+}
+
+static struct numbers *open_numbers(void)
+{
+	struct numbers *numbers;
+
+	if (numbers_open(&numbers, event, file) < 0)
+		exit(1);
+	return numbers;
+}
+
+static void on_done(void *userdata, int error)
+{
+	n_done++;
+	n_failed += error < 0;
+}
+
+/* So many calls of one path each are always under way, for a while. */
+static void bench_calls(struct numbers *numbers, unsigned int n_at_once)
+{
+	static unsigned int n_asked;
+	unsigned int first = n_asked, syncs = *n_syncs();
+	double start = now();
+	char what[64];
+
+	n_done = 0;
+	while (now() - start < SECONDS) {
+		while (n_asked - first < n_done + n_at_once) {
+			char text[64];
+			const char *path = text;
+
+			snprintf(text, sizeof(text), "/srv/media/%u/%u", n_at_once, n_asked++);
+			numbers_assign(numbers, &path, 1, NULL, NULL, on_done, NULL, NULL);
+		}
+		sd_event_run(event, 100 * 1000);
+	}
+	snprintf(what, sizeof(what), "one path a call, %u calls at once", n_at_once);
+	say(what, n_done, start, syncs);
+	loop_until(event, &n_done, n_asked - first, 60000);
+}
+
+static void bench_list(struct numbers *numbers, unsigned int n_paths)
+{
+	char(*texts)[48] = calloc(n_paths, sizeof(*texts));
+	const char **paths = calloc(n_paths, sizeof(char *));
+	unsigned int syncs = *n_syncs();
+	double start;
+
+	for (unsigned int i = 0; i < n_paths; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "/srv/library/%u/disc-%u", n_paths, i);
+		paths[i] = texts[i];
+	}
+	n_done = 0;
+	start = now();
+	numbers_assign(numbers, paths, n_paths, NULL, NULL, on_done, NULL, NULL);
+	loop_until(event, &n_done, 1, 600000);
+	say("one call", n_paths, start, syncs);
+	free(paths);
+	free(texts);
+}
+
+static void bench_peer(void)
+{
+	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	unsigned int n = 0, syncs = *n_syncs();
+	static const char page[4096] = "a page";
+	double start = now();
+
+	for (; now() - start < SECONDS; n++)
+		if (write(fd, page, sizeof(page)) < 0 || fdatasync(fd) < 0)
+			n_failed++;
+	close(fd);
+	(void)unlink(file);
+	say("peer: a file, appended to and synced", n, start, syncs);
+}
+
+static void bench_open(void)
+{
+	unsigned int syncs = *n_syncs();
+	double start = now();
+	struct numbers *numbers = open_numbers();
+
+	say("opening the store", (unsigned int)numbers_count(numbers), start, syncs);
+	numbers_close(numbers);
+}
+
+int main(int argc, char **argv)
+{
+	const char *where = argc > 1 ? argv[1] : ".";
+	char directory[PATH_MAX - 32], name[PATH_MAX];
+	struct numbers *numbers;
+
+	if (argc > 3 && str_equal(argv[1], "--worker"))
+		return worker_main(argv[2], atoi(argv[3]), argc > 4 ? argv[4] : NULL);
+	snprintf(directory, sizeof(directory), "%s/bench-numbers-XXXXXX", where);
+	if (!mkdtemp(directory) || sd_event_default(&event) < 0)
+		return 1;
+	snprintf(name, sizeof(name), "%s/syncs", directory);
+	snprintf(file, sizeof(file), "%s/numbers.sqlite", directory);
+	setenv("BENCH_SYNCS", name, 1);
+	printf("# %s\n", directory);
+	bench_peer();
+	numbers = open_numbers();
+	bench_calls(numbers, 1);
+	bench_calls(numbers, 16);
+	bench_calls(numbers, 256);
+	bench_calls(numbers, 4096);
+	bench_list(numbers, argc > 2 ? (unsigned int)atoi(argv[2]) : MANY);
+	numbers_close(numbers);
+	bench_open();
+	(void)unlink(file);
+	(void)unlink(name);
+	(void)rmdir(directory);
+	return n_failed ? 1 : 0;
+}
