@@ -47,7 +47,7 @@ static void on_names(void *userdata, int error, const struct address_names *name
 	if (question->asked_for != *question->in_force &&
 	    snapshot_needs_names(*question->in_force) && ask_names(question) == 0)
 		return;
-	finish(question, error == 0 ? names : NULL, error == 0);
+	finish(question, names, error == 0); /* on an error they hold what is certain */
 }
 
 static int on_deferred(sd_event_source *source, void *userdata)
