@@ -18,16 +18,20 @@
 #include <sys/sysmacros.h>
 #include <fcntl.h>
 #include <uthash.h>
+#include <uuid/uuid.h>
 
 enum {
 	LOOKS_AT_ONCE = 32,
 	/* Places that may share one id (bind mounts); more are passed over. */
 	PLACES_MAX = 8,
+	/* Three times: the file system's, an option's and a pseudo-root's uuid. */
+	PLACE_IDS_MAX = 3 * IDENTITY_IDS_MAX,
 };
 
 struct place {
 	char *path;
 	bool is_crossed; /* an export with crossmnt: file systems below it are exported, too */
+	bool is_pseudo_root; /* above an export, whatever else it is */
 	bool has_uuid; /* of an option fsid=UUID */
 	uint8_t uuid[16];
 	UT_hash_handle hh;
@@ -148,14 +152,37 @@ size_t identity_ids(const struct paths_facts *facts, const uint8_t *uuid,
 	return n;
 }
 
-/* Those of a place: with its own uuid and with that of an option, as one or the other export may have it. */
+void identity_of_pseudo_root(const char *path, uint8_t ret_uuid[16])
+{
+	static const uuid_t namespace = { 0x39, 0xc6, 0xb5, 0xc1, 0x3f, 0x24, 0x4f, 0x4e,
+					  0x97, 0x7c, 0x7f, 0xe6, 0x54, 0x6b, 0x8a, 0x25 };
+
+	uuid_generate_sha1(ret_uuid, namespace, path, strlen(path));
+	/*
+	 * It takes the hyphens out of the text in place and ends it where it ended before, so the last
+	 * four digits stand there twice, and get_uuid() folds them onto the first ones.
+	 */
+	ret_uuid[0] ^= ret_uuid[14];
+	ret_uuid[1] ^= ret_uuid[15];
+}
+
+/*
+ * Those of a place: with its own uuid and with that of an option, as one or the other export may have it.
+ * A pseudo-root also has that of its path: whether rpc.mountd takes this one depends on when it read
+ * the exports, so either may be in a client's handle.
+ */
 static size_t place_ids(const struct place *place, const struct paths_facts *facts,
-			struct identity_id ret_ids[2 * IDENTITY_IDS_MAX])
+			struct identity_id ret_ids[PLACE_IDS_MAX])
 {
 	size_t n = identity_ids(facts, NULL, ret_ids);
+	uint8_t uuid[16];
 
 	if (place->has_uuid)
 		n += identity_ids(facts, place->uuid, ret_ids + n);
+	if (place->is_pseudo_root) {
+		identity_of_pseudo_root(place->path, uuid);
+		n += identity_ids(facts, uuid, ret_ids + n);
+	}
 	return n;
 }
 
@@ -216,12 +243,19 @@ static bool add_place(struct identities *identities, const char *path, size_t le
 static void add_with_parents(struct identities *identities, const char *path)
 {
 	size_t length = strlen(path);
+	bool is_new = add_place(identities, path, length);
 
-	while (add_place(identities, path, length) && length > 1) {
+	while (is_new && length > 1) {
+		struct place *place;
+
 		while (length > 1 && path[length - 1] != '/')
 			length--;
 		if (length > 1)
 			length--;
+		is_new = add_place(identities, path, length);
+		HASH_FIND(hh, identities->places, path, length, place);
+		if (place)
+			place->is_pseudo_root = true;
 	}
 }
 
@@ -282,7 +316,7 @@ static void add_mounts(struct identities *identities, const struct snapshot *sna
 static void enter(struct identities *identities, const struct place *place,
 		  const struct paths_facts *facts)
 {
-	struct identity_id ids[2 * IDENTITY_IDS_MAX];
+	struct identity_id ids[PLACE_IDS_MAX];
 	size_t n = place_ids(place, facts, ids);
 
 	for (size_t i = 0; i < n; i++) {
@@ -399,7 +433,7 @@ static void look_round(struct identities *identities, const struct snapshot *sna
 static bool has_id(const struct place *place, const struct paths_facts *facts,
 		   const struct identity_id *id)
 {
-	struct identity_id ids[2 * IDENTITY_IDS_MAX];
+	struct identity_id ids[PLACE_IDS_MAX];
 	size_t n = place_ids(place, facts, ids);
 
 	for (size_t i = 0; i < n; i++)

@@ -55,3 +55,9 @@ struct identity_id {
 };
 size_t identity_ids(const struct paths_facts *facts, const uint8_t *uuid,
 		    struct identity_id ret_ids[IDENTITY_IDS_MAX]);
+
+/*
+ * identity_of_pseudo_root - the uuid that rpc.mountd gives a pseudo-root which nfsd refused when it tried: it
+ * depends on nothing but the path (nfs-utils support/export/v4root.c, v4root_create()).
+ */
+void identity_of_pseudo_root(const char *path, uint8_t ret_uuid[16]);

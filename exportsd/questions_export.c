@@ -12,13 +12,8 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <uuid/uuid.h>
 
 #include "exportsd/log.h"
-
-/* The namespace of nfs-utils' uuids of pseudo-roots (support/export/v4root.c). */
-static const uuid_t pseudo_root_namespace = { 0x39, 0xc6, 0xb5, 0xc1, 0x3f, 0x24, 0x4f, 0x4e,
-					      0x97, 0x7c, 0x7f, 0xe6, 0x54, 0x6b, 0x8a, 0x25 };
 
 static void answer_no(struct question *question, uint32_t seconds)
 {
@@ -156,11 +151,6 @@ static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
 	memcpy(export->uuid, uuid, sizeof(export->uuid));
 }
 
-static void path_uuid(const char *path, uint8_t ret_uuid[16])
-{
-	uuid_generate_sha1(ret_uuid, pseudo_root_namespace, path, strlen(path));
-}
-
 /* rpc.mountd: block device's uuid, else the file system's id; for a pseudo-root that nfsd would refuse, the path's. */
 static void choose_uuid(const struct question *question, const struct paths_facts *facts,
 			struct upcall_export *export)
@@ -172,7 +162,7 @@ static void choose_uuid(const struct question *question, const struct paths_fact
 	} else if (question->found == SNAPSHOT_FOUND_PSEUDO &&
 		   !kernel_takes_export(question->daemon->kernel, question->upcall.path,
 					export->flags)) {
-		path_uuid(question->upcall.path, uuid);
+		identity_of_pseudo_root(question->upcall.path, uuid);
 		set_uuid(export, uuid);
 	} else if (facts->has_statfs_uuid) {
 		set_uuid(export, facts->statfs_uuid);
