@@ -15,8 +15,8 @@ ls /client/cdrom >/dev/null
 
 # read_file FILE: without starting a process; $took_us is how long it took
 read_file() {
-	local start=${EPOCHREALTIME/./} line
-	read -r line <"$1" || bail "$1 cannot be read"
+	local start=${EPOCHREALTIME/./}
+	read -r <"$1" || bail "$1 cannot be read"
 	took_us=$((${EPOCHREALTIME/./} - start))
 }
 

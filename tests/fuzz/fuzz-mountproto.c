@@ -118,7 +118,7 @@ static void check_refused(uint32_t xid, int fault)
 
 	require(fault > MOUNTPROTO_NOT_A_CALL && fault <= MOUNTPROTO_BAD_ARGUMENTS);
 	require(mountproto_refuse(xid, fault, &reply) == 0);
-	read_reply(&reply, xid, (xdrproc_t)xdr_void, NULL, &message);
+	read_reply(&reply, xid, (xdrproc_t)(void (*)(void))xdr_void, NULL, &message);
 	if (fault >= MOUNTPROTO_NO_PROGRAM)
 		require(message.rm_reply.rp_stat == MSG_ACCEPTED &&
 			message.acpted_rply.ar_stat == (enum accept_stat)statuses[fault]);
