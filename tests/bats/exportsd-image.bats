@@ -59,7 +59,7 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 10 "$SOCKET" ask "$@"; }
 	local option
 	for option in --nonsense word --idle=x --idle=-1 --idle= --at-once=0 --at-once=1025 --socket=relative \
 		--socket= --directory=relative --endings= --endings=a,,b --endings=. --endings=a/b --types=nonsense \
-		--types= --types=ext4,; do
+		--types= '--types=ext4,'; do
 		run -2 "$IMAGE" "$option"
 		[ -n "$output" ]
 	done
@@ -149,5 +149,5 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 10 "$SOCKET" ask "$@"; }
 	start
 	STATUS=4 ask mount key=disc path="$BATS_TEST_TMPDIR/place/disc" # no loop devices here
 	grep -q '^errno=' <<<"$output"
-	! mountpoint -q "$BATS_TEST_TMPDIR/place/disc"
+	run ! mountpoint -q "$BATS_TEST_TMPDIR/place/disc"
 }
