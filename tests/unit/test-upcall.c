@@ -82,7 +82,7 @@ static void exports(void)
 		.anon_uid = -2,
 		.anon_gid = 65534,
 		.n_flavors = 2,
-		.flavors = { { 390005, 1056 }, { 1, 1067 } },
+		.flavors = { { .number = 390005, .flags = 1056 }, { .number = 1, .flags = 1067 } },
 		.n_xprtsec = 2,
 		.xprtsec = { 1, 4 },
 	};
