@@ -27,7 +27,7 @@ size_t fsid_length(enum upcall_fsid_type type)
 	return lengths[type];
 }
 
-/* Take the next word off a line, decoded, as a new string; NULL: there is none, or no memory. */
+/* Take the next word off a line, decoded, as a new string; NULL: there is none that can be used, or no memory. */
 static char *next_word(const char **line)
 {
 	size_t length;
@@ -41,6 +41,10 @@ static char *next_word(const char **line)
 	if (!word)
 		return NULL;
 	length = unescape_bytes(word, length);
+	if (memchr(word, '\0', length)) { /* no name or path has one */
+		free(word);
+		return NULL;
+	}
 	word[length] = '\0';
 	*line += strcspn(*line, " ");
 	return word;
