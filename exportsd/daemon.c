@@ -99,6 +99,20 @@ static int on_sighup(sd_event_source *source, const struct signalfd_siginfo *inf
 	return 0;
 }
 
+/* NFSv4 clients that looked for a name in vain look again only if its pseudo-root has changed. */
+static void on_names(void *userdata)
+{
+	struct daemon *daemon = userdata;
+	int r = daemon->kernel ? kernel_flush_exports(daemon->kernel) : 0;
+
+	if (r < 0) {
+		errno = -r;
+		log_warning(
+			NULL,
+			"Cannot flush the kernel's exports, NFSv4 clients see new media late: %m");
+	}
+}
+
 /* ---- start and end ---- */
 
 /* The first exports are in force: hear the kernel and the clients. */
@@ -180,8 +194,10 @@ int daemon_start(struct daemon *daemon, const char *proc)
 		r = paths_new(&daemon->paths, daemon->event, config->name_timeout_seconds * second);
 	if (r >= 0)
 		r = media_new(&daemon->media, daemon->event, config, daemon->numbers);
-	if (r >= 0)
+	if (r >= 0) {
+		media_on_names(daemon->media, on_names, daemon);
 		r = questions_new(&daemon->questions, daemon);
+	}
 	if (r >= 0)
 		r = reload_new(&daemon->reload, daemon);
 	if (r >= 0)

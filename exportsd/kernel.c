@@ -198,28 +198,41 @@ int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *li
 	return (size_t)n == n_bytes ? 0 : -EIO;
 }
 
+static int flush(struct kernel *kernel, enum kernel_cache cache)
+{
+	CLEANUP(closep)
+	int fd = proc_open(kernel, O_WRONLY, "/net/rpc/", caches[cache].flush);
+	char now[32];
+	int length = snprintf(now, sizeof(now), "%lld\n", (long long)time(NULL) + 1);
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return fd;
+	return write(fd, now, (size_t)length) == length ? 0 : -errno;
+}
+
 int kernel_flush(struct kernel *kernel)
 {
 	/* nfs-utils support/nfs/cacheio.c cache_flush(): who, then what they may see. */
 	static const enum kernel_cache order[] = { KERNEL_IP, KERNEL_GID, KERNEL_FH,
 						   KERNEL_EXPORT };
-	char now[32];
-	int length = snprintf(now, sizeof(now), "%lld\n", (long long)time(NULL) + 1);
 	int result = 0;
 
 	for (size_t i = 0; i < N_ELEMENTS(order); i++) {
-		CLEANUP(closep)
-		int fd = proc_open(kernel, O_WRONLY, "/net/rpc/", caches[order[i]].flush);
+		int r = flush(kernel, order[i]);
 
-		if (fd == -ENOENT)
-			continue;
-		if (fd < 0)
-			result = fd;
-		else if (write(fd, now, (size_t)length) != length)
-			result = -errno;
+		if (r < 0)
+			result = r;
 	}
 	kernel->counts.flushes++;
 	return result;
+}
+
+int kernel_flush_exports(struct kernel *kernel)
+{
+	kernel->counts.flushes++;
+	return flush(kernel, KERNEL_EXPORT);
 }
 
 ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,

@@ -46,6 +46,14 @@ void kernel_pause(struct kernel *kernel, bool pause);
 int kernel_flush(struct kernel *kernel);
 
 /*
+ * kernel_flush_exports - have the kernel forget the exports only, and give pseudo-roots another change attribute.
+ *
+ * nfsd says of a pseudo-root, in place of when it changed, when the exports were flushed last (nfs4xdr.c
+ * encode_change()): without this, NFSv4 clients do not look again for a name they did not find there.
+ */
+int kernel_flush_exports(struct kernel *kernel);
+
+/*
  * kernel_file_handle - the handle nfsd gives a path for a domain (/proc/fs/nfsd/filehandle, exp_rootfh()).
  *
  * The export's entry must have been written first.

@@ -136,3 +136,9 @@ typedef void (*media_observe_fn)(void *userdata, const struct medium_status *sta
 int media_observe(struct media *media, const char *path, media_observe_fn changed, void *userdata,
 		  struct media_observer **ret_observer);
 void media_unobserve(struct media_observer *observer);
+
+/*
+ * media_on_names - be told when names have come or gone in the rules' directories: @changed is called from the
+ * loop, at most once a second.
+ */
+void media_on_names(struct media *media, void (*changed)(void *userdata), void *userdata);

@@ -16,6 +16,7 @@
 #include "exportsd/media_private.h"
 
 static const uint64_t again_usec = 60 * 1000000ull;
+static const uint64_t names_usec = 1 * 1000000ull;
 static const uint64_t directory_again_usec = 5 * 1000000ull;
 
 static int on_run(sd_event_source *source, void *userdata);
@@ -202,6 +203,27 @@ static void obstruct(struct medium *medium, int error)
 	move_medium(medium, PLACE_NONE);
 }
 
+static int on_names_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct media *media = userdata;
+
+	if (media->names_changed)
+		media->names_changed(media->names_userdata);
+	return 0;
+}
+
+/* Slices follow one another quickly, and each time is told costs the kernel what it knew. */
+static void names_changed(struct media *media)
+{
+	int is_armed = 0;
+
+	if (media->names_timer)
+		(void)sd_event_source_get_enabled(media->names_timer, &is_armed);
+	if (!is_armed)
+		media_arm(media, &media->names_timer, media_now(media) + names_usec, on_names_time,
+			  media);
+}
+
 static void place(struct medium *medium, int directory_fd)
 {
 	struct rule *rule = medium->rule;
@@ -239,10 +261,12 @@ static void on_recorded(void *userdata, int error)
 	struct rule *rule = userdata;
 
 	rule->places_question = NULL;
-	if (error < 0)
+	if (error < 0) {
 		store_failed(rule, error);
-	else
-		place_slice(rule);
+		return;
+	}
+	place_slice(rule);
+	names_changed(rule->media);
 }
 
 /* Take the next slice; its missing directories are listed. */
@@ -428,6 +452,8 @@ static void strike_all(struct media *media, struct struck *struck)
 		r = numbers_record_directories(media->numbers, (const char *const *)struck->paths,
 					       struck->n, false, on_struck, media,
 					       &media->removals_question);
+	if (struck->n > 0)
+		names_changed(media);
 	for (size_t i = 0; i < struck->n; i++)
 		free(struck->paths[i]);
 	if (struck->n == 0 || r < 0)
@@ -461,8 +487,15 @@ int places_start(struct media *media)
 	return r < 0 ? r : sd_event_source_set_enabled(media->remove, SD_EVENT_OFF);
 }
 
+void media_on_names(struct media *media, void (*changed)(void *userdata), void *userdata)
+{
+	media->names_changed = changed;
+	media->names_userdata = userdata;
+}
+
 void places_end(struct media *media)
 {
+	media->names_timer = sd_event_source_disable_unref(media->names_timer);
 	numbers_cancel(TAKE_PTR(media->removals_question));
 	while (media->removals)
 		removal_free(&media->removals, media->removals);

@@ -147,6 +147,9 @@ struct media {
 	struct removal *removals, *removals_later;
 	struct numbers_question *removals_question;
 	sd_event_source *remove, *remove_later;
+	void (*names_changed)(void *userdata); /* media_on_names() */
+	void *names_userdata;
+	sd_event_source *names_timer;
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
 
