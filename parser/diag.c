@@ -32,9 +32,10 @@ static char *readable(const char *text, size_t length)
 
 	for (size_t i = 0; i < length; i++)
 		n_control += is_control(text[i]);
-	copy = to = malloc(length + 3 * n_control + 1);
+	copy = malloc(length + 3 * n_control + 1);
 	if (!copy)
 		return NULL;
+	to = copy;
 	for (size_t i = 0; i < length; i++) {
 		unsigned char byte = (unsigned char)text[i];
 
@@ -58,34 +59,32 @@ static void diag_done(struct diag *diag)
 	free(diag->line_text);
 }
 
-/* Room for one message, or NULL. A warning gives way to an error, which is why a file is refused. */
-static struct diag *new_item(struct diags *diags, enum diag_level level)
+/* The last warning goes. Returns false if there is none. */
+static bool drop_warning(struct diags *diags)
 {
-	size_t last;
+	size_t last = diags->n_items;
 
-	if (!diags->items) {
-		diags->items = calloc(DIAGS_MAX, sizeof(*diags->items));
-		if (!diags->items) {
-			diags->out_of_memory = true;
-			return NULL;
-		}
-	}
-	if (diags->n_items < DIAGS_MAX)
-		return &diags->items[diags->n_items];
-	if (level != DIAG_ERROR)
-		return NULL;
-	for (last = DIAGS_MAX; last > 0; last--) {
-		if (diags->items[last - 1].level == DIAG_WARNING)
-			break;
-	}
+	while (last > 0 && diags->items[last - 1].level != DIAG_WARNING)
+		last--;
 	if (last == 0)
-		return NULL;
+		return false;
 	diag_done(&diags->items[last - 1]);
 	memmove(&diags->items[last - 1], &diags->items[last],
-		(DIAGS_MAX - last) * sizeof(*diags->items));
+		(diags->n_items - last) * sizeof(*diags->items));
 	diags->n_items--;
-	diags->items[diags->n_items] = (struct diag){ 0 };
-	return &diags->items[diags->n_items];
+	return true;
+}
+
+/* Is there room for one more? A warning gives way to an error, which is why a file is refused. */
+static bool has_room(struct diags *diags, enum diag_level level)
+{
+	if (!diags->items) {
+		diags->items = calloc(DIAGS_MAX, sizeof(*diags->items));
+		diags->out_of_memory |= !diags->items;
+	}
+	if (!diags->items)
+		return false;
+	return diags->n_items < DIAGS_MAX || (level == DIAG_ERROR && drop_warning(diags));
 }
 
 static bool copy_line(struct diag *diag, const struct position *at)
@@ -128,7 +127,7 @@ static bool fill_item(struct diag *diag, const struct position *at, const char *
 void diag_add(struct diags *diags, enum diag_level level, const struct position *at,
 	      const char *format, ...)
 {
-	struct diag *diag;
+	struct diag diag = { .level = level };
 	va_list ap;
 	bool filled;
 
@@ -136,20 +135,17 @@ void diag_add(struct diags *diags, enum diag_level level, const struct position 
 		diags->n_errors++;
 	else
 		diags->n_warnings++;
-	diag = new_item(diags, level);
-	if (!diag)
+	if (!has_room(diags, level))
 		return;
-	*diag = (struct diag){ .level = level };
 	va_start(ap, format);
-	filled = fill_item(diag, at, format, ap);
+	filled = fill_item(&diag, at, format, ap);
 	va_end(ap);
-	if (!filled) {
-		diag_done(diag);
-		*diag = (struct diag){ 0 };
+	if (filled) {
+		diags->items[diags->n_items++] = diag;
+	} else {
+		diag_done(&diag);
 		diags->out_of_memory = true;
-		return;
 	}
-	diags->n_items++;
 }
 
 /* One byte of UTF-8 that does not start a character takes no column of its own on a terminal. */

@@ -45,9 +45,10 @@ char *escape_bytes(const void *bytes, size_t n_bytes, enum escape_set set)
 		n_escaped += must_escape(from[i], set);
 	if (n_bytes >= SIZE_MAX / 4)
 		return NULL;
-	text = to = malloc(n_bytes + 3 * n_escaped + 1);
+	text = malloc(n_bytes + 3 * n_escaped + 1);
 	if (!text)
 		return NULL;
+	to = text;
 	for (size_t i = 0; i < n_bytes; i++) {
 		if (!must_escape(from[i], set)) {
 			*to++ = (char)from[i];
@@ -92,9 +93,10 @@ char *escape_hex(const void *bytes, size_t n_bytes)
 
 	if (n_bytes >= SIZE_MAX / 4)
 		return NULL;
-	text = to = malloc(2 * n_bytes + 3);
+	text = malloc(2 * n_bytes + 3);
 	if (!text)
 		return NULL;
+	to = text;
 	*to++ = '\\';
 	*to++ = 'x';
 	for (size_t i = 0; i < n_bytes; i++) {

@@ -134,11 +134,9 @@ static int make_source(struct reader *reader, struct exports_source **ret_source
 
 	if (!source)
 		return -ENOMEM;
-	*source = (struct exports_source){
-		.items = TAKE_PTR(reader->items),
-		.n_items = reader->n_items,
-		.arena = TAKE_PTR(reader->arena),
-	};
+	source->items = TAKE_PTR(reader->items);
+	source->n_items = reader->n_items;
+	source->arena = TAKE_PTR(reader->arena);
 	*ret_source = source;
 	return 0;
 }

@@ -8,47 +8,9 @@
  * not kept: the message is due at the next place, too.
  */
 
-#define HASH_NONFATAL_OOM 1
-
 #include "parser/reader.h"
 
 #include <errno.h>
-#include <uthash.h>
-
-enum { LISTS_KEPT_MAX = 4096 };
-
-struct kept_options {
-	UT_hash_handle hh;
-	struct export_options options;
-};
-
-struct kept_list {
-	UT_hash_handle hh;
-	const struct export_options *options;
-	char key[];
-};
-
-struct kept_client {
-	UT_hash_handle hh;
-	struct reader_client client;
-};
-
-static int keep_options(struct reader *reader, const struct export_options *options,
-			const struct export_options **ret_options)
-{
-	struct kept_options *kept;
-
-	HASH_FIND(hh, reader->options, options, sizeof(*options), kept);
-	if (!kept) {
-		kept = arena_alloc(reader->arena, sizeof(*kept));
-		if (!kept)
-			return -ENOMEM;
-		memcpy(&kept->options, options, sizeof(*options));
-		HASH_ADD(hh, reader->options, options, sizeof(kept->options), kept);
-	}
-	*ret_options = &kept->options;
-	return 0;
-}
 
 /* The key of a list in reader->key. Returns its length, or 0 when memory is out. */
 static size_t make_key(struct reader *reader, const struct option_list *list,
@@ -69,44 +31,34 @@ static size_t make_key(struct reader *reader, const struct option_list *list,
 	return size;
 }
 
-static int keep_list(struct reader *reader, size_t key_length, const struct export_options *options)
-{
-	struct kept_list *kept = arena_alloc(reader->scratch, sizeof(*kept) + key_length);
-
-	if (!kept)
-		return -ENOMEM;
-	kept->options = options;
-	memcpy(kept->key, reader->key, key_length);
-	HASH_ADD_KEYPTR(hh, reader->lists, kept->key, key_length, kept);
-	reader->n_lists++;
-	return 0;
-}
-
 int reader_options(struct reader *reader, const struct option_list *list,
 		   const struct export_options *defaults, const struct export_options **ret_options)
 {
 	size_t n_warnings = reader->diags->n_warnings;
 	size_t key_length = make_key(reader, list, defaults);
 	struct export_options options;
-	struct kept_list *kept;
-	int result, r;
+	const struct export_options *kept;
+	int result;
 
 	if (key_length == 0)
 		return -ENOMEM;
-	HASH_FIND(hh, reader->lists, reader->key, key_length, kept);
+	kept = kept_list(&reader->kept, reader->key, key_length);
 	if (kept) {
-		*ret_options = kept->options;
+		*ret_options = kept;
 		return 0;
 	}
 	memcpy(&options, defaults, sizeof(options));
 	result = options_apply(list, reader->arena, reader->diags, &options);
 	if (result < 0)
 		return result;
-	r = keep_options(reader, &options, ret_options);
-	if (r == 0 && result == 0 && reader->diags->n_warnings == n_warnings &&
-	    reader->n_lists < LISTS_KEPT_MAX)
-		r = keep_list(reader, key_length, *ret_options);
-	return r < 0 ? r : result;
+	kept = kept_options(&reader->kept, reader->arena, &options);
+	if (!kept)
+		return -ENOMEM;
+	if (result == 0 && reader->diags->n_warnings == n_warnings &&
+	    !kept_add_list(&reader->kept, reader->scratch, reader->key, key_length, kept))
+		return -ENOMEM;
+	*ret_options = kept;
+	return result;
 }
 
 /* What is a client to the grammar, but most likely not what was meant. */
@@ -133,25 +85,25 @@ static const char *client_doubt(const struct client_spec *spec)
 
 int reader_client(struct reader *reader, const char *text, const struct reader_client **ret_client)
 {
-	struct kept_client *kept;
 	size_t length = strlen(text);
+	struct reader_client *client = kept_client(&reader->kept, text, length);
 	char *copy;
 	int r;
 
-	HASH_FIND(hh, reader->clients, text, length, kept);
-	if (!kept) {
-		kept = arena_alloc(reader->scratch, sizeof(*kept));
+	if (!client) {
 		copy = arena_copy(reader->arena, text, length);
-		if (!kept || !copy)
+		if (!copy)
 			return -ENOMEM;
-		r = client_spec_parse(copy, &kept->client.spec, &kept->client.fault);
+		client = kept_add_client(&reader->kept, reader->scratch, copy, length);
+		if (!client)
+			return -ENOMEM;
+		r = client_spec_parse(copy, &client->spec, &client->fault);
 		if (r < 0)
 			return r;
 		if (r == 0)
-			kept->client.doubt = client_doubt(&kept->client.spec);
-		HASH_ADD_KEYPTR(hh, reader->clients, copy, length, kept);
+			client->doubt = client_doubt(&client->spec);
 	}
-	*ret_client = &kept->client;
+	*ret_client = client;
 	return 0;
 }
 
@@ -182,14 +134,13 @@ int reader_init(struct reader *reader, struct diags *diags)
 	if (!reader->arena || !reader->scratch)
 		return -ENOMEM;
 	options_init(&defaults);
-	return keep_options(reader, &defaults, &reader->defaults);
+	reader->defaults = kept_options(&reader->kept, reader->arena, &defaults);
+	return reader->defaults ? 0 : -ENOMEM;
 }
 
 void reader_done(struct reader *reader)
 {
-	HASH_CLEAR(hh, reader->options);
-	HASH_CLEAR(hh, reader->lists);
-	HASH_CLEAR(hh, reader->clients);
+	kept_done(&reader->kept);
 	free(reader->items);
 	free(reader->key);
 	arena_free(reader->arena);

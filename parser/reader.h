@@ -10,6 +10,7 @@
 
 #include "parser/arena.h"
 #include "parser/exports.h"
+#include "parser/kept.h"
 #include "parser/options.h"
 
 struct reader {
@@ -18,10 +19,7 @@ struct reader {
 	struct exports_arena *scratch; /* for what is not needed when all is read */
 	struct export_item *items;
 	size_t n_items, n_room;
-	struct kept_options *options;
-	struct kept_list *lists;
-	struct kept_client *clients;
-	unsigned int n_lists;
+	struct kept kept;
 	char *key;
 	size_t key_size;
 	const struct export_options *defaults; /* what an entry starts with */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * kept.h - the reader's hash tables: sets of options by what they are, option lists and clients
+ * by their text.
+ *
+ * If there is no memory for a table, what was to be kept in it is only not found again.
+ */
+
+#include "parser/arena.h"
+#include "parser/exports.h"
+
+struct reader_client;
+
+struct kept {
+	struct kept_options *options;
+	struct kept_list *lists;
+	struct kept_client *clients;
+	unsigned int n_lists;
+};
+
+enum { KEPT_LISTS_MAX = 4096 }; /* a file may have a list of its own for every line */
+
+/* The set with these bytes, made in @arena if there is none; NULL when memory is out. */
+const struct export_options *kept_options(struct kept *kept, struct exports_arena *arena,
+					  const struct export_options *options);
+
+/* What a list came to, or NULL. */
+const struct export_options *kept_list(const struct kept *kept, const char *key, size_t length);
+
+/* Beyond KEPT_LISTS_MAX nothing is kept. Returns false when memory is out. */
+bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *key, size_t length,
+		   const struct export_options *options);
+
+/* The client with this text, or NULL. */
+struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length);
+
+/* A new client, zero; @text must live as long as @kept. NULL when memory is out. */
+struct reader_client *kept_add_client(struct kept *kept, struct exports_arena *arena,
+				      const char *text, size_t length);
+
+void kept_done(struct kept *kept);
