@@ -84,6 +84,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1), *name;
 
+	if (!text)
+		abort();
 	if (size)
 		memcpy(text, data, size);
 	text[size] = '\0';

@@ -106,8 +106,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *printed, *expected, *printed_again;
 	struct diags diags = { 0 };
 	/* Not a string: a byte read behind the end is found. */
-	char *text = malloc(size);
+	char *text = malloc(size ? size : 1);
 
+	if (!text)
+		abort();
 	if (size)
 		memcpy(text, data, size);
 	if (exports_read_text("fuzz", text, size, &diags, &source) < 0)

@@ -55,8 +55,11 @@ static void test_unescape(void)
 {
 	for (size_t i = 0; i < N_ELEMENTS(unescapes); i++) {
 		CLEANUP(freep) char *text = strdup(unescapes[i].text);
-		size_t n = unescape_bytes(text, strlen(text));
+		size_t n;
 
+		if (!text)
+			abort();
+		n = unescape_bytes(text, strlen(text));
 		is_int((long long)n, (long long)unescapes[i].n_bytes, unescapes[i].text);
 		ok(n == unescapes[i].n_bytes && memcmp(text, unescapes[i].bytes, n) == 0,
 		   "the bytes of %s", unescapes[i].text);

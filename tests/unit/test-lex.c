@@ -18,6 +18,8 @@ static char *words_of(const char *text, size_t length, struct diags *diags)
 	struct lex_word word;
 	int r;
 
+	if (!to)
+		abort();
 	for (bool path = true;; path = r == LEX_NONE) {
 		r = path ? lex_path(&lexer, &word) : lex_item(&lexer, &word);
 		if (r == LEX_NONE && path)
@@ -142,6 +144,8 @@ static void test_limit(void)
 	size_t size = 3 * LEX_WORD_MAX;
 	CLEANUP(freep) char *text = malloc(size);
 
+	if (!text)
+		abort();
 	for (int quoted = 0; quoted < 2; quoted++) {
 		for (int more = 0; more < 2; more++) {
 			size_t n = LEX_WORD_MAX + (size_t)more;
