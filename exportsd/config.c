@@ -17,6 +17,7 @@
  * process, so "reading" is one, too.
  */
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -546,6 +547,7 @@ static int parse_text(const char *file, const char *text, size_t n_bytes, struct
 	CLEANUP(freep) char *bare = strdup(text);
 	int r = 0;
 
+	assert(text);
 	if (!bare)
 		return -ENOMEM;
 	reading.file = file;
