@@ -49,7 +49,7 @@ static void put_byte(struct writing *writing, char byte, bool escaped)
 	if (escaped || ends_escape(writing, byte))
 		fprintf(writing->to, "\\%03o", (unsigned char)byte);
 	else
-		putc(byte, writing->to);
+		putc_unlocked(byte, writing->to);
 	writing->before[0] = writing->before[1];
 	writing->before[1] = writing->before[2];
 	writing->before[2] = byte;

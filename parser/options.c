@@ -808,8 +808,10 @@ static void print_flags(struct printing *p, uint32_t flags, uint32_t shown)
 		const struct option *option = &options_table[i];
 		const char *word = flags & option->flags ? option->name : option->opposite;
 
-		if (option->flags & shown && !option->alias && word)
-			fprintf(p->to, ",%s", word);
+		if (option->flags & shown && !option->alias && word) {
+			fputc_unlocked(',', p->to);
+			fputs_unlocked(word, p->to);
+		}
 	}
 }
 

@@ -36,18 +36,19 @@ static int print_options(void)
 
 int main(int argc, char **argv)
 {
-	const char **files = calloc((size_t)argc, sizeof(*files));
-	const char **directories = calloc((size_t)argc, sizeof(*directories));
+	const char **files, **directories;
 	struct exports_source *source;
 	struct diags diags = { 0 };
 	size_t n_files = 0, n_directories = 0;
 	struct stat st;
 	int status;
 
-	if (!files || !directories)
-		return 2;
 	if (argc == 2 && str_equal(argv[1], "--options"))
 		return print_options();
+	files = calloc((size_t)argc, sizeof(*files));
+	directories = calloc((size_t)argc, sizeof(*directories));
+	if (!files || !directories)
+		return 2;
 	for (int i = 1; i < argc; i++) {
 		if (stat(argv[i], &st) == 0 && S_ISDIR(st.st_mode))
 			directories[n_directories++] = argv[i];
