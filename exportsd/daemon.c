@@ -93,7 +93,6 @@ static int on_sighup(sd_event_source *source, const struct signalfd_siginfo *inf
 	(void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
 			 (unsigned long long)now.tv_sec * 1000000 +
 				 (unsigned long long)now.tv_nsec / 1000);
-	reload_forget(daemon->reload, daemon);
 	if (reload_start(daemon->reload, false, on_reloaded, daemon) < 0)
 		log_error(NULL, "No memory to reload, keeping the previous exports");
 	return 0;

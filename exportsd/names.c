@@ -604,6 +604,7 @@ static void tell_hosts(const struct names_question *question)
 			.canonical = entry->canonical ? entry->canonical : entry->key + 1,
 			.addresses = entry->addresses,
 			.n_addresses = entry->n_addresses,
+			.error = entry->error,
 		};
 	}
 	question->hosts_done(question->userdata, hosts, hosts ? question->n_entries : 0);

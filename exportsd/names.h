@@ -49,7 +49,8 @@ struct names_host {
 	const char *name; /* as asked */
 	const char *canonical;
 	const struct address *addresses; /* no duplicates, at most 16 */
-	size_t n_addresses; /* 0: it does not resolve, or no answer came in time */
+	size_t n_addresses;
+	int error; /* the name service did not answer; 0 without addresses: it does not resolve */
 };
 
 /*

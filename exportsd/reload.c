@@ -3,7 +3,8 @@
 /*
  * One reload at a time, in three steps: the files are read (from /etc: not worth another process);
  * realpath(3) of every plain path and the addresses of every host name are asked for, both at once;
- * the snapshot is made and put in force. Answers are kept as two sorted tables for the time between.
+ * the snapshot is made and put in force. Answers are kept in two tables for the time between; those about hosts
+ * until the next answer.
  */
 
 #include "exportsd/reload.h"
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <time.h>
 #include <uthash.h>
+#include <utlist.h>
 
 #include "exportsd/clients.h"
 #include "exportsd/log.h"
@@ -27,6 +29,7 @@ struct fact {
 	char *answer; /* realpath, or canonical name; NULL: none */
 	struct address *addresses;
 	size_t n_addresses;
+	bool is_old; /* the name service did not answer: what it said before, if anything */
 	UT_hash_handle hh;
 };
 
@@ -38,10 +41,15 @@ struct waiter {
 
 struct reload {
 	struct daemon *daemon;
-	struct waiter *waiters;
+	struct waiter *waiters; /* lists: for the one under way, and for the one after it */
+	struct waiter *waiters_for_next;
+	struct waiter *being_told;
 	size_t n_errors;
 	uint64_t applied_usec;
-	uint64_t fingerprint; /* of the files that the snapshot in force was read from */
+	/* Of the snapshot in force. */
+	uint64_t fingerprint; /* of the files it was read from */
+	struct fact *known_hosts;
+	bool was_edited_said;
 
 	/* The one under way. */
 	bool running;
@@ -54,7 +62,7 @@ struct reload {
 	struct fact *hosts;
 	struct paths_question *paths_question;
 	struct names_question *names_question;
-	sd_event_source *deferred;
+	sd_event_source *deferred; /* until the files are read */
 
 	sd_event_source *renew; /* host names' age */
 };
@@ -131,6 +139,13 @@ static bool fact_host(void *userdata, const char *name, const char **ret_canonic
 	return true;
 }
 
+static const char *fact_number_owner(void *userdata, uint32_t number)
+{
+	const struct reload *reload = userdata;
+
+	return numbers_path(reload->daemon->numbers, number);
+}
+
 /* ---- end ---- */
 
 static void stop(struct reload *reload)
@@ -147,35 +162,38 @@ static void stop(struct reload *reload)
 	reload->running = false;
 }
 
+/* @waiters: taken. A callback may forget others among them, and start the next reload. */
+static void tell(struct reload *reload, struct waiter *waiters, const struct diags *diags,
+		 bool applied, bool changed)
+{
+	LL_CONCAT(reload->being_told, waiters);
+	while (reload->being_told) {
+		struct waiter *waiter = reload->being_told;
+
+		LL_DELETE(reload->being_told, waiter);
+		if (waiter->done)
+			waiter->done(waiter->userdata, diags, applied, changed);
+		free(waiter);
+	}
+}
+
+static void start_next(struct reload *reload);
+static void schedule_renewal(struct reload *reload);
+
 static void finish(struct reload *reload, bool applied, bool changed)
 {
-	struct waiter *waiters = reload->waiters;
+	struct waiter *waiters = TAKE_PTR(reload->waiters);
 	struct diags diags = reload->diags;
 
 	reload->diags = (struct diags){ 0 };
-	reload->waiters = NULL;
 	if (!reload->only_if_same)
 		reload->n_errors = diags.n_errors;
 	stop(reload);
-	while (waiters) {
-		struct waiter *waiter = waiters;
-
-		waiters = waiter->next;
-		if (waiter->done)
-			waiter->done(waiter->userdata, &diags, applied, changed);
-		free(waiter);
-	}
+	if (applied || !reload->renew)
+		schedule_renewal(reload);
+	start_next(reload);
+	tell(reload, waiters, &diags, applied, changed);
 	diags_done(&diags);
-}
-
-static void schedule_renewal(struct reload *reload, bool all_resolved);
-
-static bool all_hosts_resolved(const struct reload *reload)
-{
-	for (struct fact *fact = reload->hosts; fact; fact = fact->hh.next)
-		if (!fact->n_addresses)
-			return false;
-	return true;
 }
 
 static void put_in_force(struct reload *reload, struct snapshot *snapshot)
@@ -208,7 +226,9 @@ static void put_in_force(struct reload *reload, struct snapshot *snapshot)
 			log_warning(NULL, "Cannot make the kernel forget the old exports: %m");
 		}
 	}
-	schedule_renewal(reload, all_hosts_resolved(reload));
+	facts_clear(&reload->known_hosts);
+	reload->known_hosts = TAKE_PTR(reload->hosts);
+	reload->was_edited_said = false;
 	finish(reload, true, changed);
 }
 
@@ -218,6 +238,7 @@ static void make_snapshot(struct reload *reload)
 		.userdata = reload,
 		.real_path = fact_real_path,
 		.host = fact_host,
+		.number_owner = fact_number_owner,
 		.kerberos = access(keytab, F_OK) == 0,
 	};
 	struct snapshot *snapshot = NULL;
@@ -257,24 +278,40 @@ static void on_real_paths(void *userdata, const char *const *real, size_t n_path
 	step(reload);
 }
 
+/* The addresses and the canonical name; without memory the host has none until they are asked for again. */
+static void set_host(struct fact *fact, const struct address *addresses, size_t n_addresses,
+		     const char *canonical)
+{
+	size_t size = n_addresses * sizeof(*addresses);
+
+	if (!size)
+		return;
+	fact->addresses = malloc(size);
+	if (!fact->addresses)
+		return;
+	memcpy(fact->addresses, addresses, size);
+	fact->n_addresses = n_addresses;
+	fact->answer = canonical ? strdup(canonical) : NULL;
+}
+
 static void on_hosts(void *userdata, const struct names_host *hosts, size_t n_hosts)
 {
 	struct reload *reload = userdata;
 	size_t i = 0;
 
 	reload->names_question = NULL;
-	for (struct fact *fact = reload->hosts; fact && i < n_hosts; fact = fact->hh.next, i++) {
-		size_t size = hosts[i].n_addresses * sizeof(struct address);
+	for (struct fact *fact = reload->hosts; fact; fact = fact->hh.next, i++) {
+		const struct names_host *host = i < n_hosts ? &hosts[i] : NULL;
+		struct fact *known;
 
-		if (!size)
+		if (host && !host->error) {
+			set_host(fact, host->addresses, host->n_addresses, host->canonical);
 			continue;
-		fact->addresses = malloc(size);
-		if (!fact->addresses)
-			continue;
-		memcpy(fact->addresses, hosts[i].addresses, size);
-		fact->n_addresses = hosts[i].n_addresses;
-		if (hosts[i].canonical)
-			fact->answer = strdup(hosts[i].canonical);
+		}
+		fact->is_old = true;
+		HASH_FIND_STR(reload->known_hosts, fact->text, known);
+		if (known)
+			set_host(fact, known->addresses, known->n_addresses, known->answer);
 	}
 	step(reload);
 }
@@ -375,10 +412,12 @@ static int on_start(sd_event_source *source, void *userdata)
 	reload->deferred = sd_event_source_disable_unref(reload->deferred);
 	r = read_files(reload);
 	if (r == 0 && reload->only_if_same && reload->new_fingerprint != reload->fingerprint) {
-		log_notice(
-			NULL,
-			"Host names not looked up again: the exports files were edited and wait for "
-			"a reload");
+		if (!reload->was_edited_said)
+			log_notice(
+				NULL,
+				"Host names not looked up again: the exports files were edited and wait for "
+				"a reload");
+		reload->was_edited_said = true;
 		finish(reload, false, false);
 		return 0;
 	}
@@ -412,29 +451,74 @@ static int start(struct reload *reload, bool accept_faults, bool only_if_same)
 	return 0;
 }
 
-int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
+static int reload_now(struct reload *reload, bool accept_faults)
 {
-	struct waiter *waiter = calloc(1, sizeof(*waiter));
+	names_forget(reload->daemon->names);
+	return start(reload, accept_faults, false);
+}
+
+static void start_next(struct reload *reload)
+{
+	static const struct diags no_diags;
 	int r;
 
+	if (!reload->waiters_for_next)
+		return;
+	r = reload_now(reload, false);
+	reload->waiters = TAKE_PTR(reload->waiters_for_next);
+	if (r == 0)
+		return;
+	log_error(NULL, "No memory to reload, keeping the previous exports");
+	tell(reload, TAKE_PTR(reload->waiters), &no_diags, false, false);
+}
+
+static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *userdata)
+{
+	struct waiter *waiter;
+
+	LL_FOREACH (waiters, waiter)
+		if (waiter->done == done && waiter->userdata == userdata)
+			return true;
+	return false;
+}
+
+int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
+{
+	bool is_under_way = reload->running && !reload->only_if_same;
+	struct waiter **waiters =
+		is_under_way && !reload->deferred ? &reload->waiters_for_next : &reload->waiters;
+	struct waiter *waiter;
+	int r;
+
+	if (is_under_way && is_waiting(*waiters, done, userdata))
+		return 0;
+	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter)
 		return -ENOMEM;
-	names_forget(reload->daemon->names);
-	r = start(reload, accept_faults || (reload->running && reload->accept_faults), false);
+	r = is_under_way ? 0 : reload_now(reload, accept_faults);
 	if (r < 0) {
 		free(waiter);
 		return r;
 	}
-	*waiter = (struct waiter){ .done = done, .userdata = userdata, .next = reload->waiters };
-	reload->waiters = waiter;
+	*waiter = (struct waiter){ .done = done, .userdata = userdata };
+	LL_APPEND(*waiters, waiter);
 	return 0;
+}
+
+static void forget(struct waiter *waiters, const void *userdata)
+{
+	struct waiter *waiter;
+
+	LL_FOREACH (waiters, waiter)
+		if (waiter->userdata == userdata)
+			waiter->done = NULL;
 }
 
 void reload_forget(struct reload *reload, const void *userdata)
 {
-	for (struct waiter *waiter = reload->waiters; waiter; waiter = waiter->next)
-		if (waiter->userdata == userdata)
-			waiter->done = NULL;
+	forget(reload->being_told, userdata);
+	forget(reload->waiters, userdata);
+	forget(reload->waiters_for_next, userdata);
 }
 
 /* ---- host names' age ---- */
@@ -443,19 +527,23 @@ static int on_renew(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct reload *reload = userdata;
 
-	if (!reload->running)
-		(void)start(reload, true, true);
+	reload->renew = sd_event_source_disable_unref(reload->renew);
+	if (!reload->running && start(reload, true, true) < 0)
+		schedule_renewal(reload);
 	return 0;
 }
 
-/* A name that did not resolve is asked again soon: at boot the name service may come after us. */
-static void schedule_renewal(struct reload *reload, bool all_resolved)
+/* What did not resolve is asked about again soon: at boot the name service may come after us. */
+static void schedule_renewal(struct reload *reload)
 {
 	const struct config *config = reload->daemon->config;
-	uint64_t seconds = all_resolved ? config->name_age_seconds : config->name_timeout_seconds;
+	uint64_t seconds = config->name_age_seconds;
 
+	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next)
+		if (!fact->n_addresses || fact->is_old)
+			seconds = config->name_timeout_seconds;
 	reload->renew = sd_event_source_disable_unref(reload->renew);
-	if (!reload->hosts)
+	if (!reload->known_hosts)
 		return;
 	if (sd_event_add_time_relative(reload->daemon->event, &reload->renew, CLOCK_MONOTONIC,
 				       seconds * UINT64_C(1000000), 0, on_renew, reload) < 0)
@@ -483,18 +571,25 @@ int reload_new(struct reload **ret_reload, struct daemon *daemon)
 	return 0;
 }
 
+static void free_waiters(struct waiter *waiters)
+{
+	while (waiters) {
+		struct waiter *next = waiters->next;
+
+		free(waiters);
+		waiters = next;
+	}
+}
+
 struct reload *reload_free(struct reload *reload)
 {
 	if (!reload)
 		return NULL;
 	stop(reload);
 	sd_event_source_disable_unref(reload->renew);
-	while (reload->waiters) {
-		struct waiter *next = reload->waiters->next;
-
-		free(reload->waiters);
-		reload->waiters = next;
-	}
+	free_waiters(reload->waiters);
+	free_waiters(reload->waiters_for_next);
+	facts_clear(&reload->known_hosts);
 	free(reload);
 	return NULL;
 }

@@ -6,7 +6,8 @@
  * without holding up the loop, make a snapshot, put it in force, tell the kernel if something changed.
  *
  * Host names are asked again when their age is over, and a new snapshot made if their addresses
- * changed; files that were edited meanwhile wait for the administrator's reload.
+ * changed; files that were edited meanwhile wait for the administrator's reload. A host name that the name
+ * service says nothing about keeps the addresses it had.
  */
 
 #include "exportsd/daemon.h"
@@ -18,12 +19,14 @@ struct reload *reload_free(struct reload *reload);
 /*
  * reload_start - read the files and put them in force.
  *
- * One that is under way is begun anew, and its callers hear of the new one's end.
+ * One that has read the files already goes on to its end, and the next one begins then: however often
+ * this is called, each one ends, and nobody is told of files as they were before he asked. Who asks again with
+ * the same done and userdata before a reload of his has begun is told once.
  *
  * @accept_faults: items without faults come into force even if others are faulty: for the start of
  *        the daemon, when there is nothing older to keep
- * @done: exactly once, never from within this call; may be NULL. @diags: valid during the call. applied: the new
- *        exports are in force. changed: they differ from the old ones.
+ * @done: never from within this call. @diags: valid during the call. applied: the new exports are in
+ *        force. changed: they differ from the old ones.
  *
  * Returns 0; -ENOMEM.
  */

@@ -66,6 +66,8 @@ struct snapshot_facts {
 	 */
 	bool (*host)(void *userdata, const char *name, const char **ret_canonical,
 		     const struct address **ret_addresses, size_t *ret_n_addresses);
+	/* NULL, or: the path that has this number for ever, or NULL. */
+	const char *(*number_owner)(void *userdata, uint32_t number);
 	bool kerberos; /* pseudo-roots offer krb5 flavours (nfs-utils: /etc/krb5.keytab exists) */
 };
 
@@ -79,8 +81,8 @@ struct snapshot_facts {
  *             exportfs does; false: keep them, matching nobody until a later snapshot
  * @diags:     warnings: a duplicate (same client and path: the first stays, as in stock), one number for two
  *             paths of a client, a rule that matches another rule's directory, a rule whose
- *             directory nobody can walk to because fsid=0 is exported; an error (the item is not in
- *             force): one pattern with two handlers
+ *             directory nobody can walk to because fsid=0 is exported; errors (the item is not in
+ *             force): one pattern with two handlers, a number that is another path's for ever
  *
  * Two host names with a common address are one client (the first one's name and addresses), as in
  * stock; so are two with the same canonical name (all their addresses). Client texts are

@@ -182,6 +182,22 @@ static int client_of_item(struct build *build, const struct export_item *item,
 	return 0;
 }
 
+/* A handle with this number means another path, and always will. */
+static bool is_number_taken(struct build *build, const struct export_item *item, const char *path)
+{
+	const struct snapshot_facts *facts = build->facts;
+	const char *owner = item->options->flags & EXPORT_FSID && facts->number_owner
+				    ? facts->number_owner(facts->userdata, item->options->fsid)
+				    : NULL;
+
+	if (!owner || str_equal(owner, path))
+		return false;
+	COMPLAIN(build, DIAG_ERROR, item,
+		 "fsid=%u is the number of '%s' for ever; choose one below 65536 for '%s'",
+		 item->options->fsid, owner, path);
+	return true;
+}
+
 static int add_plain(struct build *build, const struct export_item *item, unsigned int order)
 {
 	struct snapshot *snapshot = build->snapshot;
@@ -200,6 +216,8 @@ static int add_plain(struct build *build, const struct export_item *item, unsign
 	if (is_duplicate(build, item, place, export.client->id))
 		return 0;
 	export.path = snapshot->places.items[place].path;
+	if (is_number_taken(build, item, export.path))
+		return 0;
 	snapshot->places.items[place].flags |= PLACE_PLAIN;
 	if (item->options->flags & EXPORT_CROSSMOUNT)
 		snapshot->places.items[place].flags |= PLACE_CROSSMOUNT;

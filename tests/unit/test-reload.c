@@ -1,0 +1,500 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Reloads with real files, and everything they ask and tell replaced: names and paths answer when the
+ * test says so, the kernel counts flushes, media and questions are told and nothing else.
+ */
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "exportsd/mountd.h"
+#include "exportsd/questions.h"
+#include "exportsd/reload.h"
+#include "tests/fake/facts.h"
+#include "tests/tap.h"
+#include "tests/unit/loop.h"
+
+static struct daemon server;
+static struct config config;
+static char directory[] = "/tmp/test-reload-XXXXXX";
+static char file[64];
+
+/* ---- what is told ---- */
+
+static struct {
+	unsigned int flushes, begun_anew, taken_up;
+	int refuses;
+} told;
+
+int kernel_flush(struct kernel *kernel)
+{
+	told.flushes++;
+	return 0;
+}
+
+void questions_again(struct questions *questions)
+{
+	told.begun_anew++;
+}
+
+void mountd_again(struct mountd *mountd)
+{
+}
+
+int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
+{
+	told.taken_up++;
+	return told.refuses;
+}
+
+const char *numbers_path(const struct numbers *numbers, uint32_t number)
+{
+	return number == 70001 ? "/mnt/cdrom/rom1" : NULL;
+}
+
+/* ---- names and paths: one question each at a time ---- */
+
+static struct {
+	const char *address; /* NULL: it does not resolve */
+	int error;
+	bool is_held; /* no answer until answer_names() */
+	unsigned int asked, forgotten;
+} name_service;
+
+struct names_question {
+	names_hosts_fn done;
+	void *userdata;
+	struct names_host *hosts;
+	size_t n_hosts;
+	struct address address;
+	sd_event_source *source;
+};
+static struct names_question *held;
+
+void names_cancel(struct names_question *question)
+{
+	if (!question)
+		return;
+	if (question == held)
+		held = NULL;
+	sd_event_source_disable_unref(question->source);
+	free(question->hosts);
+	free(question);
+}
+
+static int answer_hosts(sd_event_source *source, void *userdata)
+{
+	struct names_question *question = userdata, copy;
+
+	if (name_service.address)
+		question->address = facts_address(name_service.address);
+	for (size_t i = 0; i < question->n_hosts; i++) {
+		question->hosts[i].error = name_service.error;
+		question->hosts[i].addresses = &question->address;
+		question->hosts[i].n_addresses = name_service.address && !name_service.error;
+	}
+	copy = *question;
+	copy.done(copy.userdata, copy.hosts, copy.n_hosts);
+	names_cancel(question);
+	return 0;
+}
+
+int names_of_hosts(struct names *names, const char *const *host_names, size_t n_hosts,
+		   names_hosts_fn done, void *userdata, struct names_question **ret_question)
+{
+	struct names_question *question = calloc(1, sizeof(*question));
+
+	name_service.asked++;
+	*question =
+		(struct names_question){ .done = done, .userdata = userdata, .n_hosts = n_hosts };
+	question->hosts = calloc(n_hosts, sizeof(*question->hosts));
+	for (size_t i = 0; i < n_hosts; i++)
+		question->hosts[i].name = host_names[i];
+	if (name_service.is_held)
+		held = question;
+	else
+		sd_event_add_defer(server.event, &question->source, answer_hosts, question);
+	*ret_question = question;
+	return 0;
+}
+
+void names_forget(struct names *names)
+{
+	name_service.forgotten++;
+}
+
+struct paths_question {
+	paths_real_fn done;
+	void *userdata;
+	size_t n_paths;
+	sd_event_source *source;
+};
+
+void paths_cancel(struct paths_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+static int answer_paths(sd_event_source *source, void *userdata)
+{
+	struct paths_question *question = userdata;
+	CLEANUP(freep) const char **real = calloc(question->n_paths, sizeof(*real));
+
+	question->done(question->userdata, real, question->n_paths);
+	paths_cancel(question);
+	return 0;
+}
+
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
+	       void *userdata, struct paths_question **ret_question)
+{
+	struct paths_question *question = calloc(1, sizeof(*question));
+
+	*question =
+		(struct paths_question){ .done = done, .userdata = userdata, .n_paths = n_paths };
+	sd_event_add_defer(server.event, &question->source, answer_paths, question);
+	*ret_question = question;
+	return 0;
+}
+
+/* ---- the test's side ---- */
+
+static void write_exports(const char *text)
+{
+	FILE *to = fopen(file, "w");
+
+	fputs(text, to);
+	fclose(to);
+}
+
+static void turn(void)
+{
+	/* Where names have no age they are looked up again in each turn. */
+	for (int i = 0; i < 20 && sd_event_run(server.event, 0) > 0; i++)
+		;
+}
+
+static void answer_names(void)
+{
+	name_service.is_held = false;
+	if (held)
+		answer_hosts(NULL, held);
+	turn();
+}
+
+struct caller {
+	unsigned int n_told;
+	bool applied, changed;
+	size_t n_errors;
+	char first[256];
+};
+
+static void on_done(void *userdata, const struct diags *diags, bool applied, bool changed)
+{
+	struct caller *caller = userdata;
+
+	caller->n_told++;
+	caller->applied = applied;
+	caller->changed = changed;
+	caller->n_errors = diags->n_errors;
+	snprintf(caller->first, sizeof(caller->first), "%s",
+		 diags->n_items ? diags->items[0].text : "");
+}
+
+static struct caller start_reload(bool accept_faults)
+{
+	struct caller caller = { 0 };
+
+	reload_start(server.reload, accept_faults, on_done, &caller);
+	turn();
+	reload_forget(server.reload, &caller);
+	return caller;
+}
+
+static void domain_is(const char *address, const char *wanted, const char *what)
+{
+	struct address from = facts_address(address);
+	CLEANUP(freep) char *domain = NULL;
+
+	(void)snapshot_domain(server.snapshot, &from, NULL, &domain);
+	is_str(domain, wanted, what);
+}
+
+static const char *first_path(void)
+{
+	return snapshot_n_exports(server.snapshot) ? snapshot_export(server.snapshot, 0)->path
+						   : NULL;
+}
+
+static void begin(const char *text)
+{
+	memset(&told, 0, sizeof(told));
+	memset(&name_service, 0, sizeof(name_service));
+	config.name_age_seconds = 600;
+	config.name_timeout_seconds = 10;
+	write_exports(text);
+	reload_new(&server.reload, &server);
+}
+
+static void end(void)
+{
+	server.reload = reload_free(server.reload);
+	server.snapshot = snapshot_free(server.snapshot);
+}
+
+/* ---- tests ---- */
+
+static void all_or_nothing(void)
+{
+	struct caller caller;
+
+	begin("/a *(ro)\n/b *(nonsense)\n");
+	caller = start_reload(true);
+	ok(caller.applied && caller.n_errors == 1, "at the start what has no faults is in force");
+	is_str(first_path(), "/a", "that is one export");
+	is_int((long long)reload_n_errors(server.reload), 1, "the fault is counted");
+	ok(reload_applied_usec(server.reload) > 0, "and the time kept");
+	write_exports("/c *(ro)\n/b *(nonsense)\n");
+	caller = start_reload(false);
+	ok(!caller.applied && caller.n_told == 1, "later a file with faults changes nothing");
+	is_str(first_path(), "/a", "what was in force is");
+	is_int(told.flushes, 1, "and the kernel is not told");
+	write_exports("/a *(ro)\n");
+	caller = start_reload(false);
+	ok(caller.applied && !caller.changed, "the same exports as before");
+	is_int(told.flushes, 1, "are no news to the kernel");
+	write_exports("/d *(ro)\n");
+	caller = start_reload(false);
+	ok(caller.applied && caller.changed, "others are");
+	is_int(told.flushes, 2, "and it is flushed");
+	told.refuses = -ENOMEM;
+	write_exports("/e *(ro)\n");
+	caller = start_reload(false);
+	ok(!caller.applied, "where media cannot take them up");
+	is_str(first_path(), "/d", "they are not in force");
+	is_int(told.begun_anew, 3, "questions begin anew with each that came into force");
+	end();
+}
+
+static void many_at_once(void)
+{
+	struct caller first = { 0 }, second = { 0 }, third = { 0 };
+
+	begin("/a host(ro)\n");
+	name_service.is_held = true;
+	reload_start(server.reload, true, on_done, &first);
+	turn();
+	write_exports("/b host(ro)\n");
+	for (int i = 0; i < 1000; i++) {
+		reload_start(server.reload, false, on_done, &second);
+		turn();
+	}
+	reload_start(server.reload, false, on_done, &third);
+	turn();
+	is_int(name_service.asked, 1, "a reload that waits for names is not begun anew");
+	answer_names();
+	is_int(first.n_told, 1, "it ends");
+	ok(first.applied, "with its files in force");
+	is_int(second.n_told, 1, "who asked a thousand times is told once");
+	is_int(third.n_told, 1, "and others once each");
+	is_str(first_path(), "/b", "by then of the files as they are now");
+	is_int(name_service.asked, 2, "which took one more reload");
+	reload_start(server.reload, false, on_done, &first);
+	reload_start(server.reload, false, on_done, &second);
+	turn();
+	is_int(name_service.asked, 3, "before the files are read two share one");
+	is_int((int)first.n_told + (int)second.n_told, 4, "and both are told");
+	name_service.is_held = true;
+	reload_start(server.reload, false, on_done, &first);
+	turn();
+	reload_start(server.reload, false, on_done, &second);
+	reload_forget(server.reload, &first);
+	reload_forget(server.reload, &second);
+	answer_names();
+	is_int((int)first.n_told + (int)second.n_told, 4, "who is forgotten is not told");
+	name_service.is_held = true;
+	reload_start(server.reload, false, on_done, &first);
+	turn();
+	reload_start(server.reload, false, on_done, &second);
+	end();
+	is_int((int)first.n_told + (int)second.n_told, 4, "nor when the daemon ends");
+}
+
+/* Two files in turn, a hundred times, with nothing that is left behind: leaks show under valgrind. */
+static void alternate(void)
+{
+	unsigned int n_applied = 0;
+
+	begin("/a *(ro)\n");
+	for (int i = 0; i < 100; i++) {
+		write_exports(i % 2 ? "/a host(ro)\n/mnt/* *(mountpoint,ro,fsid=/run/h)\n"
+				    : "/b *(ro)\n");
+		n_applied += start_reload(false).changed;
+	}
+	is_int(n_applied, 100, "a hundred reloads, each other exports");
+	is_int(told.taken_up, 100, "media are told of each");
+	end();
+}
+
+static void names_come_later(void)
+{
+	begin("/a host(ro)\n");
+	config.name_timeout_seconds = 0;
+	start_reload(true);
+	domain_is("192.0.2.1", NULL, "a host that does not resolve is nobody");
+	name_service.address = "192.0.2.1";
+	loop_for(server.event, 50);
+	domain_is("192.0.2.1", "host", "soon it is asked about again, and is somebody");
+	is_int(told.flushes, 2, "which the kernel is told");
+	name_service.asked = 0;
+	loop_for(server.event, 50);
+	is_int(name_service.asked, 0, "then it is let alone for its age");
+	end();
+}
+
+static void names_are_silent(void)
+{
+	begin("/a host(ro)\n");
+	config.name_age_seconds = 0;
+	name_service.address = "192.0.2.1";
+	start_reload(true);
+	name_service.error = -EAGAIN;
+	config.name_timeout_seconds = 0;
+	loop_for(server.event, 50);
+	ok(name_service.asked > 1, "names are asked again");
+	domain_is("192.0.2.1", "host", "a dead name service takes nobody's exports away");
+	write_exports("/a host(ro)\n/b host(ro)\n");
+	start_reload(false);
+	domain_is("192.0.2.1", "host", "not on a reload either");
+	is_int((long long)snapshot_n_exports(server.snapshot), 2, "which comes into force");
+	name_service.error = 0;
+	name_service.address = "192.0.2.2";
+	loop_for(server.event, 50);
+	domain_is("192.0.2.2", "host", "when it is back the host's new address counts");
+	domain_is("192.0.2.1", NULL, "and the old one no more");
+	name_service.address = NULL;
+	loop_for(server.event, 50);
+	domain_is("192.0.2.2", NULL, "a host that is gone is nobody");
+	end();
+}
+
+static void edited_files(void)
+{
+	begin("/a host(ro)\n");
+	config.name_age_seconds = 0;
+	config.name_timeout_seconds = 0;
+	name_service.address = "192.0.2.1";
+	start_reload(true);
+	write_exports("/b host(ro)\n");
+	name_service.address = "192.0.2.2";
+	loop_for(server.event, 50);
+	is_str(first_path(), "/a", "what was edited waits for a reload");
+	domain_is("192.0.2.2", NULL, "and names with it");
+	write_exports("/a host(ro)\n");
+	loop_for(server.event, 50);
+	domain_is("192.0.2.2", "host", "edited back, names are looked up again");
+	end();
+}
+
+static void faults_while_renewing(void)
+{
+	struct caller caller = { 0 };
+
+	begin("/a host(ro)\n/c *(ro)\n");
+	config.name_age_seconds = 0;
+	name_service.address = "192.0.2.1";
+	start_reload(true);
+	name_service.is_held = true;
+	name_service.asked = 0;
+	loop_for(server.event, 20);
+	is_int(name_service.asked, 1, "names are being looked up again");
+	config.name_age_seconds = 600;
+	write_exports("/a host(ro)\n/b *(nonsense)\n");
+	reload_start(server.reload, false, on_done, &caller);
+	turn();
+	answer_names();
+	ok(caller.n_told == 1 && !caller.applied, "a reload now refuses faults all the same");
+	is_int((long long)snapshot_n_exports(server.snapshot), 2, "and revokes nothing");
+	write_exports("/a host(ro)\n/c *(ro)\n");
+	name_service.address = "192.0.2.9";
+	config.name_age_seconds = 0;
+	start_reload(false);
+	domain_is("192.0.2.9", "*,host", "names go on being looked up");
+	end();
+}
+
+static void refused_reload_renews(void)
+{
+	struct caller caller = { 0 };
+
+	begin("/a host(ro)\n");
+	config.name_age_seconds = 0;
+	config.name_timeout_seconds = 0;
+	name_service.address = "192.0.2.1";
+	start_reload(true);
+	name_service.is_held = true;
+	write_exports("/a host(ro)\n/b other(ro)\n");
+	reload_start(server.reload, false, on_done, &caller);
+	loop_for(server.event, 20); /* the age ends while it waits */
+	told.refuses = -ENOMEM;
+	answer_names();
+	ok(!caller.applied, "a reload fails while names should be looked up again");
+	told.refuses = 0;
+	write_exports("/a host(ro)\n");
+	name_service.address = "192.0.2.2";
+	loop_for(server.event, 50);
+	domain_is("192.0.2.2", "host", "they are, nevertheless");
+	end();
+}
+
+static void numbers_of_others(void)
+{
+	struct caller caller;
+
+	begin("/a *(ro,fsid=70000)\n/mnt/cdrom/rom1 *(ro,fsid=70001)\n");
+	caller = start_reload(false);
+	ok(caller.applied, "a number by hand that is nobody's, or this path's");
+	write_exports("/a *(ro,fsid=70001)\n");
+	caller = start_reload(false);
+	ok(!caller.applied, "one that is a medium's for ever is a fault");
+	is_str(caller.first,
+	       "fsid=70001 is the number of '/mnt/cdrom/rom1' for ever; choose one below 65536 for '/a'",
+	       "which names both");
+	end();
+	begin("/a *(ro,fsid=70001)\n/b *(ro)\n");
+	caller = start_reload(true);
+	ok(caller.applied, "at the start the others are in force");
+	is_str(first_path(), "/b", "without it");
+	end();
+}
+
+int main(void)
+{
+	char *files[] = { file, NULL }, *none[] = { NULL };
+
+	if (!mkdtemp(directory))
+		return EXIT_FAILURE;
+	snprintf(file, sizeof(file), "%s/exports", directory);
+	config.exports_files = files;
+	config.exports_directories = none;
+	server.config = &config;
+	server.kernel = (struct kernel *)&server;
+	if (sd_event_new(&server.event) < 0)
+		return EXIT_FAILURE;
+	all_or_nothing();
+	many_at_once();
+	alternate();
+	names_come_later();
+	names_are_silent();
+	edited_files();
+	faults_while_renewing();
+	refused_reload_renews();
+	numbers_of_others();
+	sd_event_unref(server.event);
+	unlink(file);
+	rmdir(directory);
+	return tap_done();
+}
