@@ -151,7 +151,7 @@ static void medium_free(struct medium *medium)
 
 void medium_release(struct medium *medium)
 {
-	if (medium->is_listed || medium->requests || medium->observers)
+	if (medium->is_listed || medium->requests || medium->n_decided || medium->observers)
 		return;
 	if (medium->load.stage != MEDIUM_IDLE || medium->lookup.stage == MEDIUM_ASKING ||
 	    medium->lookup.stage == MEDIUM_PAUSING || medium->lookup.stage == MEDIUM_FAILED)

@@ -39,10 +39,13 @@ struct media_observer {
 
 static void unlink_request(struct media_request *request)
 {
-	if (request->is_decided)
-		DL_DELETE(request->media->decided, request);
-	else
+	if (!request->is_decided) {
 		DL_DELETE(request->medium->requests, request);
+		return;
+	}
+	DL_DELETE(request->media->decided, request);
+	if (request->medium)
+		request->medium->n_decided--;
 }
 
 static struct media_request *request_free(struct media_request *request)
@@ -69,6 +72,7 @@ static void decide(struct media_request *request, enum media_outcome outcome)
 
 	if (request->medium) {
 		unlink_request(request);
+		request->medium->n_decided++;
 		if (outcome != MEDIA_OK)
 			set_string(&request->why, request->medium->message);
 	}
@@ -109,6 +113,7 @@ void medium_forget_askers(struct medium *medium)
 		if (request->medium == medium) {
 			request->medium = NULL;
 			request->outcome = MEDIA_NOENT;
+			medium->n_decided--;
 		}
 }
 
@@ -167,8 +172,21 @@ static void wait_again(struct media_request *request)
 	struct medium *medium = request->medium;
 
 	request->is_decided = false;
+	medium->n_decided--;
 	DL_APPEND(medium->requests, request);
 	medium_want_mount(medium, request->client, request->domain);
+}
+
+/* It has been told: the callback may have taken away whatever else kept the medium. */
+static void end_delivered(struct media_request *request)
+{
+	struct medium *medium = request->medium;
+
+	request_free(request);
+	if (!medium)
+		return;
+	medium->n_decided--;
+	medium_release(medium);
 }
 
 static void deliver_mount(struct media_request *request)
@@ -190,23 +208,18 @@ static void deliver_mount(struct media_request *request)
 	request->mount_done(request->userdata, request->outcome, is_ok ? &mounted : NULL,
 			    is_ok ? NULL : request->why);
 	closep(&mounted.root_fd);
-	request_free(request);
-	if (medium)
-		medium_release(medium);
+	end_delivered(request);
 }
 
 static void deliver_number(struct media_request *request)
 {
-	struct medium *medium = request->medium;
 	uint32_t number = request->outcome == MEDIA_OK
-				  ? numbers_get(request->media->numbers, medium->path)
+				  ? numbers_get(request->media->numbers, request->medium->path)
 				  : 0;
 
 	DL_DELETE(request->media->decided, request);
 	request->number_done(request->userdata, request->outcome, number);
-	request_free(request);
-	if (medium)
-		medium_release(medium);
+	end_delivered(request);
 }
 
 /* ---- observers ---- */

@@ -399,6 +399,8 @@ static void refuse(struct medium *medium)
 	static const struct handler_events events = { .done = on_undone };
 	struct proto_writer writer = { 0 };
 
+	if (medium->mount_fd >= 0)
+		(void)mounts_detach(medium->mount_fd); /* if it came to be attached */
 	close_mount(medium);
 	if (medium->has_sent_mount) {
 		load_event(medium, MEDIUM_BROKEN);
@@ -418,7 +420,6 @@ static void verify(struct medium *medium)
 
 	if (medium->mount_fd >= 0) {
 		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
-		close_mount(medium);
 		if (r < 0) {
 			message_errno(medium, "the mount that its handler sent cannot be attached",
 				      r);
@@ -428,6 +429,7 @@ static void verify(struct medium *medium)
 	}
 	fd = open_path(medium, &state);
 	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
+		close_mount(medium);
 		found(medium);
 		return;
 	}

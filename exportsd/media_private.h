@@ -97,7 +97,7 @@ struct medium {
 	struct numbers_question *load_question;
 	bool load_waits_for_number;
 	bool is_handler_lost; /* and nothing else is wrong */
-	int mount_fd; /* a detached mount the handler sent, not yet attached; or -1 */
+	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
 	bool has_sent_mount;
 	uint32_t offered_number; /* the handler's, being adopted */
 	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
@@ -118,6 +118,7 @@ struct medium {
 	unsigned int percent;
 
 	struct media_request *requests;
+	size_t n_decided; /* requests that are decided and not told yet */
 	struct media_observer *observers;
 	bool is_changed;
 	struct medium *changed_prev, *changed_next;

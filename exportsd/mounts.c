@@ -80,6 +80,14 @@ int mounts_attach(int mount_fd, int directory_fd)
 	return 0;
 }
 
+int mounts_detach(int mount_fd)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", mount_fd);
+	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;
+}
+
 int mounts_bind_self(int directory_fd)
 {
 	CLEANUP(closep)

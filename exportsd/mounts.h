@@ -52,6 +52,9 @@ int mounts_look_under(int directory_fd, const char *name, struct mounts_place *r
 /* mounts_attach - put a detached mount (fsmount(2)) on a directory. Returns 0; -errno. */
 int mounts_attach(int mount_fd, int directory_fd);
 
+/* mounts_detach - take it away again, wherever it is now. Returns 0; -errno. */
+int mounts_detach(int mount_fd);
+
 /*
  * mounts_bind_self - bind a directory on itself, so that nfsd takes it for a mount point.
  *

@@ -84,7 +84,10 @@ int question_answer(struct question *question, char *line)
 	free(line);
 	if (r == 0)
 		question_end(question, 0);
-	return r;
+	if (r != -ENOMEM)
+		return r;
+	question_again(question, 1);
+	return 0;
 }
 
 static void begin(struct question *question);

@@ -194,6 +194,12 @@ static bool needs_file_system(const struct question *question)
 	       !(question->found == SNAPSHOT_FOUND_EXPORT && question->match.export->options->uuid);
 }
 
+/* Said of what is there; any other error only says that nobody could look, which is no "no" (P5). */
+static bool is_path_gone(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
+}
+
 static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
 {
 	struct question *question = userdata;
@@ -201,7 +207,7 @@ static void on_path_facts(void *userdata, int error, const struct paths_facts *f
 	question->paths = NULL;
 	if (error == 0)
 		answer_plain(question, facts);
-	else if (error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG)
+	else if (is_path_gone(error))
 		answer_no(question, NO_SECONDS);
 	else
 		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
@@ -214,7 +220,7 @@ static void on_mountpoint_facts(void *userdata, int error, const struct paths_fa
 	struct question *question = userdata;
 
 	question->paths = NULL;
-	if (error == -ETIMEDOUT) {
+	if (error < 0 && !is_path_gone(error)) {
 		question_again(question, AGAIN_SECONDS);
 		return;
 	}

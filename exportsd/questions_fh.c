@@ -48,6 +48,10 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		r = answer_path(question, question->answer_path, config->medium_ttl_seconds);
 	if (r == 0)
 		return;
+	if (r == -ENOMEM) {
+		question_again(question, 1);
+		return;
+	}
 	errno = -r;
 	log_error(
 		ABOUT(.path = question->answer_path, .client = question->upcall.domain,

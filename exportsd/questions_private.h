@@ -63,7 +63,8 @@ void question_begin_fh(struct question *question);
 void question_again(struct question *question, unsigned int seconds);
 
 /*
- * question_answer - write the answer and end the question. @line is taken; NULL (no memory): again later.
+ * question_answer - write the answer and end the question. @line is taken; NULL (no memory), or the kernel
+ * has none: again later.
  *
  * Returns 0; the kernel's errno, negative: it did not take the answer, and the question has not ended.
  */

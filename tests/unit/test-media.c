@@ -33,6 +33,8 @@ static struct peer peer;
 enum behaviour {
 	FINE, /* mounts */
 	SENDS, /* sends a detached mount */
+	MIRRORS, /* sends a detached copy of the placeholder itself */
+	FLICKERS, /* is not there; then it appears and vanishes */
 	SLOW, /* says nothing until told to */
 	BUSY_TWICE,
 	ERROR,
@@ -121,6 +123,17 @@ static void send_mount(struct talk *talk, const struct proto_message *message)
 	close(context);
 }
 
+static void send_copy(struct talk *talk, const struct proto_message *message, const char *path)
+{
+	int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+	char text[128];
+	int length = snprintf(text, sizeof(text), "exportsd/1 ok\nid=%s\nmount-fd=1\n\n",
+			      proto_get(message, "id"));
+
+	talk_send(talk, text, (size_t)length, fd);
+	close(fd);
+}
+
 static void put_symlink(const char *path)
 {
 	char target[128];
@@ -140,6 +153,8 @@ static void do_mount(struct talk *talk, const struct proto_message *message, str
 
 	switch (it->behaviour) {
 	case SENDS: send_mount(talk, message); return;
+	case MIRRORS: send_copy(talk, message, path); return;
+	case FLICKERS:
 	case SLOW:
 		it->talk = talk;
 		snprintf(it->id, sizeof(it->id), "%s", proto_get(message, "id"));
@@ -205,6 +220,22 @@ static void on_mount(struct talk *talk, const struct proto_message *message)
 	do_mount(talk, message, it);
 }
 
+static void say_watched(const char *word, const char *key)
+{
+	talk_say(watch_talk, "exportsd/1 %s\nid=%s\nkey=%s\n\n", word, watch_id, key);
+}
+
+static void on_lookup(struct talk *talk, const struct proto_message *message, const struct disc *it)
+{
+	bool is_there = it && it->behaviour != ABSENT && it->behaviour != FLICKERS;
+
+	talk_answer(talk, message, is_there ? "ok" : "noent", "");
+	if (it && it->behaviour == FLICKERS) {
+		say_watched("appeared", it->key);
+		say_watched("vanished", it->key);
+	}
+}
+
 static void script(struct talk *talk, const struct proto_message *message)
 {
 	const char *verb = message->word, *key = proto_get(message, "key");
@@ -221,8 +252,7 @@ static void script(struct talk *talk, const struct proto_message *message)
 		else if (!watches_silently)
 			talk_answer(talk, message, "progress", "");
 	} else if (str_equal(verb, "lookup") && can_lookup) {
-		talk_answer(talk, message,
-			    disc(key) && disc(key)->behaviour != ABSENT ? "ok" : "noent", "");
+		on_lookup(talk, message, disc(key));
 	} else if (str_equal(verb, "mount")) {
 		on_mount(talk, message);
 	} else if (str_equal(verb, "unmount")) {
@@ -233,11 +263,6 @@ static void script(struct talk *talk, const struct proto_message *message)
 	} else {
 		talk_answer(talk, message, "unsupported", "");
 	}
-}
-
-static void say_watched(const char *word, const char *key)
-{
-	talk_say(watch_talk, "exportsd/1 %s\nid=%s\nkey=%s\n\n", word, watch_id, key);
 }
 
 /* ---- exports ---- */
@@ -708,6 +733,54 @@ static void test_broken(void)
 	stop();
 }
 
+/* How many mounts are at a path. */
+static unsigned int n_mounts_at(const char *path)
+{
+	FILE *from = fopen("/proc/self/mountinfo", "r");
+	char line[4096], target[256];
+	unsigned int n = 0;
+
+	while (fgets(line, sizeof(line), from))
+		n += sscanf(line, "%*s %*s %*s %*s %255s", target) == 1 && str_equal(target, path);
+	fclose(from);
+	return n;
+}
+
+static void test_mount_of_nothing(void)
+{
+	static const struct disc list[] = { DISC("mirror", MIRRORS, true) };
+	struct asked asked;
+
+	start(list, N_ELEMENTS(list), true);
+	set_exports(one_rule);
+	settle();
+	ask_for(&asked, "mirror", NULL, 0);
+	wait_for(1);
+	ok(asked.outcome == MEDIA_ERROR && disc("mirror")->n_mounts >= 2,
+	   "a mount that is the placeholder again is an error: %s", asked.why);
+	is_int(n_mounts_at(at("mirror")), 0, "and is not left there, not once");
+	stop();
+}
+
+/* The handler says no, yes and no again before anybody could be told of the first. */
+static void test_flicker(void)
+{
+	static const struct disc list[] = { DISC("flicker", FLICKERS, false) };
+	struct asked asked;
+	uint32_t number;
+
+	start(list, N_ELEMENTS(list), true);
+	set_exports(one_rule);
+	settle();
+	sd_event_source_set_priority(media->deliver, SD_EVENT_PRIORITY_IDLE);
+	is_int(ask_number(&asked, "flicker", &number), 0, "a medium nobody knows is asked about");
+	wait_for(1);
+	is_int(asked.outcome, MEDIA_NOENT, "there is none");
+	loop_for(event, 20);
+	ok(!media_find(media, at("flicker")), "and nothing is left of it");
+	stop();
+}
+
 /* DESIGN promise P4: a placeholder that is bound on itself is the root of a mount, and not the medium's. */
 static void test_bound(void)
 {
@@ -1124,6 +1197,8 @@ int main(void)
 	test_delays();
 	test_no();
 	test_broken();
+	test_mount_of_nothing();
+	test_flicker();
 	test_bound();
 	test_watch();
 	test_leftovers();

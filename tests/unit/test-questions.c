@@ -413,6 +413,11 @@ static void plain_exports(void)
 	answers(KERNEL_EXPORT, "* /srv/b", "* /srv/b T+5 ", "the directory is gone");
 	file_system.error = -ETIMEDOUT;
 	answers(KERNEL_EXPORT, "* /srv/b", "no line", "a dead disk delays, and does not break");
+	file_system.error = -EPIPE;
+	answers(KERNEL_EXPORT, "* /srv/m", "no line",
+		"mountpoint, and who was to look has died: no answer yet");
+	file_system.error = -EIO;
+	answers(KERNEL_EXPORT, "* /srv/m", "no line", "nor for a disk that reads badly");
 	answers(KERNEL_EXPORT, "* /srv/a", "* /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
 		"others go on meanwhile");
 	put_in_force("/srv/a *(ro,fsid=7)\n");
@@ -461,6 +466,14 @@ static void media_answers(void)
 	is_str(told[0], "* /mnt/cdrom/rom1 T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
 	       "first the export, short-lived");
 	is_str(told[1], "* 1 \\x71110100 T+60 /mnt/cdrom/rom1 ", "then the handle's path");
+
+	kernel_says = -ENOMEM;
+	ask(KERNEL_FH, "* 1 \\x71110100");
+	is_int((long long)n_told, 1, "a kernel without memory is not told no");
+	kernel_says = 0;
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n");
+	turn();
+	is_str(told[n_told - 1], "* 1 \\x71110100 T+60 /mnt/cdrom/rom1 ", "but again later");
 
 	medium.outcome = MEDIA_NOENT;
 	answers(KERNEL_FH, "* 1 \\x71110100", "* 1 \\x71110100 T+5 ",
