@@ -117,7 +117,7 @@ deps: ## install what is missing to build, test and demonstrate (Debian), and sa
 	@tests/deps
 
 # What deps has installed is seen by a make that starts after it.
-AFRESH = $(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+AFRESH = $(MAKE) --no-print-directory $(if $(filter 0,$(V)),-s) $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 demo: deps ## see it work: a server and a client in a machine of its own; no root
 	@$(AFRESH) all $(TOOLS)
