@@ -18,6 +18,12 @@ enum {
 	WAITING_MAX = 65536,
 	/* A refused address is asked about again after this. */
 	NOBODY_SECONDS = 60,
+	/*
+	 * Looks are over when there was none for so long, and taken for over after the longer time, which is
+	 * less than clients believe a directory's attributes by default (nfs(5) acdirmin).
+	 */
+	LOOK_QUIET_USEC = 2 * 1000000,
+	LOOK_LATEST_USEC = 20 * 1000000,
 };
 
 uint64_t question_expiry(uint32_t seconds)
@@ -306,6 +312,51 @@ void questions_again(struct questions *questions)
 	identities_forget(questions->identities);
 }
 
+/* ---- looking ---- */
+
+static int on_look_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct questions *questions = userdata;
+	uint64_t quiet = questions->last_look_usec + LOOK_QUIET_USEC;
+	uint64_t latest = questions->first_look_usec + LOOK_LATEST_USEC;
+	uint64_t due = quiet < latest ? quiet : latest;
+	int r;
+
+	if (usec < due) {
+		(void)sd_event_source_set_time(source, due);
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+		return 0;
+	}
+	questions->first_look_usec = 0;
+	r = kernel_flush_exports(questions->daemon->kernel);
+	if (r < 0) {
+		errno = -r;
+		log_warning(NULL, "Cannot flush the kernel's exports, so that a client that lists "
+				  "media again may load them: %m");
+	}
+	return 0;
+}
+
+void question_showed_unmounted(struct question *question)
+{
+	struct questions *questions = question->daemon->questions;
+	sd_event *event = questions->daemon->event;
+
+	(void)sd_event_now(event, CLOCK_MONOTONIC, &questions->last_look_usec);
+	if (questions->first_look_usec)
+		return;
+	questions->first_look_usec = questions->last_look_usec;
+	if (questions->look_timer) {
+		(void)sd_event_source_set_time(questions->look_timer,
+					       questions->last_look_usec + LOOK_QUIET_USEC);
+		(void)sd_event_source_set_enabled(questions->look_timer, SD_EVENT_ONESHOT);
+	} else if (sd_event_add_time(event, &questions->look_timer, CLOCK_MONOTONIC,
+				     questions->last_look_usec + LOOK_QUIET_USEC, 0, on_look_time,
+				     questions) < 0) {
+		questions->first_look_usec = 0; /* no memory: the next look tries again */
+	}
+}
+
 size_t questions_n_waiting(const struct questions *questions)
 {
 	return questions->n_waiting;
@@ -334,6 +385,7 @@ struct questions *questions_free(struct questions *questions)
 		return NULL;
 	while (questions->all)
 		question_free(questions->all);
+	sd_event_source_disable_unref(questions->look_timer);
 	identities_free(questions->identities);
 	free(questions);
 	return NULL;

@@ -87,6 +87,8 @@ int question_tell_medium(struct question *question, const char *path,
 	int r = tell_kernel(question, path,
 			    mounted ? config->medium_ttl_seconds : config->ttl_seconds, &export);
 
+	if (r == 0 && !mounted)
+		question_showed_unmounted(question);
 	/*
 	 * A question about the directory that the medium covers by now does not get the answer above, whose path
 	 * leads to the medium. A path that ends in "." is not followed into the mount (KERNEL: handle_dots()).

@@ -54,6 +54,10 @@ struct questions {
 	struct question *all; /* list */
 	struct question *by_key; /* hash */
 	size_t n_waiting;
+
+	/* Media that are not mounted were shown: see question_showed_unmounted(). */
+	sd_event_source *look_timer; /* armed while there is something to forget */
+	uint64_t first_look_usec, last_look_usec;
 };
 
 void question_begin_export(struct question *question);
@@ -82,3 +86,13 @@ uint64_t question_expiry(uint32_t seconds);
  */
 int question_tell_medium(struct question *question, const char *path,
 			 const struct snapshot_match *match, uint32_t number);
+
+/*
+ * question_showed_unmounted - a medium that is not mounted was shown to somebody who may only be looking.
+ *
+ * Its directory's attributes expire at the client (acdirmin, 30 s). If the client then lists the pseudo-root anew, they come
+ * with the listing; if not, it asks for each by its handle, which would load every medium in
+ * it (P3). It lists anew if the pseudo-root has changed, and that is when the exports were flushed last
+ * (kernel_flush_exports()). So the kernel is made to forget what it was told, soon after nobody looks any more.
+ */
+void question_showed_unmounted(struct question *question);

@@ -30,6 +30,11 @@ void kernel_pause(struct kernel *kernel, bool pause)
 {
 }
 
+int kernel_flush_exports(struct kernel *kernel)
+{
+	return 0;
+}
+
 static const char *same_path(void *userdata, const char *path)
 {
 	return path;

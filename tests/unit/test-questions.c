@@ -68,6 +68,14 @@ void kernel_pause(struct kernel *kernel, bool pause)
 {
 }
 
+static unsigned int n_export_flushes;
+
+int kernel_flush_exports(struct kernel *kernel)
+{
+	n_export_flushes++;
+	return 0;
+}
+
 /* ---- names ---- */
 
 static struct {
@@ -491,6 +499,34 @@ static void media_answers(void)
 	       "through its descriptor");
 }
 
+/* A client that has looked is made to list again rather than ask by handle, which would load. */
+static void looking_again(void)
+{
+	uint64_t start, now;
+
+	reset();
+	medium.number_known = true;
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n/srv/a *(ro,fsid=7)\n");
+	ask(KERNEL_EXPORT, "* /srv/a");
+	medium.mounted = true;
+	ask(KERNEL_EXPORT, "* /mnt/cdrom/rom1");
+	is_int(n_export_flushes, 0, "plain exports and mounted media: nothing to forget");
+	medium.mounted = false;
+	sd_event_now(server.event, CLOCK_MONOTONIC, &start);
+	ask(KERNEL_EXPORT, "* /mnt/cdrom/rom1");
+	do {
+		ask(KERNEL_EXPORT, "* /mnt/cdrom/rom1");
+		sd_event_run(server.event, 100000);
+		sd_event_now(server.event, CLOCK_MONOTONIC, &now);
+	} while (now < start + 3000000);
+	is_int(n_export_flushes, 0, "not while looks go on");
+	while (!n_export_flushes && now < start + 20000000) {
+		sd_event_run(server.event, 1000000);
+		sd_event_now(server.event, CLOCK_MONOTONIC, &now);
+	}
+	is_int(n_export_flushes, 1, "after the last look the pseudo-roots change, once");
+}
+
 static void waiting_for_a_medium(void)
 {
 	reset();
@@ -562,6 +598,7 @@ int main(void)
 	plain_exports();
 	pseudo_roots();
 	media_answers();
+	looking_again();
 	waiting_for_a_medium();
 	telling();
 	forget_told();
