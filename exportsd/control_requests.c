@@ -106,6 +106,12 @@ static void put_medium(struct connection *connection, const struct medium_status
 	proto_put_u64(out, "waiting", status->n_waiting);
 	proto_put(out, "handler", status->handler);
 	connection_end(connection);
+	for (size_t i = 0; status->state == MEDIA_MOUNTED && i < status->n_users; i++) {
+		proto_begin(out, "client");
+		proto_put(out, "client", status->users[i]);
+		proto_put(out, "path", status->path);
+		connection_end(connection);
+	}
 }
 
 /* One of mountd's callers: skipped if it is written already, or about another path. */

@@ -139,6 +139,7 @@ static void medium_free(struct medium *medium)
 	sd_event_source_disable_unref(medium->load_timer);
 	sd_event_source_disable_unref(medium->placeholder_timer);
 	closep(&medium->placeholder_fd);
+	medium_forget_users(medium);
 	free(medium->asked_client);
 	free(medium->asked_domain);
 	free(medium->identity);

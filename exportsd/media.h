@@ -118,6 +118,9 @@ struct medium_status {
 	unsigned int percent; /* of loading, 0..100 */
 	const char *message; /* last progress or failure; NULL none */
 	size_t n_waiting; /* requests that wait for it */
+	const char *const *
+		users; /* addresses (MOUNT) and domains (handles) it was handed to since it was mounted */
+	size_t n_users;
 	const char *handler;
 };
 

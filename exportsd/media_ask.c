@@ -189,6 +189,24 @@ static void end_delivered(struct media_request *request)
 	medium_release(medium);
 }
 
+static void note_user(struct medium *medium, const char *user)
+{
+	if (!user || medium->n_users == MEDIUM_USERS_MAX)
+		return;
+	for (size_t i = 0; i < medium->n_users; i++)
+		if (str_equal(medium->users[i], user))
+			return;
+	medium->users[medium->n_users] = strdup(user);
+	if (medium->users[medium->n_users])
+		medium->n_users++;
+}
+
+void medium_forget_users(struct medium *medium)
+{
+	while (medium->n_users)
+		free(medium->users[--medium->n_users]);
+}
+
 static void deliver_mount(struct media_request *request)
 {
 	struct media_mounted mounted = { .root_fd = -1 };
@@ -204,6 +222,7 @@ static void deliver_mount(struct media_request *request)
 			wait_again(request);
 			return;
 		}
+		note_user(medium, request->client ? request->client : request->domain);
 	}
 	request->mount_done(request->userdata, request->outcome, is_ok ? &mounted : NULL,
 			    is_ok ? NULL : request->why);
@@ -529,6 +548,8 @@ static void fill_status(const struct medium *medium, struct medium_status *statu
 		.percent = medium->percent,
 		.message = medium->message,
 		.n_waiting = n_waiting,
+		.users = (const char *const *)medium->users,
+		.n_users = medium->n_users,
 		.handler = medium->rule->facts.handler,
 	};
 }

@@ -553,6 +553,7 @@ static void ask_mount(struct medium *medium)
 	struct proto_writer writer = { 0 };
 	int r;
 
+	medium_forget_users(medium);
 	if (medium_first_asker(medium, &client, &domain)) {
 		set_string(&medium->asked_client, client);
 		set_string(&medium->asked_domain, domain);

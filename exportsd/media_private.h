@@ -78,6 +78,9 @@ struct rule {
 
 enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
 
+/* More are not remembered: they are shown, no more. */
+enum { MEDIUM_USERS_MAX = 16 };
+
 struct medium {
 	UT_hash_handle hh; /* media->by_path */
 	struct medium *prev, *next; /* rule->media_list */
@@ -112,6 +115,10 @@ struct medium {
 	bool is_obstructed; /* said: something else is in the placeholder's place */
 	enum medium_placing placing;
 	struct medium *place_prev, *place_next;
+
+	char *users
+		[MEDIUM_USERS_MAX]; /* clients and domains it was handed to since it was mounted */
+	size_t n_users;
 
 	char *identity, *label, *source, *message;
 	uint64_t size_bytes, since_usec;
@@ -170,6 +177,8 @@ uint64_t media_now(const struct media *media);
 void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
 	       sd_event_time_handler_t handler, void *userdata);
 void set_string(char **string, const char *value);
+/* It is not mounted any more: nobody uses it. */
+void medium_forget_users(struct medium *medium);
 
 /* ---- media_ask.c ---- */
 
