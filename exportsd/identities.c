@@ -2,8 +2,9 @@
 
 /*
  * One table, from id to places. It is made in one look round: a list of paths, of which a few at a
- * time are asked about, so that a dead file system delays only the end of the look round by its
- * time-out. Questions that come meanwhile wait for that end.
+ * time are asked about. The table before answers until the new one is whole; what it does not know waits
+ * for its place to be looked at, or for the end. So a dead file system, which delays the end by its
+ * time-out, holds up only what may be on it, and what nobody knows.
  *
  * Media are not here: their handles hold numbers.
  */
@@ -13,6 +14,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmount/libmount.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/sysmacros.h>
@@ -31,6 +33,7 @@ enum {
 struct place {
 	char *path;
 	bool is_crossed; /* an export with crossmnt: file systems below it are exported, too */
+	bool is_part; /* what is mounted there is a directory of a file system, not its root */
 	bool is_pseudo_root; /* above an export, whatever else it is */
 	bool has_uuid; /* of an option fsid=UUID */
 	uint8_t uuid[16];
@@ -42,6 +45,11 @@ struct entry {
 	const struct place *places[PLACES_MAX];
 	size_t n_places;
 	UT_hash_handle hh;
+};
+
+struct table {
+	struct place *places; /* hash by path */
+	struct entry *entries; /* hash by id */
 };
 
 /* A path that is being asked about, on behalf of the look round. */
@@ -63,8 +71,8 @@ struct identities_question {
 	const char *found[PLACES_MAX];
 	size_t n_found;
 	bool complete;
-	bool looked_round; /* for this question: do not begin again */
-	bool waits_for_look;
+	bool looked_round; /* since it was asked: do not begin again */
+	bool waits_for_look, is_due; /* its end; to be woken after it */
 	struct paths_question *verifying;
 	sd_event_source *deferred;
 	struct identities_question *next, *previous;
@@ -75,11 +83,11 @@ struct identities {
 	struct paths *paths;
 	int mountinfo;
 	sd_event_source *mounts_changed;
-	struct place *places; /* hash by path */
-	struct entry *entries; /* hash by id */
-	bool stale; /* mounts changed, or nothing was looked at yet */
+	struct table known;
+	bool stale; /* mounts changed, some place did not answer, or nothing was looked at yet */
 	bool looking;
-	bool all_answered;
+	struct table next; /* while looking */
+	bool all_answered; /* as far as the last look round has come */
 	struct place *next_to_look;
 	struct look looks[LOOKS_AT_ONCE];
 	size_t n_looking;
@@ -174,25 +182,54 @@ void identity_of_pseudo_root(const char *path, uint8_t ret_uuid[16])
 static size_t place_ids(const struct place *place, const struct paths_facts *facts,
 			struct identity_id ret_ids[PLACE_IDS_MAX])
 {
-	size_t n = identity_ids(facts, NULL, ret_ids);
+	struct paths_facts seen = *facts;
 	uint8_t uuid[16];
+	size_t n;
 
+	/* A bind mount of a directory is a mount's root, and not a file system's (is_root_export()). */
+	seen.is_mount_root = facts->is_mount_root && !place->is_part;
+	n = identity_ids(&seen, NULL, ret_ids);
 	if (place->has_uuid)
-		n += identity_ids(facts, place->uuid, ret_ids + n);
+		n += identity_ids(&seen, place->uuid, ret_ids + n);
 	if (place->is_pseudo_root) {
 		identity_of_pseudo_root(place->path, uuid);
-		n += identity_ids(facts, uuid, ret_ids + n);
+		n += identity_ids(&seen, uuid, ret_ids + n);
 	}
 	return n;
 }
 
+static bool has_id(const struct place *place, const struct paths_facts *facts,
+		   const struct identity_id *id)
+{
+	struct identity_id ids[PLACE_IDS_MAX];
+	size_t n = place_ids(place, facts, ids);
+
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(&ids[i], id, sizeof(*id)) == 0)
+			return true;
+	return false;
+}
+
 /* ---- the look round ---- */
 
-static void clear(struct identities *identities)
+static void table_clear(struct table *table)
 {
 	struct entry *entry, *next_entry;
 	struct place *place, *next_place;
 
+	HASH_ITER (hh, table->entries, entry, next_entry) {
+		HASH_DEL(table->entries, entry);
+		free(entry);
+	}
+	HASH_ITER (hh, table->places, place, next_place) {
+		HASH_DEL(table->places, place);
+		free(place->path);
+		free(place);
+	}
+}
+
+static void stop_looking(struct identities *identities)
+{
 	for (size_t i = 0; i < LOOKS_AT_ONCE; i++) {
 		paths_cancel(identities->looks[i].question);
 		identities->looks[i] = (struct look){ 0 };
@@ -200,22 +237,14 @@ static void clear(struct identities *identities)
 	identities->n_looking = 0;
 	identities->looking = false;
 	identities->next_to_look = NULL;
-	HASH_ITER (hh, identities->entries, entry, next_entry) {
-		HASH_DEL(identities->entries, entry);
-		free(entry);
-	}
-	HASH_ITER (hh, identities->places, place, next_place) {
-		HASH_DEL(identities->places, place);
-		free(place->path);
-		free(place);
-	}
+	table_clear(&identities->next);
 }
 
 static struct place *find_place(struct identities *identities, const char *path)
 {
 	struct place *place;
 
-	HASH_FIND_STR(identities->places, path, place);
+	HASH_FIND_STR(identities->next.places, path, place);
 	return place;
 }
 
@@ -224,7 +253,7 @@ static bool add_place(struct identities *identities, const char *path, size_t le
 {
 	struct place *place;
 
-	HASH_FIND(hh, identities->places, path, length, place);
+	HASH_FIND(hh, identities->next.places, path, length, place);
 	if (place)
 		return false;
 	place = calloc(1, sizeof(*place));
@@ -235,7 +264,7 @@ static bool add_place(struct identities *identities, const char *path, size_t le
 		identities->all_answered = false;
 		return false;
 	}
-	HASH_ADD_KEYPTR(hh, identities->places, place->path, length, place);
+	HASH_ADD_KEYPTR(hh, identities->next.places, place->path, length, place);
 	return true;
 }
 
@@ -253,7 +282,7 @@ static void add_with_parents(struct identities *identities, const char *path)
 		if (length > 1)
 			length--;
 		is_new = add_place(identities, path, length);
-		HASH_FIND(hh, identities->places, path, length, place);
+		HASH_FIND(hh, identities->next.places, path, length, place);
 		if (place)
 			place->is_pseudo_root = true;
 	}
@@ -269,7 +298,7 @@ static bool below_a_crossed_place(struct identities *identities, const char *pat
 	size_t length = strlen(path);
 
 	for (;;) {
-		HASH_FIND(hh, identities->places, path, length, place);
+		HASH_FIND(hh, identities->next.places, path, length, place);
 		if (place && place->is_crossed)
 			return true;
 		if (length <= 1)
@@ -281,19 +310,23 @@ static bool below_a_crossed_place(struct identities *identities, const char *pat
 	}
 }
 
-static bool under_a_rule(const struct snapshot *snapshot, const char *path)
+/* What is mounted: at a place, and below crossmnt, where it is a new one unless it is a medium. */
+static void add_mount(struct identities *identities, const struct snapshot *snapshot,
+		      struct libmnt_fs *fs)
 {
-	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++) {
-		const char *directory = snapshot_rule(snapshot, i)->directory;
-		size_t length = strlen(directory);
+	const char *target = mnt_fs_get_target(fs), *root = mnt_fs_get_root(fs);
+	struct place *place;
 
-		if (strncmp(path, directory, length) == 0 && path[length] == '/')
-			return true;
-	}
-	return false;
+	if (!target)
+		return;
+	if (below_a_crossed_place(identities, target) &&
+	    !snapshot_rule_for_path(snapshot, target, NULL))
+		add_place(identities, target, strlen(target));
+	place = find_place(identities, target);
+	if (place) /* of several mounts the last is on top */
+		place->is_part = root && !str_equal(root, "/");
 }
 
-/* What crossmnt lets through: file systems mounted below exports. */
 static void add_mounts(struct identities *identities, const struct snapshot *snapshot)
 {
 	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
@@ -302,13 +335,8 @@ static void add_mounts(struct identities *identities, const struct snapshot *sna
 
 	if (!table || !iterator)
 		identities->all_answered = false;
-	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0) {
-		const char *target = mnt_fs_get_target(fs);
-
-		if (target && below_a_crossed_place(identities, target) &&
-		    !under_a_rule(snapshot, target))
-			add_place(identities, target, strlen(target));
-	}
+	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
+		add_mount(identities, snapshot, fs);
 	mnt_free_iter(iterator);
 	mnt_unref_table(table);
 }
@@ -322,7 +350,7 @@ static void enter(struct identities *identities, const struct place *place,
 	for (size_t i = 0; i < n; i++) {
 		struct entry *entry;
 
-		HASH_FIND(hh, identities->entries, &ids[i], sizeof(ids[i]), entry);
+		HASH_FIND(hh, identities->next.entries, &ids[i], sizeof(ids[i]), entry);
 		if (!entry) {
 			entry = calloc(1, sizeof(*entry));
 			if (!entry) {
@@ -330,7 +358,7 @@ static void enter(struct identities *identities, const struct place *place,
 				continue;
 			}
 			entry->id = ids[i];
-			HASH_ADD(hh, identities->entries, id, sizeof(entry->id), entry);
+			HASH_ADD(hh, identities->next.entries, id, sizeof(entry->id), entry);
 		}
 		if (entry->n_places < PLACES_MAX &&
 		    (entry->n_places == 0 || entry->places[entry->n_places - 1] != place))
@@ -340,19 +368,42 @@ static void enter(struct identities *identities, const struct place *place,
 
 static void on_look(void *userdata, int error, const struct paths_facts *facts);
 
-/* Those that waited for the end of a look round. One of them may begin the next one. */
-static void wake_questions(struct identities *identities)
+/* Nothing is there. Any other error only says that nobody could look. */
+static bool is_gone(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
+}
+
+/* What a question had found goes with the table it was found in. */
+static void wait_for_look(struct identities_question *question)
+{
+	paths_cancel(question->verifying);
+	question->verifying = NULL;
+	question->n_places = question->next_place = question->n_found = 0;
+	question->waits_for_look = true;
+}
+
+static struct identities_question *next_due(const struct identities *identities)
 {
 	struct identities_question *question = identities->questions;
 
-	while (question && !identities->looking) {
-		if (question->waits_for_look) {
-			question->waits_for_look = false;
-			question_step(question);
-			question = identities->questions; /* the list may be another one now */
-		} else {
-			question = question->next;
-		}
+	while (question && !question->is_due)
+		question = question->next;
+	return question;
+}
+
+/* Each that waited for the end of a look round, even where one of them begins the next one. */
+static void wake_questions(struct identities *identities)
+{
+	struct identities_question *question;
+
+	for (question = identities->questions; question; question = question->next) {
+		question->is_due |= question->waits_for_look;
+		question->waits_for_look = false;
+	}
+	while ((question = next_due(identities))) {
+		question->is_due = false;
+		question_step(question);
 	}
 }
 
@@ -376,8 +427,38 @@ static void look_on(struct identities *identities)
 	if (identities->n_looking > 0)
 		return;
 	/* Over, or nothing can be asked at all. */
+	for (struct identities_question *q = identities->questions; q; q = q->next)
+		if (!q->deferred)
+			wait_for_look(q);
+	table_clear(&identities->known);
+	identities->known = identities->next;
+	identities->next = (struct table){ 0 };
 	identities->looking = false;
+	identities->stale |= !identities->all_answered;
 	wake_questions(identities);
+}
+
+static void finish(struct identities_question *question);
+
+/*
+ * Who waits for an id of this place need not wait for the end. There may be a place that suits
+ * better, but then it has to be asked for again: this is not all.
+ */
+static void tell_early(struct identities *identities, const struct place *place,
+		       const struct paths_facts *facts)
+{
+	struct identities_question *question = identities->questions;
+
+	while (question) {
+		if (!question->waits_for_look || !has_id(place, facts, &question->id)) {
+			question = question->next;
+			continue;
+		}
+		question->found[question->n_found++] = place->path;
+		question->complete = false;
+		finish(question);
+		question = identities->questions; /* the list may be another one now */
+	}
 }
 
 static void on_look(void *userdata, int error, const struct paths_facts *facts)
@@ -387,27 +468,19 @@ static void on_look(void *userdata, int error, const struct paths_facts *facts)
 
 	look->question = NULL;
 	identities->n_looking--;
-	if (error == 0)
+	if (error == 0) {
 		enter(identities, look->place, facts);
-	else if (error == -ETIMEDOUT)
+		tell_early(identities, look->place, facts);
+	} else if (!is_gone(error)) {
 		identities->all_answered = false;
+	}
 	look_on(identities);
-}
-
-static void wait_for_look(struct identities_question *question)
-{
-	paths_cancel(question->verifying);
-	question->verifying = NULL;
-	question->n_places = question->next_place = question->n_found = 0;
-	question->waits_for_look = true;
-	question->looked_round = true;
 }
 
 static void look_round(struct identities *identities, const struct snapshot *snapshot)
 {
-	clear(identities);
 	for (struct identities_question *q = identities->questions; q; q = q->next)
-		wait_for_look(q); /* what it had found is gone */
+		q->looked_round = true;
 	identities->looking = true;
 	identities->stale = false;
 	identities->all_answered = true;
@@ -425,22 +498,10 @@ static void look_round(struct identities *identities, const struct snapshot *sna
 		}
 	}
 	add_mounts(identities, snapshot);
-	identities->next_to_look = identities->places;
+	identities->next_to_look = identities->next.places;
 }
 
 /* ---- questions ---- */
-
-static bool has_id(const struct place *place, const struct paths_facts *facts,
-		   const struct identity_id *id)
-{
-	struct identity_id ids[PLACE_IDS_MAX];
-	size_t n = place_ids(place, facts, ids);
-
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(&ids[i], id, sizeof(*id)) == 0)
-			return true;
-	return false;
-}
 
 static void unlink_question(struct identities_question *question)
 {
@@ -471,48 +532,71 @@ static void on_verified(void *userdata, int error, const struct paths_facts *fac
 	const struct place *place = question->places[question->next_place++];
 
 	question->verifying = NULL;
-	if (error == -ETIMEDOUT)
+	if (error < 0 && !is_gone(error))
 		question->complete = false;
 	else if (error == 0 && has_id(place, facts, &question->id))
 		question->found[question->n_found++] = place->path;
 	question_step(question);
 }
 
-static bool begin_look_round(struct identities_question *question)
+/* Have mounts changed? The loop tells of it before questions, in its next turn; this is about now. */
+static void look_at_mounts(struct identities *identities)
+{
+	struct pollfd mounts = { .fd = identities->mountinfo, .events = POLLPRI };
+
+	if (poll(&mounts, 1, 0) > 0)
+		identities->stale = true;
+}
+
+/* Returns whether it waits for a look round, or was ended by one that had nothing to ask. */
+static bool wait_for_more(struct identities_question *question)
 {
 	struct identities *identities = question->identities;
 
+	if (identities->looking) {
+		wait_for_look(question);
+		return true;
+	}
+	look_at_mounts(identities);
 	if (question->looked_round || !identities->stale)
 		return false;
 	look_round(identities, question->snapshot);
+	wait_for_look(question);
 	look_on(identities);
 	return true;
 }
 
-/* One thing at a time: wait for a look round, take the hits, look at each again, end. */
+/* From the table, or from what there is of the next one. */
+static void take_hits(struct identities_question *question)
+{
+	const struct identities *identities = question->identities;
+	const struct entry *entry;
+
+	HASH_FIND(hh, identities->known.entries, &question->id, sizeof(question->id), entry);
+	if (!entry) {
+		HASH_FIND(hh, identities->next.entries, &question->id, sizeof(question->id), entry);
+		question->complete &= !entry;
+	}
+	if (!entry)
+		return;
+	memcpy(question->places, entry->places, sizeof(question->places));
+	question->n_places = entry->n_places;
+}
+
+/* One thing at a time: take the hits, look at each again; without any wait for a look round; end. */
 static void question_step(struct identities_question *question)
 {
 	struct identities *identities = question->identities;
-	struct entry *entry;
 
-	if (identities->looking) {
-		wait_for_look(question);
-		return;
-	}
-	if (question->n_places == 0) {
-		HASH_FIND(hh, identities->entries, &question->id, sizeof(question->id), entry);
-		if (entry) {
-			memcpy(question->places, entry->places, sizeof(question->places));
-			question->n_places = entry->n_places;
-		}
-	}
+	if (question->n_places == 0)
+		take_hits(question);
 	if (question->next_place < question->n_places) {
 		if (paths_facts(identities->paths, question->places[question->next_place]->path,
 				on_verified, question, &question->verifying) == 0)
 			return;
 		question->complete = false;
 	}
-	if (question->n_found == 0 && begin_look_round(question))
+	if (question->n_found == 0 && wait_for_more(question))
 		return;
 	if (!identities->all_answered)
 		question->complete = false;
@@ -569,7 +653,8 @@ void identities_cancel(struct identities_question *question)
 
 void identities_forget(struct identities *identities)
 {
-	clear(identities);
+	stop_looking(identities);
+	table_clear(&identities->known);
 	identities->stale = true;
 }
 
@@ -597,6 +682,10 @@ int identities_new(struct identities **ret_identities, sd_event *event, struct p
 		    ? -errno
 		    : sd_event_add_io(event, &identities->mounts_changed, identities->mountinfo,
 				      EPOLLPRI, on_mounts_changed, identities);
+	/* What epoll has seen, poll(2) no longer shows (linux fs/proc_namespace.c mounts_poll()). */
+	if (r >= 0)
+		r = sd_event_source_set_priority(identities->mounts_changed,
+						 SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0) {
 		identities_free(identities);
 		return r;
@@ -611,7 +700,8 @@ struct identities *identities_free(struct identities *identities)
 		return NULL;
 	while (identities->questions)
 		identities_cancel(identities->questions);
-	clear(identities);
+	stop_looking(identities);
+	table_clear(&identities->known);
 	sd_event_source_disable_unref(identities->mounts_changed);
 	closep(&identities->mountinfo);
 	free(identities);
