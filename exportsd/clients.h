@@ -27,7 +27,3 @@ int clients_domain(struct names *names, sd_event *event, struct snapshot *const 
 		   struct clients_question **ret_question);
 /* clients_cancel - done() will not be called. NULL is fine. */
 void clients_cancel(struct clients_question *question);
-
-/* address_parse - inet_pton of either family, with an IPv6 scope; address_format - its text, at most 64 bytes. */
-bool address_parse(const char *text, struct address *ret_address);
-void address_format(const struct address *address, char *buffer, size_t size);

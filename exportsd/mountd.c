@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "exportsd/address.h"
 #include "exportsd/clients.h"
 #include "exportsd/log.h"
 

@@ -18,7 +18,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "exportsd/clients.h"
+#include "exportsd/address.h"
 #include "exportsd/names.h"
 #include "exportsd/worker.h"
 
@@ -27,7 +27,6 @@ enum {
 	NETGROUPS_PER_QUESTION = 400, /* within PROTO_FIELDS_MAX */
 	NETGROUP_BYTES_MAX = 48 * 1024,
 	FAILURE_AGE_MIN_USEC = 1000 * 1000,
-	ADDRESS_TEXT_MAX = 64, /* address_format() */
 };
 
 enum kind { KIND_ADDRESS, KIND_HOST, KIND_USER };

@@ -13,7 +13,7 @@
 #include <pwd.h>
 #include <strings.h>
 
-#include "exportsd/clients.h"
+#include "exportsd/address.h"
 #include "exportsd/names.h"
 #include "exportsd/worker.h"
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "exportsd/address.h"
 #include "exportsd/log.h"
 
 enum {

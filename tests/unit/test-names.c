@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "exportsd/address.h"
 #include "exportsd/clients.h"
 #include "exportsd/names.h"
 #include "exportsd/worker.h"
