@@ -29,6 +29,7 @@ struct fact {
 	char *answer; /* realpath, or canonical name; NULL: none */
 	struct address *addresses;
 	size_t n_addresses;
+	bool is_address; /* the text is one: nobody is asked */
 	bool is_old; /* the name service did not answer: what it said before, if anything */
 	UT_hash_handle hh;
 };
@@ -101,7 +102,7 @@ static int facts_add(struct fact **facts, const char *text)
 	return 0;
 }
 
-/* The texts in the hash's order, which is that of adding: as long as nothing is added. */
+/* The texts to ask about in the hash's order, which is that of adding: as long as nothing is added. */
 static const char **facts_texts(struct fact *facts, size_t *ret_n)
 {
 	size_t n = HASH_COUNT(facts), i = 0;
@@ -110,9 +111,38 @@ static const char **facts_texts(struct fact *facts, size_t *ret_n)
 	if (!texts)
 		return NULL;
 	for (struct fact *fact = facts; fact; fact = fact->hh.next)
-		texts[i++] = fact->text;
-	*ret_n = n;
+		if (!fact->is_address)
+			texts[i++] = fact->text;
+	*ret_n = i;
 	return texts;
+}
+
+/* The addresses and the canonical name; without memory the host has none until they are asked for again. */
+static void set_host(struct fact *fact, const struct address *addresses, size_t n_addresses,
+		     const char *canonical)
+{
+	size_t size = n_addresses * sizeof(*addresses);
+
+	if (!size)
+		return;
+	fact->addresses = malloc(size);
+	if (!fact->addresses)
+		return;
+	memcpy(fact->addresses, addresses, size);
+	fact->n_addresses = n_addresses;
+	fact->answer = canonical ? strdup(canonical) : NULL;
+}
+
+/* No name service is needed for these, and none can hold them up. */
+static void find_addresses(struct fact *hosts)
+{
+	for (struct fact *fact = hosts; fact; fact = fact->hh.next) {
+		struct address address;
+
+		fact->is_address = address_parse(fact->text, &address);
+		if (fact->is_address)
+			set_host(fact, &address, 1, NULL);
+	}
 }
 
 static const char *fact_real_path(void *userdata, const char *path)
@@ -278,32 +308,20 @@ static void on_real_paths(void *userdata, const char *const *real, size_t n_path
 	step(reload);
 }
 
-/* The addresses and the canonical name; without memory the host has none until they are asked for again. */
-static void set_host(struct fact *fact, const struct address *addresses, size_t n_addresses,
-		     const char *canonical)
-{
-	size_t size = n_addresses * sizeof(*addresses);
-
-	if (!size)
-		return;
-	fact->addresses = malloc(size);
-	if (!fact->addresses)
-		return;
-	memcpy(fact->addresses, addresses, size);
-	fact->n_addresses = n_addresses;
-	fact->answer = canonical ? strdup(canonical) : NULL;
-}
-
 static void on_hosts(void *userdata, const struct names_host *hosts, size_t n_hosts)
 {
 	struct reload *reload = userdata;
 	size_t i = 0;
 
 	reload->names_question = NULL;
-	for (struct fact *fact = reload->hosts; fact; fact = fact->hh.next, i++) {
-		const struct names_host *host = i < n_hosts ? &hosts[i] : NULL;
+	for (struct fact *fact = reload->hosts; fact; fact = fact->hh.next) {
+		const struct names_host *host = NULL;
 		struct fact *known;
 
+		if (fact->is_address)
+			continue;
+		if (i < n_hosts)
+			host = &hosts[i++];
 		if (host && !host->error) {
 			set_host(fact, host->addresses, host->n_addresses, host->canonical);
 			continue;
@@ -342,6 +360,7 @@ static int ask(struct reload *reload)
 
 	if (r < 0)
 		return r;
+	find_addresses(reload->hosts);
 	paths = facts_texts(reload->paths, &n_paths);
 	hosts = facts_texts(reload->hosts, &n_hosts);
 	if (!paths || !hosts)
@@ -538,12 +557,15 @@ static void schedule_renewal(struct reload *reload)
 {
 	const struct config *config = reload->daemon->config;
 	uint64_t seconds = config->name_age_seconds;
+	bool is_needed = false;
 
-	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next)
+	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next) {
+		is_needed |= !fact->is_address;
 		if (!fact->n_addresses || fact->is_old)
 			seconds = config->name_timeout_seconds;
+	}
 	reload->renew = sd_event_source_disable_unref(reload->renew);
-	if (!reload->known_hosts)
+	if (!is_needed)
 		return;
 	if (sd_event_add_time_relative(reload->daemon->event, &reload->renew, CLOCK_MONOTONIC,
 				       seconds * UINT64_C(1000000), 0, on_renew, reload) < 0)

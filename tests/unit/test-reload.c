@@ -119,6 +119,14 @@ int names_of_hosts(struct names *names, const char *const *host_names, size_t n_
 	return 0;
 }
 
+/* For clients.c, of which only address_parse() is used. */
+int names_of_address(struct names *names, const struct address *address,
+		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
+		     void *userdata, struct names_question **ret_question)
+{
+	return -ENOSYS;
+}
+
 void names_forget(struct names *names)
 {
 	name_service.forgotten++;
@@ -381,6 +389,26 @@ static void names_are_silent(void)
 	end();
 }
 
+static void addresses_are_not_asked(void)
+{
+	begin("/a 192.0.2.7(ro)\n/b 2001:db8::1(ro)\n");
+	config.name_age_seconds = 0;
+	name_service.is_held = true;
+	start_reload(true);
+	domain_is("192.0.2.7", "192.0.2.7", "an address is one, whatever the name service does");
+	domain_is("2001:db8::1", "2001:db8::1", "in both families");
+	loop_for(server.event, 50);
+	is_int(name_service.asked, 0, "it is never asked");
+	is_int(told.taken_up, 1, "and nothing is renewed");
+	write_exports("/a 192.0.2.7(ro)\n/b host(ro)\n/c 192.0.2.8(ro)\n");
+	name_service.address = "192.0.2.1";
+	name_service.is_held = false;
+	start_reload(false);
+	domain_is("192.0.2.1", "host", "a name between them gets its own addresses");
+	domain_is("192.0.2.8", "192.0.2.8", "and they theirs");
+	end();
+}
+
 static void edited_files(void)
 {
 	begin("/a host(ro)\n");
@@ -489,6 +517,7 @@ int main(void)
 	alternate();
 	names_come_later();
 	names_are_silent();
+	addresses_are_not_asked();
 	edited_files();
 	faults_while_renewing();
 	refused_reload_renews();
