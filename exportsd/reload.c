@@ -17,6 +17,7 @@
 #include <utlist.h>
 
 #include "exportsd/clients.h"
+#include "exportsd/clients.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
