@@ -16,8 +16,8 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "exportsd/clients.h"
-#include "exportsd/clients.h"
+#include "exportsd/address.h"
+#include "exportsd/address.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
