@@ -11,16 +11,13 @@
 
 struct clients_question {
 	struct names *names;
-	struct snapshot *const *in_force;
-	const struct snapshot *asked_for; /* only compared: it may be gone */
+	const struct snapshot *snapshot;
 	struct address address;
 	clients_domain_fn done;
 	void *userdata;
 	struct names_question *names_question;
 	sd_event_source *deferred;
 };
-
-static int ask_names(struct clients_question *question);
 
 static void finish(struct clients_question *question, const struct address_names *names,
 		   bool complete)
@@ -29,7 +26,7 @@ static void finish(struct clients_question *question, const struct address_names
 	clients_domain_fn done = question->done;
 	void *userdata = question->userdata;
 
-	if (snapshot_domain(*question->in_force, &question->address, names, &domain) < 0)
+	if (snapshot_domain(question->snapshot, &question->address, names, &domain) < 0)
 		complete = false;
 	clients_cancel(question);
 	done(userdata, domain, complete);
@@ -40,10 +37,6 @@ static void on_names(void *userdata, int error, const struct address_names *name
 	struct clients_question *question = userdata;
 
 	question->names_question = NULL;
-	/* Other exports, other netgroups: what was asked before is remembered, so this ends soon. */
-	if (question->asked_for != *question->in_force &&
-	    snapshot_needs_names(*question->in_force) && ask_names(question) == 0)
-		return;
 	finish(question, names, error == 0); /* on an error they hold what is certain */
 }
 
@@ -55,7 +48,7 @@ static int on_deferred(sd_event_source *source, void *userdata)
 
 static int ask_names(struct clients_question *question)
 {
-	const struct snapshot *snapshot = *question->in_force;
+	const struct snapshot *snapshot = question->snapshot;
 	size_t n = snapshot_n_netgroups(snapshot);
 	CLEANUP(freep) const char **netgroups = calloc(n ? n : 1, sizeof(*netgroups));
 
@@ -63,12 +56,11 @@ static int ask_names(struct clients_question *question)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		netgroups[i] = snapshot_netgroup(snapshot, i);
-	question->asked_for = snapshot;
 	return names_of_address(question->names, &question->address, netgroups, n, on_names,
 				question, &question->names_question);
 }
 
-int clients_domain(struct names *names, sd_event *event, struct snapshot *const *snapshot,
+int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
 		   const struct address *address, clients_domain_fn done, void *userdata,
 		   struct clients_question **ret_question)
 {
@@ -78,11 +70,11 @@ int clients_domain(struct names *names, sd_event *event, struct snapshot *const 
 	if (!question)
 		return -ENOMEM;
 	question->names = names;
-	question->in_force = snapshot;
+	question->snapshot = snapshot;
 	question->address = *address;
 	question->done = done;
 	question->userdata = userdata;
-	if (snapshot_needs_names(*snapshot))
+	if (snapshot_needs_names(snapshot))
 		r = ask_names(question);
 	else
 		r = sd_event_add_defer(event, &question->deferred, on_deferred, question);

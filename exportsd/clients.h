@@ -13,8 +13,7 @@ struct clients_question;
 /*
  * clients_domain - the domain of an address.
  *
- * @snapshot: where the snapshot in force is found, now and when the name service has answered: another
- *            one may be in force by then, and is the one that counts
+ * @snapshot: in force; who puts another one in its place cancels first, and asks again
  * @done: exactly once, never from within this call: @domain is NULL if no client matches.
  *        @complete: false if the name service did not answer, so that only clients named by address count:
  *        believe it for seconds only
@@ -22,7 +21,7 @@ struct clients_question;
  * Returns 0; -ENOMEM; -EAGAIN (too many ask).
  */
 typedef void (*clients_domain_fn)(void *userdata, const char *domain, bool complete);
-int clients_domain(struct names *names, sd_event *event, struct snapshot *const *snapshot,
+int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
 		   const struct address *address, clients_domain_fn done, void *userdata,
 		   struct clients_question **ret_question);
 /* clients_cancel - done() will not be called. NULL is fine. */

@@ -733,7 +733,7 @@ static void begin(struct mount_job *job)
 		refuse_error(job, errno == EINVAL ? -EACCES : -ENOMEM, "not an absolute path");
 		return;
 	}
-	r = clients_domain(daemon->names, daemon->event, &daemon->snapshot, &job->caller.address,
+	r = clients_domain(daemon->names, daemon->event, daemon->snapshot, &job->caller.address,
 			   on_domain, job, &job->clients_question);
 	if (r < 0)
 		refuse_error(job, r, "cannot ask who this is");

@@ -160,7 +160,7 @@ static void begin_ip(struct question *question)
 		question_end(question, -EINVAL);
 		return;
 	}
-	if (clients_domain(daemon->names, daemon->event, &daemon->snapshot, &address, on_domain,
+	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address, on_domain,
 			   question, &question->clients) < 0)
 		question_again(question, 1);
 }

@@ -17,7 +17,6 @@
 #include <utlist.h>
 
 #include "exportsd/address.h"
-#include "exportsd/address.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"

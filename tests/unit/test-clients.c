@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Which domain an address belongs to, with a name service that knows, does not know, is silent, or cannot be asked.
+ */
+
+#include <errno.h>
+
+#include "exportsd/clients.h"
+#include "tests/fake/facts.h"
+#include "tests/tap.h"
+#include "tests/unit/loop.h"
+
+static sd_event *event;
+static struct snapshot *snapshot;
+
+/* ---- names ---- */
+
+static struct {
+	int error, refuses;
+	const char *names[2], *netgroups[2];
+	size_t n_names, n_netgroups;
+	unsigned int asked;
+	char asked_netgroups[64];
+} name_service;
+
+struct names_question {
+	names_address_fn done;
+	void *userdata;
+	sd_event_source *source;
+};
+
+void names_cancel(struct names_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+static int answer(sd_event_source *source, void *userdata)
+{
+	struct names_question copy = *(struct names_question *)userdata;
+	struct address_names known = {
+		.names = name_service.names,
+		.n_names = name_service.n_names,
+		.netgroups = name_service.netgroups,
+		.n_netgroups = name_service.n_netgroups,
+	};
+
+	names_cancel(userdata);
+	copy.done(copy.userdata, name_service.error, &known);
+	return 0;
+}
+
+int names_of_address(struct names *names, const struct address *address,
+		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
+		     void *userdata, struct names_question **ret_question)
+{
+	struct names_question *question;
+
+	if (name_service.refuses)
+		return name_service.refuses;
+	name_service.asked++;
+	name_service.asked_netgroups[0] = '\0';
+	for (size_t i = 0; i < n_netgroups; i++)
+		snprintf(name_service.asked_netgroups + strlen(name_service.asked_netgroups),
+			 sizeof(name_service.asked_netgroups) -
+				 strlen(name_service.asked_netgroups),
+			 "%s ", netgroups[i]);
+	question = calloc(1, sizeof(*question));
+	*question = (struct names_question){ .done = done, .userdata = userdata };
+	sd_event_add_defer(event, &question->source, answer, question);
+	*ret_question = question;
+	return 0;
+}
+
+/* ---- asking ---- */
+
+static struct facts facts;
+
+static void put_in_force(const char *text)
+{
+	struct diags diags = { 0 };
+
+	snapshot_free(snapshot);
+	snapshot = facts_snapshot(&facts, text, false, &diags);
+	diags_done(&diags);
+	memset(&name_service, 0, sizeof(name_service));
+}
+
+static unsigned int n_told;
+static char told[128];
+static bool told_complete;
+
+static void on_domain(void *userdata, const char *domain, bool complete)
+{
+	n_told++;
+	snprintf(told, sizeof(told), "%s", domain ? domain : "(nobody)");
+	told_complete = complete;
+}
+
+static void domain_is(const char *text, const char *wanted, bool complete, const char *what)
+{
+	struct clients_question *question = NULL;
+	struct address address = facts_address(text);
+	int r;
+
+	n_told = 0;
+	r = clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question);
+	if (r < 0 || n_told)
+		printf("# %s\n", n_told ? "told from within" : strerror(-r));
+	loop_until(event, &n_told, 1, 1000);
+	is_str(n_told == 1 ? told : "(not told)", wanted, what);
+	is_int(told_complete, complete, complete ? "  that is certain" : "  for now");
+}
+
+/* ---- tests ---- */
+
+static void test_addresses(void)
+{
+	put_in_force("/a 192.0.2.0/24(ro) 192.0.2.7(rw)\n/b *(ro)\n");
+	domain_is("192.0.2.7", "*,192.0.2.0/24,192.0.2.7", true, "every client that it is");
+	is_int(name_service.asked, 0, "names are not asked where no export needs them");
+	put_in_force("/a 192.0.2.0/24(ro)\n");
+	domain_is("198.51.100.1", "(nobody)", true, "nobody's address");
+}
+
+static void test_names(void)
+{
+	put_in_force("/a 192.0.2.0/24(ro) *.example.org(ro) @one(ro)\n/b @two(ro)\n");
+	name_service.names[0] = "host.example.org";
+	name_service.n_names = 1;
+	name_service.netgroups[0] = "two";
+	name_service.n_netgroups = 1;
+	domain_is("192.0.2.7", "*.example.org,192.0.2.0/24,@two", true,
+		  "by address, name and netgroup");
+	is_str(name_service.asked_netgroups, "one two ", "all netgroups are asked about");
+	name_service.n_names = name_service.n_netgroups = 0;
+	domain_is("192.0.2.7", "192.0.2.0/24", true, "without a name");
+	name_service.error = -ETIMEDOUT;
+	domain_is("192.0.2.7", "192.0.2.0/24", false, "a silent name service: what is certain");
+	domain_is("198.51.100.1", "(nobody)", false, "nobody, as far as is known");
+	name_service.n_netgroups = 1;
+	domain_is("198.51.100.1", "@two", false, "a netgroup that lists the address itself");
+}
+
+static void test_trouble(void)
+{
+	struct clients_question *question = NULL;
+	struct address address = facts_address("192.0.2.7");
+
+	put_in_force("/a @one(ro)\n");
+	name_service.refuses = -EAGAIN;
+	is_int(clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question), -EAGAIN,
+	       "too many ask");
+	ok(!question, "then there is no question");
+	name_service.refuses = 0;
+	n_told = 0;
+	clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question);
+	clients_cancel(question);
+	put_in_force("/a *(ro)\n");
+	clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question);
+	clients_cancel(question);
+	clients_cancel(NULL);
+	loop_for(event, 20);
+	is_int(n_told, 0, "who is cancelled is not told");
+}
+
+int main(void)
+{
+	if (sd_event_new(&event) < 0)
+		return EXIT_FAILURE;
+	test_addresses();
+	test_names();
+	test_trouble();
+	snapshot_free(snapshot);
+	sd_event_unref(event);
+	return tap_done();
+}
