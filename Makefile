@@ -129,7 +129,7 @@ check-all: all $(TESTS) $(B)/tests/golden/print $(TOOLS) check-headers check-dep
 	@tests/run -j 2 $(TESTS) $(STORIES)
 check-vm: all $(TOOLS) ## the stories on a real kernel, each in a machine of its own
 	@tests/run -j 2 $(STORIES)
-soak: all $(TOOLS) ## the stories with their full counts: 10,000 media, many kills
+soak: all $(TOOLS) ## the stories with their full counts, such as 10,000 media
 	@SOAK=1 tests/run -v $(STORIES)
 check-unit: all $(UNIT) ## unit tests: no disk, clock or network
 	@tests/run $(UNIT)

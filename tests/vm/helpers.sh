@@ -337,7 +337,7 @@ serve_library() {
 	start_image_handler
 	start_exportsd "${1:-$RULE}"
 	start_server
-	eventually 20 placeholders_are_there || bail "exportsd makes no placeholders in $RULES"
+	eventually $((20 + $(find "$LIBRARY" -type f | wc -l) / 50)) placeholders_are_there || bail "exportsd makes no placeholders in $RULES"
 }
 
 placeholders_are_there() {
