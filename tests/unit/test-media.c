@@ -11,6 +11,7 @@
 #include "exportsd/log.h"
 #include "exportsd/media_private.h"
 #include "exportsd/mounts.h"
+#include "parser/escape.h"
 #include "tests/fake/numbers.h"
 #include "tests/fake/own_mounts.h"
 #include "tests/fake/peer.h"
@@ -88,7 +89,7 @@ static struct disc *disc(const char *key)
 /* The medium's file system has an inode 1, which no placeholder has. */
 static void mount_tmpfs(const char *path)
 {
-	char file[256];
+	char file[512];
 	int fd;
 
 	if (mount("tmpfs", path, "tmpfs", 0, NULL) < 0)
@@ -100,12 +101,16 @@ static void mount_tmpfs(const char *path)
 
 static void say_list(struct talk *talk, const struct proto_message *message)
 {
-	for (size_t i = 0; i < N_ELEMENTS(discs) && discs[i].key; i++)
+	for (size_t i = 0; i < N_ELEMENTS(discs) && discs[i].key; i++) {
+		CLEANUP(freep)
+		char *key = escape_bytes(discs[i].key, strlen(discs[i].key), ESCAPE_WIRE);
+
 		if (discs[i].is_listed)
 			talk_say(
 				talk,
 				"exportsd/1 medium\nid=%s\nkey=%s\nlabel=L-%s\nidentity=I-%s\nsize-bytes=1234\n\n",
-				proto_get(message, "id"), discs[i].key, discs[i].key, discs[i].key);
+				proto_get(message, "id"), key, key, key);
+	}
 	talk_answer(talk, message, "ok", "");
 }
 
@@ -317,7 +322,7 @@ static const char one_rule[] = "D/m/* *(mountpoint,ro,fsid=S)\n";
 
 static char *at(const char *key)
 {
-	static char path[8][256];
+	static char path[8][512];
 	static unsigned int n;
 
 	n = (n + 1) % 8;
@@ -730,6 +735,41 @@ static void test_broken(void)
 	ok(asked[1].outcome == MEDIA_ERROR && loop_now_msec() - begun < 200,
 	   "which is remembered for a while");
 	unlink(at("link"));
+	stop();
+}
+
+/* Whatever bytes a key has but '/' and NUL. */
+static void test_odd_keys(void)
+{
+	static char longest[256], too_long[257];
+	struct disc list[] = {
+		DISC("two words\tand a tab", FINE, true),
+		DISC("new\nline", FINE, true),
+		DISC("back\\slash \\040", FINE, true),
+		DISC("\\x41", FINE, true),
+		DISC("\xc3\xa4\xff", FINE, true),
+		DISC(longest, FINE, true),
+		DISC(too_long, FINE, true),
+		DISC("plain", FINE, true),
+	};
+	struct asked asked;
+
+	memset(longest, 'l', sizeof(longest) - 1);
+	memset(too_long, 't', sizeof(too_long) - 1);
+	start(list, N_ELEMENTS(list), true);
+	set_exports(one_rule);
+	settle();
+	for (size_t i = 0; i < N_ELEMENTS(list); i++) {
+		bool fits = list[i].key != too_long;
+
+		is_int(is_there(list[i].key), fits,
+		       fits ? "an odd key has a placeholder"
+			    : "one too long for a file name has none");
+		ask_for(&asked, list[i].key, NULL, 0);
+		wait_for(1);
+		is_int(asked.outcome, fits ? MEDIA_OK : MEDIA_NOENT,
+		       fits ? "and is mounted there" : "and is no medium, which others survive");
+	}
 	stop();
 }
 
@@ -1197,6 +1237,7 @@ int main(void)
 	test_delays();
 	test_no();
 	test_broken();
+	test_odd_keys();
 	test_mount_of_nothing();
 	test_flicker();
 	test_bound();
