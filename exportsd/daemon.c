@@ -26,23 +26,13 @@ enum { STATUS_SECONDS = 10 };
 
 /* ---- what systemd sees ---- */
 
-static int count_mounted(void *userdata, const struct medium_status *status)
-{
-	size_t *counts = userdata;
-
-	counts[0]++;
-	counts[1] += status->state == MEDIA_MOUNTED;
-	return 0;
-}
-
 static void tell_status(struct daemon *daemon, const char *state)
 {
-	size_t counts[2] = { 0 };
+	size_t n_mounted, n_media = media_count(daemon->media, &n_mounted);
 
-	(void)media_each(daemon->media, count_mounted, counts);
 	(void)sd_notifyf(false, "%sSTATUS=%zu exports, %zu rules; %zu media, %zu mounted%s", state,
 			 snapshot_n_exports(daemon->snapshot), snapshot_n_rules(daemon->snapshot),
-			 counts[0], counts[1],
+			 n_media, n_mounted,
 			 reload_n_errors(daemon->reload)
 				 ? "; the exports files have faults (exportsctl check)"
 				 : "");
@@ -75,6 +65,9 @@ static void on_reloaded(void *userdata, const struct diags *diags, bool applied,
 {
 	struct daemon *daemon = userdata;
 
+	/* Asked for during the start, which failed and has said so. */
+	if (!daemon->snapshot)
+		return;
 	log_faults(diags);
 	if (!applied)
 		log_error(NULL, "%zu faults in the exports files, keeping the previous exports",

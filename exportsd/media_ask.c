@@ -583,6 +583,16 @@ int media_each(struct media *media, int (*each)(void *userdata, const struct med
 	return r;
 }
 
+size_t media_count(const struct media *media, size_t *ret_n_mounted)
+{
+	size_t n_mounted = 0;
+
+	for (const struct medium *medium = media->by_path; medium; medium = medium->hh.next)
+		n_mounted += medium->load.stage == MEDIUM_DONE;
+	*ret_n_mounted = n_mounted;
+	return HASH_COUNT(media->by_path);
+}
+
 bool media_status(struct media *media, const char *path, struct medium_status *ret_status)
 {
 	const struct medium *medium = media_find(media, path);

@@ -548,6 +548,7 @@ static void test_many_askers(void)
 	static struct asked asked[200];
 	struct media_request *cancelled;
 	struct medium_status status;
+	size_t n_mounted;
 	bool all = true;
 
 	start(list, N_ELEMENTS(list), true);
@@ -569,6 +570,8 @@ static void test_many_askers(void)
 		all &= asked[i].n_done == 1 && asked[i].outcome == MEDIA_OK &&
 		       asked[i].number == asked[0].number;
 	ok(all, "and all are told the same");
+	is_int((long long)media_count(media, &n_mounted), 1, "one medium is known");
+	is_int((long long)n_mounted, 1, "one is mounted");
 	is_int(asked[199].n_done, 0, "but for the one who cancelled");
 	stop();
 }
