@@ -138,7 +138,8 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 10 "$SOCKET" ask "$@"; }
 	heard appeared 2
 	rm "$IMAGES/two.iso"
 	heard vanished 2
-	grep -E '^(exportsd|key)' "$BATS_TEST_TMPDIR/watch" | tail -n +2 >"$BATS_TEST_TMPDIR/seen"
+	# If the handler is slower than who writes, a file is whole at its first event, and "changed" by the next.
+	grep -E '^(exportsd|key)' "$BATS_TEST_TMPDIR/watch" | tail -n +2 | sed '/ changed$/,+1d' >"$BATS_TEST_TMPDIR/seen"
 	printf 'exportsd/1 %s\nkey=%s\n' appeared one vanished one appeared two vanished two |
 		cmp - "$BATS_TEST_TMPDIR/seen"
 }

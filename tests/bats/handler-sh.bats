@@ -40,6 +40,7 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 5 "$HANDLER" ask "$@"; }
 }
 
 @test "shellcheck finds nothing" {
+	! grep -q systemd.unit=vm.service /proc/cmdline || skip "User-Mode Linux's address space is too small for it"
 	shellcheck examples/handler.sh
 }
 
