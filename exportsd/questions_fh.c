@@ -5,12 +5,14 @@
  *
  * Its key holds no path, so a medium may be mounted before the answer: here, and only here, the kernel's
  * questions load something. The answer for a medium's number is never the directory it covers (P4): it is
- * written while a descriptor holds the medium's root, so that the path cannot mean anything else.
+ * given through a descriptor on the medium's root, so that it means this mount even if somebody takes it
+ * away, or mounts over it, at this moment.
  */
 
 #include "exportsd/questions_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "exportsd/log.h"
 
@@ -35,6 +37,7 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	struct question *question = userdata;
 	const struct config *config = question->daemon->config;
 	uint32_t number = upcall_fsid_number(&question->upcall);
+	char root[64];
 	int r;
 
 	question->media = NULL;
@@ -42,10 +45,12 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		answer_no(question);
 		return;
 	}
+	/* Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(), nd_jump_link()). */
+	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d/.", mounted->root_fd);
 	/* What nfsd will ask next, so that it need not. */
 	r = question_tell_medium(question, question->answer_path, &question->match, number);
 	if (r == 0)
-		r = answer_path(question, question->answer_path, config->medium_ttl_seconds);
+		r = answer_path(question, root, config->medium_ttl_seconds);
 	if (r == 0)
 		return;
 	if (r == -ENOMEM) {
