@@ -71,11 +71,20 @@ static bool parse_number(const char *text, unsigned int min, unsigned int max, u
 	return true;
 }
 
+/* Put a word into a place of a list, which ends behind it. */
+static void set_word(char **place, char *word)
+{
+	free(place[0]);
+	place[0] = word;
+	free(place[1]);
+	place[1] = NULL;
+}
+
 /* Cut a list at its commas. @prefix: put before each word that lacks it */
 static bool parse_words(const char *list, const char *prefix, char *words[WORDS_MAX + 1])
 {
 	CLEANUP(freep) char *copy = strdup(list);
-	char *rest = copy, *word;
+	char *rest = copy, *word, *whole;
 	size_t n = 0;
 
 	while ((word = strsep(&rest, ","))) {
@@ -83,9 +92,9 @@ static bool parse_words(const char *list, const char *prefix, char *words[WORDS_
 
 		if (n == WORDS_MAX || strlen(word) <= (has_prefix ? strlen(prefix) : 0) ||
 		    strchr(word, '/') ||
-		    asprintf(&words[n], "%s%s", has_prefix ? "" : prefix, word) < 0)
+		    asprintf(&whole, "%s%s", has_prefix ? "" : prefix, word) < 0)
 			return false;
-		words[++n] = NULL;
+		set_word(&words[n++], whole);
 	}
 	return n > 0;
 }

