@@ -604,6 +604,22 @@ static bool is_covered(const struct snapshot *snapshot, const char *directory, u
 	return false;
 }
 
+/* A rule that is wider than was meant: the way to a plain export would lead through a medium. */
+static void look_below_media(struct build *build, const struct export *export)
+{
+	const struct snapshot_rule *rule;
+	size_t length;
+
+	if (export->pattern)
+		return;
+	rule = snapshot_rule_for_path(build->snapshot, export->path, &length);
+	if (rule && export->path[length] != '\0')
+		WARN(build, export_item_of(build->snapshot, export),
+		     "'%s' lies below '%.*s', which is a medium of rule '%s' at %s:%u: NFSv4 clients "
+		     "cannot walk there; narrow the rule",
+		     export->path, (int)length, export->path, rule->text, rule->file, rule->line);
+}
+
 static void look_at_rules(struct build *build)
 {
 	struct snapshot *snapshot = build->snapshot;
@@ -622,6 +638,8 @@ static void look_at_rules(struct build *build)
 				 over->public.text, over->public.file, over->public.line,
 				 rule->public.directory);
 	}
+	for (uint32_t i = 0; i < snapshot->n_listed && snapshot->rules.n; i++)
+		look_below_media(build, &snapshot->records.items[i].export);
 	for (uint32_t i = 0; i < snapshot->n_listed && build->has_root_number; i++) {
 		const struct export *export = &snapshot->records.items[i].export;
 

@@ -295,6 +295,11 @@ static void test_rules(void)
 	is_int(diags.n_warnings, 1, "but a directory may lie outside");
 	ok(was_said(DIAG_WARNING, 1, "fsid=0"), "which is told");
 	snapshot_free(snapshot);
+	snapshot =
+		made("/srv/* @g(ro,fsid=/run/a)\n/srv/a *(ro)\n/srv/b/c *(ro)\n/other/d *(ro)\n");
+	is_int(diags.n_warnings, 1, "an export below a medium is told, one in its place is not");
+	ok(was_said(DIAG_WARNING, 3, "'/srv/b/c' lies below '/srv/b'"), "and which");
+	snapshot_free(snapshot);
 }
 
 static void test_matches_key(void)
