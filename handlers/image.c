@@ -13,7 +13,7 @@
 
 enum { EXIT_USAGE = 2, WORDS_MAX = 64, AT_ONCE_MAX = 1024 };
 
-static const char default_directory[] = "/var/lib/exportsd/images";
+static const char default_directory[] = "/srv/images";
 static const char default_endings[] = "iso,img,squashfs,erofs,udf";
 static const char default_types[] = "iso9660,udf,squashfs,erofs,vfat";
 
