@@ -246,7 +246,7 @@ static void print_daemon(const struct status *status)
 	if (number_of(daemon, "mount-port"))
 		printf("  MOUNT service on port %s\n", proto_get(daemon, "mount-port"));
 	if (number_of(daemon, "reload-errors"))
-		printf("  the exports files had %s faults when they were last read; see exportsctl check\n",
+		printf("  the exports files had faults (%s) when they were last read; see exportsctl check\n",
 		       proto_get(daemon, "reload-errors"));
 }
 

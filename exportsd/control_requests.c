@@ -326,7 +326,7 @@ static void reload_done(void *userdata, const struct diags *diags, bool applied,
 			   changed ? "in force" : "nothing changed");
 	else
 		log_error(NULL,
-			  "%zu faults in the exports files, keeping the previous exports; "
+			  "The exports files have faults (%zu), keeping the previous exports; "
 			  "exportsctl check shows them",
 			  diags->n_errors);
 }

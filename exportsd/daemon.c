@@ -70,7 +70,7 @@ static void on_reloaded(void *userdata, const struct diags *diags, bool applied,
 		return;
 	log_faults(diags);
 	if (!applied)
-		log_error(NULL, "%zu faults in the exports files, keeping the previous exports",
+		log_error(NULL, "The exports files have faults (%zu), keeping the previous exports",
 			  diags->n_errors);
 	else
 		log_notice(NULL, "Exports reloaded: %s", changed ? "in force" : "nothing changed");
@@ -120,7 +120,7 @@ static void on_first_exports(void *userdata, const struct diags *diags, bool app
 		return;
 	}
 	if (diags->n_errors)
-		log_error(NULL, "%zu faults in the exports files; what has none is in force",
+		log_error(NULL, "The exports files have faults (%zu); what has none is in force",
 			  diags->n_errors);
 	if (daemon->config->mount_service)
 		r = mountd_new(&daemon->mountd, daemon);

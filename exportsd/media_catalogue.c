@@ -333,7 +333,7 @@ static void on_watch_ended(void *userdata, enum handler_outcome outcome,
 	}
 	if (media_now(rule->media) - catalogue->watched_usec >= good_watch_usec)
 		catalogue->pause_usec = 0;
-	complain(rule, "does not tell of changes",
+	complain(rule, "cannot be watched for changes",
 		 why	   ? why
 		 : message ? proto_get(message, "message")
 			   : NULL);

@@ -321,6 +321,7 @@ static void lookup_event(struct medium *medium, enum medium_event event)
 	case MEDIUM_ASK: lookup_on(medium); break;
 	case MEDIUM_SLEEP:
 		log_trouble(medium, &medium->lookup, is_first, "look up");
+		medium_changed(medium);
 		media_arm(media, &medium->lookup_timer, medium->lookup.wake_usec, on_lookup_timer,
 			  medium);
 		break;
