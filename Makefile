@@ -67,6 +67,7 @@ $(B)/%.o: %.c
 	$(Q)$(CC) $(XCPPFLAGS) $(CPPFLAGS) $(XCFLAGS) $(CFLAGS) -c $< -o $@
 
 $(B)/exportsd/mount_xdr.h: exportsd/mount.x
+	@pkg-config --exists $(PACKAGES) || { echo 'make: libraries or their headers are missing: run make deps' >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(call SAY,RPC,$<)
 	$(Q)rpcgen -C -h $< >$@.new && mv $@.new $@
@@ -231,6 +232,7 @@ install: all ## install under DESTDIR; PREFIX, SBINDIR, LIBEXECDIR, MANDIR, DOCD
 	  install -D -m 644 units/$$file "$(DESTDIR)$(TMPFILESDIR)/$${file%.tmpfiles}.conf" || exit 1; done
 	@for file in $(INSTALL_SYSUSERS); do \
 	  install -D -m 644 units/$$file "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf" || exit 1; done
+	@install -d "$(DESTDIR)$(SYSCONFDIR)/exportsd.d"
 	@install -d "$(DESTDIR)$(DOCDIR)/examples" && cp -r examples/. "$(DESTDIR)$(DOCDIR)/examples"
 	@install -m 644 README.md CHANGELOG.md "$(DESTDIR)$(DOCDIR)"
 
