@@ -280,7 +280,6 @@ start_exportsd() {
 	start_around
 	mkdir -p "$RULES"
 	[ $# = 0 ] || exports "$1"
-	[ -e /etc/systemd/system/nfs-mountd.service ] || systemctl enable -q exportsd
 	systemctl start exportsd || bail "exportsd does not start"
 }
 
