@@ -87,6 +87,12 @@ static bool same_string(const char *a, const char *b)
 	return a == b || (a && b && str_equal(a, b));
 }
 
+bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain)
+{
+	return same_string(client, medium->asked_client) &&
+	       same_string(domain, medium->asked_domain);
+}
+
 void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
 		   bool refused_only)
 {
@@ -95,8 +101,7 @@ void medium_decide(struct medium *medium, bool for_mount, enum media_outcome out
 	DL_FOREACH_SAFE (medium->requests, request, next) {
 		if (request->for_mount != for_mount)
 			continue;
-		if (refused_only && !(same_string(request->client, medium->asked_client) &&
-				      same_string(request->domain, medium->asked_domain)))
+		if (refused_only && !medium_was_asked_for(medium, request->client, request->domain))
 			continue;
 		decide(request, outcome);
 	}

@@ -728,11 +728,6 @@ static void load_event(struct medium *medium, enum medium_event event)
 	}
 }
 
-static bool same_string(const char *a, const char *b)
-{
-	return a == b || (a && b && str_equal(a, b));
-}
-
 void medium_want_mount(struct medium *medium, const char *client, const char *domain)
 {
 	struct medium_machine *load = &medium->load;
@@ -745,8 +740,7 @@ void medium_want_mount(struct medium *medium, const char *client, const char *do
 	}
 	/* A refusal is remembered for whom it was meant. */
 	if (load->stage == MEDIUM_FAILED && load->reason == MEDIUM_REFUSED &&
-	    !(same_string(client, medium->asked_client) &&
-	      same_string(domain, medium->asked_domain)))
+	    !medium_was_asked_for(medium, client, domain))
 		load->stage = MEDIUM_IDLE;
 	load_event(medium, MEDIUM_WANTED);
 }

@@ -189,6 +189,8 @@ bool medium_is_awaited(const struct medium *medium, bool for_mount);
 /* Tell those who wait. @refused_only: only those on whose behalf the handler was asked. */
 void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
 		   bool refused_only);
+/* Was the handler asked last on behalf of these (either may be NULL)? */
+bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain);
 /* The first one waiting for the mount, or NULL: on whose behalf. */
 bool medium_first_asker(const struct medium *medium, const char **ret_client,
 			const char **ret_domain);
