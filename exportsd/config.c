@@ -41,6 +41,7 @@ enum kind {
 	KIND_NUMBER,
 	KIND_PORT,
 	KIND_PATH,
+	KIND_OPTIONAL_PATH, /* empty: none */
 	KIND_PATHS,
 	KIND_USER,
 };
@@ -69,6 +70,12 @@ static const struct key keys[] = {
 	  "Where the numbers of the media are kept. Back it up: old file handles need it." },
 	{ "runtime-directory", KIND_PATH, FIELD(runtime_directory), "/run/exportsd", 0, RUNTIME_MAX,
 	  "Where exportsctl's socket is." },
+	{ "nfs-conf", KIND_OPTIONAL_PATH, FIELD(nfs_conf), "/etc/nfs.conf", 0, 0,
+	  "nfs.conf(5), which says what this file does not. Empty: it is not read." },
+	{ "nfs-state-directory", KIND_PATH, FIELD(nfs_state_directory), "/var/lib/nfs", 0, 0,
+	  "Where etab and rmtab are, as other programs expect them." },
+	{ "rootdir", KIND_OPTIONAL_PATH, FIELD(rootdir), "", 0, 0,
+	  "Exported paths lie beneath this directory; clients do not see it. Empty: /." },
 	{ "manage-gids", KIND_BOOLEAN, FIELD(manage_gids), "true", 0, 0,
 	  "A user's groups are those this host knows, not the up to 16 that the client sends." },
 	{ "ttl-seconds", KIND_NUMBER, FIELD(ttl_seconds), "1800", 10, 86400,
@@ -91,10 +98,24 @@ static const struct key keys[] = {
 	  "Its port. 0: any free one." },
 	{ "mount-tcp", KIND_BOOLEAN, FIELD(mount_tcp), "true", 0, 0, "Serve it over TCP." },
 	{ "mount-udp", KIND_BOOLEAN, FIELD(mount_udp), "true", 0, 0, "Serve it over UDP." },
+	{ "mount-v2", KIND_BOOLEAN, FIELD(mount_v2), "true", 0, 0,
+	  "Serve its versions 1 and 2, those of NFSv2 clients." },
+	{ "mount-v3", KIND_BOOLEAN, FIELD(mount_v3), "true", 0, 0,
+	  "Serve its version 3, that of NFSv3 clients." },
 	{ "rpcbind", KIND_BOOLEAN, FIELD(rpcbind), "true", 0, 0, "Register it with rpcbind(8)." },
 	{ "trust-reverse-names", KIND_BOOLEAN, FIELD(trust_reverse_names), "false", 0, 0,
 	  "Match wildcard and netgroup clients by reverse look-up alone, as rpc.mountd does: then\n"
 	  "whoever answers for a client's address in DNS decides what it may mount." },
+	{ "cache-use-ipaddr", KIND_BOOLEAN, FIELD(cache_use_ipaddr), "false", 0, 0,
+	  "Name clients to the kernel by their addresses, not by all that matches them." },
+	{ "reverse-lookup", KIND_BOOLEAN, FIELD(reverse_lookup), "false", 0, 0,
+	  "showmount -a lists clients by name, which takes a look-up for each." },
+	{ "apply-root-cred", KIND_BOOLEAN, FIELD(apply_root_cred), "false", 0, 0,
+	  "Look at the paths of MOUNT calls as root, as rpc.mountd did before 2.8.6, not as the\n"
+	  "caller: then callers learn of directories that they may not enter." },
+	{ "ha-callout", KIND_OPTIONAL_PATH, FIELD(ha_callout), "", 0, 0,
+	  "Program run when a client mounts or unmounts. Empty: none." },
+	{ "debug", KIND_BOOLEAN, FIELD(debug), "false", 0, 0, "Log more." },
 };
 
 static struct {
@@ -249,6 +270,8 @@ static bool check_path(const struct key *key, const char *text, char *reterr_why
 {
 	size_t max = key->max ? key->max : PATH_MAX - 1;
 
+	if (key->kind == KIND_OPTIONAL_PATH && !*text)
+		return true;
 	if (*text != '/')
 		snprintf(reterr_why, WHY_BYTES, "is not an absolute path");
 	else if (strlen(text) > max)
@@ -269,6 +292,7 @@ static bool check_value(const struct key *key, const char *text, char *reterr_wh
 	case KIND_NUMBER:
 	case KIND_PORT: return read_number(key, text, &number, reterr_why);
 	case KIND_PATH:
+	case KIND_OPTIONAL_PATH:
 	case KIND_PATHS: return check_path(key, text, reterr_why);
 	case KIND_USER: return true;
 	}
@@ -352,6 +376,7 @@ static int copy_value(const struct key *key, cfg_opt_t *opt, struct config *conf
 		(void)read_number(key, cfg_opt_getnstr(opt, 0), &number, why);
 		*(uint16_t *)field = (uint16_t)number;
 		return 0;
+	case KIND_OPTIONAL_PATH:
 	case KIND_USER: return *cfg_opt_getnstr(opt, 0) ? copy_string(opt, field) : 0;
 	case KIND_PATH: return copy_string(opt, field);
 	case KIND_PATHS: return copy_strings(opt, field);
@@ -632,7 +657,8 @@ struct config *config_free(struct config *config)
 
 		if (keys[i].kind == KIND_PATHS)
 			strings_free(*(char ***)field);
-		else if (keys[i].kind == KIND_PATH || keys[i].kind == KIND_USER)
+		else if (keys[i].kind == KIND_PATH || keys[i].kind == KIND_OPTIONAL_PATH ||
+			 keys[i].kind == KIND_USER)
 			free(*(char **)field);
 	}
 	free(config);
@@ -677,6 +703,7 @@ static void print_value(const struct key *key, const struct config *config, FILE
 	case KIND_NUMBER: fprintf(to, "%u", *(const uint32_t *)field); break;
 	case KIND_PORT: fprintf(to, "%u", *(const uint16_t *)field); break;
 	case KIND_PATH:
+	case KIND_OPTIONAL_PATH:
 	case KIND_USER: print_string(*(char *const *)field ?: "", to); break;
 	case KIND_PATHS: print_strings(*(char **const *)field, to); break;
 	}

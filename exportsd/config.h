@@ -15,6 +15,9 @@ struct config {
 	char **exports_directories; /* NULL-terminated: { "/etc/exports.d", "/etc/exportsd.d" } */
 	char *state_directory; /* /var/lib/exportsd */
 	char *runtime_directory; /* /run/exportsd */
+	char *nfs_conf; /* /etc/nfs.conf; NULL: none is read */
+	char *nfs_state_directory; /* of etab and rmtab: /var/lib/nfs */
+	char *rootdir; /* exported paths lie beneath it; NULL: / */
 	bool manage_gids; /* true: group lists come from this host */
 	uint32_t ttl_seconds; /* life of kernel entries that only a reload changes: 1800 */
 	uint32_t medium_ttl_seconds; /* life of kernel entries of mounted media: 60 */
@@ -28,8 +31,14 @@ struct config {
 	bool mount_service; /* serve the MOUNT protocol: true */
 	uint16_t mount_port; /* 20048; 0: any */
 	bool mount_tcp, mount_udp; /* true, true */
+	bool mount_v2, mount_v3; /* versions 1 and 2; version 3: true, true */
 	bool rpcbind; /* register with rpcbind: true */
 	bool trust_reverse_names; /* match names that are not confirmed forward, as rpc.mountd does: false */
+	bool cache_use_ipaddr; /* domains are "$ADDRESS": false */
+	bool reverse_lookup; /* DUMP says names: false */
+	bool apply_root_cred; /* MOUNT looks at paths as root: false */
+	char *ha_callout; /* program run when a client mounts or unmounts; NULL: none */
+	bool debug; /* log more: false */
 };
 
 /*
