@@ -492,8 +492,8 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 	if (owner && str_equal(owner, medium->path))
 		return 0;
 	medium->offered_number = (uint32_t)number;
-	r = numbers_adopt(media->numbers, medium->path, (uint32_t)number, media_is_reserved, media,
-			  on_adopted, medium, &medium->load_question);
+	r = numbers_adopt(media->numbers, medium->path, NULL, (uint32_t)number, media_is_reserved,
+			  media, on_adopted, medium, &medium->load_question);
 	return r < 0 ? r : -EINPROGRESS;
 }
 

@@ -630,7 +630,7 @@ static int judge(const struct numbers *numbers, const char *path, uint32_t numbe
 	return reserved && reserved(reserved_userdata, number) ? -EEXIST : 0;
 }
 
-int numbers_adopt(struct numbers *numbers, const char *path, uint32_t number,
+int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
 		  void *userdata, struct numbers_question **ret_question)
 {

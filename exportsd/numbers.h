@@ -4,8 +4,13 @@
 /*
  * numbers.h - which path has which number, for ever (DESIGN promises P1 and P2).
  *
- * Everything known is in memory; a new number is told to the store process and becomes known here only
- * when the store has synced it. A number is never given to a second path and never deleted.
+ * A number has one path for ever. A path may have several numbers: one for each identity of the medium that was
+ * found there, and one without (NULL: whatever is at the path). A number without an identity may be bound to one,
+ * once. One of a path's numbers is its primary, for new handles; which one may change. A retired number is never
+ * primary and never reused, but still known: every number is decoded for ever.
+ *
+ * Everything known is in memory; a new fact is told to the store's processes and becomes known here only
+ * when it is synced in every copy of the store that works, in one at least.
  */
 
 #include <systemd/sd-event.h>
@@ -15,6 +20,7 @@
 enum {
 	NUMBERS_FIRST = 65536, /* below: administrators' own */
 	NUMBERS_LAST = 0x7fffffff, /* the kernel reads a signed int */
+	NUMBERS_IDENTITY_MAX = 1024, /* bytes of an identity, without its NUL */
 };
 
 struct numbers;
@@ -33,11 +39,23 @@ struct numbers *numbers_close(struct numbers *numbers);
 
 /* The primary number of a path: 0 if it has none (that is synced). */
 uint32_t numbers_get(const struct numbers *numbers, const char *path);
-/* The path of a number (any of a path's numbers), or NULL. Valid until numbers_close(). */
+/*
+ * numbers_get_for - the number that a path has for an identity; NULL: the one that is bound to none.
+ *
+ * Returns it, primary or not, but no retired one; the one chosen last if there are several (numbers_set()); 0: it has
+ * none (that is synced).
+ */
+uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const char *identity);
+/* The path of a number (any of a path's numbers, retired ones too), or NULL. Valid until numbers_close(). */
 const char *numbers_path(const struct numbers *numbers, uint32_t number);
+/* What medium a number stands for: NULL if any, or if the number is not known. Valid until numbers_close(). */
+const char *numbers_identity(const struct numbers *numbers, uint32_t number);
+bool numbers_is_retired(const struct numbers *numbers, uint32_t number);
+/* All numbers of a path, in order: the next one after @after (0 to start); 0 at the end. */
+uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, uint32_t after);
 /* How many paths have a number. */
 size_t numbers_count(const struct numbers *numbers);
-/* In order of number, for listings: the next one after @after (0 to start); 0 at the end. */
+/* All numbers, in order, for listings: the next one after @after (0 to start); 0 at the end. */
 uint32_t numbers_next(const struct numbers *numbers, uint32_t after);
 
 /*
@@ -66,14 +84,50 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		   void *userdata, struct numbers_question **ret_question);
 
 /*
- * numbers_adopt - a handler wants this number for the path.
+ * numbers_assign_for - the number of one path and one identity, durably: it is the path's primary from then on.
  *
- * done() gets 0; -EEXIST if the number is another path's or reserved, or the path has another one already;
- * -ERANGE outside of NUMBERS_FIRST .. NUMBERS_LAST; or the store's error.
+ * @identity: of the medium that is at the path now, at most NUMBERS_IDENTITY_MAX bytes; NULL: whatever is there
+ * @done:     as of numbers_assign(); numbers_get() and numbers_get_for() give the number
+ *
+ * The number that the path has for this identity already, or a new one. A number that is bound to no identity is
+ * left so: numbers_bind() is for that.
  */
-int numbers_adopt(struct numbers *numbers, const char *path, uint32_t number,
+int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
+		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		       void *userdata, struct numbers_question **ret_question);
+
+/*
+ * numbers_bind - from now on a number stands for this medium only.
+ *
+ * done() gets 0, also if it is so already; -ENOENT: no such number; -EEXIST: it stands for another one, or
+ * another number of its path stands for this one; -EINVAL, -E2BIG: no good identity; or the store's error.
+ */
+int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
+
+/*
+ * numbers_adopt - a handler wants this number for the path and the identity (or NULL): it is
+ * the path's primary from then on. Numbers that the path has already stay known.
+ *
+ * done() gets 0; -EEXIST if the number is another path's, stands for another identity, is reserved, or the
+ * path has another number for this identity; -ERANGE outside of NUMBERS_FIRST .. NUMBERS_LAST; or the store's error.
+ * A number that stands for no identity yet, of this path, is bound to @identity.
+ */
+int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
 		  void *userdata, struct numbers_question **ret_question);
+
+/* numbers_set - as numbers_adopt(), for an administrator: the path may have another number for this identity. */
+int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		void *userdata, struct numbers_question **ret_question);
+
+/*
+ * numbers_retire - no new handle uses this number any more; if it was primary, the path has another of its numbers or
+ * none. numbers_set() makes it primary again. done() gets 0, -ENOENT, or the store's error.
+ */
+int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
+		   struct numbers_question **ret_question);
 
 /* numbers_cancel - done() will not be called; what was begun may still become known. NULL is fine. */
 void numbers_cancel(struct numbers_question *question);

@@ -14,10 +14,20 @@
 
 #include "exportsd/numbers.h"
 
+struct known_number {
+	UT_hash_handle hh;
+	struct known_number *next_of_path;
+	struct known_path *path;
+	char *identity;
+	uint32_t number;
+	unsigned int sequence; /* when it was made primary: the highest is it; 0: never */
+	bool retired;
+};
+
 struct known_path {
-	UT_hash_handle hh, by_number;
+	UT_hash_handle hh;
+	struct known_number *numbers;
 	char *path;
-	uint32_t number; /* 0: none */
 	bool made;
 };
 
@@ -28,28 +38,38 @@ struct numbers_question {
 	int error;
 	char **assign; /* paths that get a number when it is answered */
 	size_t n_assign;
-	uint32_t adopt;
-	int made; /* -1: not about directories */
+	char *identity;
+	uint32_t adopt; /* also: which one is bound or retired */
+	enum { FAKE_GIVE, FAKE_BIND, FAKE_RETIRE, FAKE_MADE, FAKE_REMOVED } what;
 	numbers_done_fn done;
 	void *userdata;
 };
 
 struct numbers {
 	sd_event *event;
-	struct known_path *paths, *by_number;
+	struct known_path *paths;
+	struct known_number *by_number;
 	struct numbers_question *questions;
 	uint32_t last;
+	unsigned int sequence;
 	/* What tests look at and set. */
 	int fails; /* the next questions' error */
 	unsigned int n_assign_calls;
 	size_t largest_assign;
 };
 
-static struct known_path *numbers_know(struct numbers *numbers, const char *path)
+static struct known_path *numbers_find(const struct numbers *numbers, const char *path)
 {
 	struct known_path *known;
 
 	HASH_FIND_STR(numbers->paths, path, known);
+	return known;
+}
+
+static struct known_path *numbers_know(struct numbers *numbers, const char *path)
+{
+	struct known_path *known = numbers_find(numbers, path);
+
 	if (!known) {
 		known = calloc(1, sizeof(*known));
 		known->path = strdup(path);
@@ -58,35 +78,103 @@ static struct known_path *numbers_know(struct numbers *numbers, const char *path
 	return known;
 }
 
-static void numbers_give(struct numbers *numbers, const char *path, uint32_t number)
+static struct known_number *numbers_find_number(const struct numbers *numbers, uint32_t number)
+{
+	struct known_number *known;
+
+	HASH_FIND(hh, numbers->by_number, &number, sizeof(number), known);
+	return known;
+}
+
+static bool numbers_same(const char *a, const char *b)
+{
+	return a == b || (a && b && str_equal(a, b));
+}
+
+/* The primary number; with @identity not "", the one for it. */
+static struct known_number *numbers_choose(const struct numbers *numbers, const char *path,
+					   const char *identity)
+{
+	struct known_path *known = numbers_find(numbers, path);
+	struct known_number *best = NULL;
+
+	for (struct known_number *one = known ? known->numbers : NULL; one; one = one->next_of_path)
+		if (!one->retired &&
+		    ((identity && !*identity) || numbers_same(one->identity, identity)) &&
+		    (!best || one->sequence > best->sequence))
+			best = one;
+	return best;
+}
+
+static void numbers_give_for(struct numbers *numbers, const char *path, const char *identity,
+			     uint32_t number)
 {
 	struct known_path *known = numbers_know(numbers, path);
+	struct known_number *one = number ? numbers_find_number(numbers, number)
+					  : numbers_choose(numbers, path, identity);
 
-	if (known->number)
-		return;
-	known->number = number ? number : NUMBERS_FIRST + numbers->last++;
-	HASH_ADD(by_number, numbers->by_number, number, sizeof(known->number), known);
+	if (!one) {
+		one = calloc(1, sizeof(*one));
+		one->path = known;
+		one->number = number ? number : NUMBERS_FIRST + numbers->last++;
+		one->next_of_path = known->numbers;
+		known->numbers = one;
+		HASH_ADD(hh, numbers->by_number, number, sizeof(one->number), one);
+	}
+	if (identity && !one->identity)
+		one->identity = strdup(identity);
+	one->retired = false;
+	one->sequence = ++numbers->sequence;
+}
+
+/* Unless it has one. */
+static void numbers_give(struct numbers *numbers, const char *path, uint32_t number)
+{
+	if (!numbers_get(numbers, path))
+		numbers_give_for(numbers, path, NULL, number);
 }
 
 uint32_t numbers_get(const struct numbers *numbers, const char *path)
 {
-	struct known_path *known;
+	return numbers_get_for(numbers, path, "");
+}
 
-	HASH_FIND_STR(numbers->paths, path, known);
+uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const char *identity)
+{
+	struct known_number *known = numbers_choose(numbers, path, identity);
+
 	return known ? known->number : 0;
 }
 
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
 {
-	struct known_path *known;
+	struct known_number *known = numbers_find_number(numbers, number);
 
-	HASH_FIND(by_number, numbers->by_number, &number, sizeof(number), known);
-	return known ? known->path : NULL;
+	return known ? known->path->path : NULL;
+}
+
+const char *numbers_identity(const struct numbers *numbers, uint32_t number)
+{
+	struct known_number *known = numbers_find_number(numbers, number);
+
+	return known ? known->identity : NULL;
+}
+
+bool numbers_is_retired(const struct numbers *numbers, uint32_t number)
+{
+	struct known_number *known = numbers_find_number(numbers, number);
+
+	return known && known->retired;
 }
 
 size_t numbers_count(const struct numbers *numbers)
 {
-	return HASH_CNT(by_number, numbers->by_number);
+	struct known_path *known, *next;
+	size_t n = 0;
+
+	HASH_ITER (hh, numbers->paths, known, next)
+		n += numbers_get(numbers, known->path) != 0;
+	return n;
 }
 
 uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
@@ -96,6 +184,17 @@ uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
 		if (numbers_path(numbers, number))
 			return number;
 	return 0;
+}
+
+uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, uint32_t after)
+{
+	struct known_path *known = numbers_find(numbers, path);
+	uint32_t next = 0;
+
+	for (struct known_number *one = known ? known->numbers : NULL; one; one = one->next_of_path)
+		if (one->number > after && (!next || one->number < next))
+			next = one->number;
+	return next;
 }
 
 uint32_t numbers_first_choice(const char *path)
@@ -118,7 +217,30 @@ static void question_free(struct numbers_question *question)
 	for (size_t i = 0; i < question->n_assign; i++)
 		free(question->assign[i]);
 	free(question->assign);
+	free(question->identity);
 	free(question);
+}
+
+static void numbers_do(struct numbers_question *question, const char *path)
+{
+	struct numbers *numbers = question->numbers;
+	struct known_number *known = numbers_find_number(numbers, question->adopt);
+
+	switch (question->what) {
+	case FAKE_MADE:
+	case FAKE_REMOVED: numbers_know(numbers, path)->made = question->what == FAKE_MADE; return;
+	case FAKE_GIVE:
+		if (question->identity || question->adopt)
+			numbers_give_for(numbers, path, question->identity, question->adopt);
+		else
+			numbers_give(numbers, path, 0);
+		return;
+	case FAKE_BIND:
+		if (!known->identity)
+			known->identity = strdup(question->identity);
+		return;
+	case FAKE_RETIRE: known->retired = true;
+	}
 }
 
 static int numbers_answer(sd_event_source *source, void *userdata)
@@ -128,33 +250,30 @@ static int numbers_answer(sd_event_source *source, void *userdata)
 	void *asker = question->userdata;
 	int error = question->error;
 
-	for (size_t i = 0; i < question->n_assign && !error; i++) {
-		if (question->made >= 0)
-			numbers_know(question->numbers, question->assign[i])->made = question->made;
-		else
-			numbers_give(question->numbers, question->assign[i], question->adopt);
-	}
+	for (size_t i = 0; i < question->n_assign && !error; i++)
+		numbers_do(question, question->assign[i]);
 	question_free(question);
 	done(asker, error);
 	return 0;
 }
 
-static int numbers_ask(struct numbers *numbers, const char *const *paths, size_t n_paths, int made,
-		       uint32_t adopt, int error, numbers_done_fn done, void *userdata,
-		       struct numbers_question **ret_question)
+static int numbers_ask(struct numbers *numbers, const char *const *paths, size_t n_paths, int what,
+		       const char *identity, uint32_t adopt, int error, numbers_done_fn done,
+		       void *userdata, struct numbers_question **ret_question)
 {
 	struct numbers_question *question = calloc(1, sizeof(*question));
 
 	question->numbers = numbers;
 	question->error = error;
-	question->made = made;
+	question->what = what;
+	question->identity = identity ? strdup(identity) : NULL;
 	question->adopt = adopt;
 	question->done = done;
 	question->userdata = userdata;
 	question->assign = calloc(n_paths, sizeof(*question->assign));
 	question->n_assign = n_paths;
 	for (size_t i = 0; i < n_paths; i++)
-		question->assign[i] = strdup(paths[i]);
+		question->assign[i] = strdup(paths[i] ?: "");
 	DL_APPEND(numbers->questions, question);
 	sd_event_add_defer(numbers->event, &question->source, numbers_answer, question);
 	if (ret_question)
@@ -171,31 +290,86 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		numbers->largest_assign = n_paths;
 	while (reserved && reserved(reserved_userdata, NUMBERS_FIRST + numbers->last))
 		numbers->last++;
-	return numbers_ask(numbers, paths, n_paths, -1, 0, numbers->fails, done, userdata,
-			   ret_question);
+	return numbers_ask(numbers, paths, n_paths, FAKE_GIVE, NULL, 0, numbers->fails, done,
+			   userdata, ret_question);
 }
 
-int numbers_adopt(struct numbers *numbers, const char *path, uint32_t number,
-		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct numbers_question **ret_question)
+int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
+		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		       void *userdata, struct numbers_question **ret_question)
 {
-	const char *owner = numbers_path(numbers, number);
+	uint32_t number = numbers_get_for(numbers, path, identity);
+
+	while (reserved && reserved(reserved_userdata, NUMBERS_FIRST + numbers->last))
+		numbers->last++;
+	if (!number && !identity)
+		number = NUMBERS_FIRST + numbers->last++;
+	return numbers_ask(numbers, &path, 1, FAKE_GIVE, identity, number, numbers->fails, done,
+			   userdata, ret_question);
+}
+
+int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		void *userdata, struct numbers_question **ret_question)
+{
+	const struct known_number *known = numbers_find_number(numbers, number);
 	int error = numbers->fails;
 
-	if ((owner && !str_equal(owner, path)) || numbers_get(numbers, path) ||
-	    (reserved && reserved(reserved_userdata, number)))
+	if (known && (!str_equal(known->path->path, path) ||
+		      (known->identity && !numbers_same(known->identity, identity))))
+		error = -EEXIST;
+	else if (!known && reserved && reserved(reserved_userdata, number))
 		error = -EEXIST;
 	else if (number < NUMBERS_FIRST || number > NUMBERS_LAST)
 		error = -ERANGE;
-	return numbers_ask(numbers, &path, 1, -1, number, error, done, userdata, ret_question);
+	return numbers_ask(numbers, &path, 1, FAKE_GIVE, identity, number, error, done, userdata,
+			   ret_question);
+}
+
+int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		  void *userdata, struct numbers_question **ret_question)
+{
+	uint32_t other = numbers_get_for(numbers, path, identity);
+
+	if (other && other != number)
+		return numbers_ask(numbers, &path, 1, FAKE_GIVE, identity, number, -EEXIST, done,
+				   userdata, ret_question);
+	return numbers_set(numbers, path, identity, number, reserved, reserved_userdata, done,
+			   userdata, ret_question);
+}
+
+int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+{
+	const char *path = numbers_path(numbers, number),
+		   *bound = numbers_identity(numbers, number);
+	uint32_t other = path ? numbers_get_for(numbers, path, identity) : 0;
+	int error = numbers->fails;
+
+	if (!path)
+		error = -ENOENT;
+	else if ((bound && !str_equal(bound, identity)) || (other && other != number))
+		error = -EEXIST;
+	return numbers_ask(numbers, &path, 1, FAKE_BIND, identity, number, error, done, userdata,
+			   ret_question);
+}
+
+int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
+		   struct numbers_question **ret_question)
+{
+	const char *path = numbers_path(numbers, number);
+
+	return numbers_ask(numbers, &path, 1, FAKE_RETIRE, NULL, number,
+			   path ? numbers->fails : -ENOENT, done, userdata, ret_question);
 }
 
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
 			       struct numbers_question **ret_question)
 {
-	return numbers_ask(numbers, paths, n_paths, made, 0, numbers->fails, done, userdata,
-			   ret_question);
+	return numbers_ask(numbers, paths, n_paths, made ? FAKE_MADE : FAKE_REMOVED, NULL, 0,
+			   numbers->fails, done, userdata, ret_question);
 }
 
 void numbers_cancel(struct numbers_question *question)
@@ -215,13 +389,18 @@ int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *file
 
 struct numbers *numbers_close(struct numbers *numbers)
 {
+	struct known_number *number, *next_number;
 	struct known_path *known, *next;
 
 	if (!numbers)
 		return NULL;
 	while (numbers->questions)
 		question_free(numbers->questions);
-	HASH_CLEAR(by_number, numbers->by_number);
+	HASH_ITER (hh, numbers->by_number, number, next_number) {
+		HASH_DEL(numbers->by_number, number);
+		free(number->identity);
+		free(number);
+	}
 	HASH_ITER (hh, numbers->paths, known, next) {
 		HASH_DEL(numbers->paths, known);
 		free(known->path);

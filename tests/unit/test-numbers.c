@@ -83,7 +83,7 @@ static int adopt(struct numbers *numbers, const char *path, uint32_t number,
 	int error = 1, r;
 
 	n_done = 0;
-	r = numbers_adopt(numbers, path, number, reserved, userdata, on_done, &error, NULL);
+	r = numbers_adopt(numbers, path, NULL, number, reserved, userdata, on_done, &error, NULL);
 	if (r < 0)
 		return r;
 	if (n_done)
@@ -211,9 +211,9 @@ static void test_meeting(void)
 	n_done = 0;
 	numbers_assign(numbers, &path, 1, NULL, NULL, on_done, &errors[0], NULL);
 	numbers_assign(numbers, &path, 1, NULL, NULL, on_done, &errors[1], NULL);
-	numbers_adopt(numbers, path, number, NULL, NULL, on_done, &errors[2], NULL);
-	numbers_adopt(numbers, path, number + 1, NULL, NULL, on_done, &errors[3], NULL);
-	numbers_adopt(numbers, other, number, NULL, NULL, on_done, &errors[4], NULL);
+	numbers_adopt(numbers, path, NULL, number, NULL, NULL, on_done, &errors[2], NULL);
+	numbers_adopt(numbers, path, NULL, number + 1, NULL, NULL, on_done, &errors[3], NULL);
+	numbers_adopt(numbers, other, NULL, number, NULL, NULL, on_done, &errors[4], NULL);
 	numbers_assign(numbers, &other, 1, NULL, NULL, on_done, NULL, &cancelled);
 	numbers_cancel(cancelled);
 	is_int(numbers_get(numbers, path), 0, "a number under way is not known yet");

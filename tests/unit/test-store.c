@@ -360,7 +360,7 @@ static void test_sync(void)
 	is_int(numbers_get(numbers, "/failing"), 0, "the number is not known");
 	number = numbers_first_choice("/failing");
 	n_done = 0;
-	numbers_adopt(numbers, "/thief", number, NULL, NULL, on_done, NULL, NULL);
+	numbers_adopt(numbers, "/thief", NULL, number, NULL, NULL, on_done, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == -EEXIST,
 	   "but nobody else gets it: the disk may have it");
 	is_int(assign(numbers, "/failing"), -EIO, "it fails as long as the disk does");
