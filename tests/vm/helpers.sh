@@ -270,6 +270,33 @@ netgroup() {
 	echo "$line" >>/etc/netgroup
 }
 
+# ---- names ----
+
+# serve_names ZONE [OPTION...]: the name service asks tests/vm/tools/dnsserver, which says what ZONE tells it;
+# called again, it says something else. Its questions are in /run/dnsserver.log.
+serve_names() {
+	printf '%s\n' "$1" >/run/dnsserver.zone
+	stop_names
+	rm -f /etc/resolv.conf
+	printf 'nameserver 127.0.0.1\n' >/etc/resolv.conf
+	sed -i 's/^hosts:.*/hosts: files dns/' /etc/nsswitch.conf
+	setsid "$TREE/tests/vm/tools/dnsserver" "${@:2}" /run/dnsserver.zone >/run/dnsserver.log 2>&1 &
+	echo $! >/run/dnsserver.pid
+	disown
+	eventually 10 grep -qx ready /run/dnsserver.log || bail "dnsserver does not start"
+}
+
+# From here on nobody answers.
+stop_names() {
+	[ ! -e /run/dnsserver.pid ] || kill "$(cat /run/dnsserver.pid)" || return
+	rm -f /run/dnsserver.pid
+}
+
+# How many questions were asked about a name or address, of any type: count_names REGEX
+count_names() {
+	grep -cE "^[A-Z]+ $1\$" /run/dnsserver.log
+}
+
 # ---- exportsd ----
 
 exports() {
