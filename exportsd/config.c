@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * config.c - one table of keys; reading, checking, defaults and printing all follow it.
+ * config.c - reading exportsd.conf(5) after the tables of config_keys.c.
  *
  * libconfuse knows the grammar and keeps every value as text; what the text means is checked
  * here, because its own readers stop at the first bad value, and its integer reader trusts an old
@@ -23,99 +23,17 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
-#include <sys/un.h>
 
 #include <confuse.h>
 
-#include "exportsd/config.h"
+#include "exportsd/config_private.h"
 
 enum {
 	FILE_MAX_BYTES = 1024 * 1024,
 	UNKNOWN_MAX = 20,
 	SUGGEST_DISTANCE = 3,
 	NAME_MAX_BYTES = 64,
-};
-
-enum kind {
-	KIND_BOOLEAN,
-	KIND_NUMBER,
-	KIND_PORT,
-	KIND_PATH,
-	KIND_OPTIONAL_PATH, /* empty: none */
-	KIND_PATHS,
-	KIND_USER,
-};
-
-struct key {
-	const char *name;
-	enum kind kind;
-	size_t offset;
-	const char *fallback; /* in libconfuse's notation */
-	uint32_t min, max; /* of a number; max of a path: its length, 0: as long as paths may be */
-	const char *help; /* lines of a comment */
-};
-
-#define FIELD(field) offsetof(struct config, field)
-/* "/control" and its NUL must fit behind the directory in a socket's address. */
-#define RUNTIME_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/control"))
-
-static const struct key keys[] = {
-	{ "exports-files", KIND_PATHS, FIELD(exports_files), "{\"/etc/exports\"}", 0, 0,
-	  "Exports files, read in this order." },
-	{ "exports-directories", KIND_PATHS, FIELD(exports_directories),
-	  "{\"/etc/exports.d\", \"/etc/exportsd.d\"}", 0, 0,
-	  "Directories whose *.exports files are read after them. Stock tools never open\n"
-	  "/etc/exportsd.d: wildcard rules are best kept there." },
-	{ "state-directory", KIND_PATH, FIELD(state_directory), "/var/lib/exportsd", 0, 0,
-	  "Where the numbers of the media are kept. Back it up: old file handles need it." },
-	{ "runtime-directory", KIND_PATH, FIELD(runtime_directory), "/run/exportsd", 0, RUNTIME_MAX,
-	  "Where exportsctl's socket is." },
-	{ "nfs-conf", KIND_OPTIONAL_PATH, FIELD(nfs_conf), "/etc/nfs.conf", 0, 0,
-	  "nfs.conf(5), which says what this file does not. Empty: it is not read." },
-	{ "nfs-state-directory", KIND_PATH, FIELD(nfs_state_directory), "/var/lib/nfs", 0, 0,
-	  "Where etab and rmtab are, as other programs expect them." },
-	{ "rootdir", KIND_OPTIONAL_PATH, FIELD(rootdir), "", 0, 0,
-	  "Exported paths lie beneath this directory; clients do not see it. Empty: /." },
-	{ "manage-gids", KIND_BOOLEAN, FIELD(manage_gids), "true", 0, 0,
-	  "A user's groups are those this host knows, not the up to 16 that the client sends." },
-	{ "ttl-seconds", KIND_NUMBER, FIELD(ttl_seconds), "1800", 10, 86400,
-	  "How long the kernel may believe an answer that only a reload changes." },
-	{ "medium-ttl-seconds", KIND_NUMBER, FIELD(medium_ttl_seconds), "60", 5, 86400,
-	  "The same for answers about media." },
-	{ "name-age-seconds", KIND_NUMBER, FIELD(name_age_seconds), "600", 1, 86400,
-	  "How long an answer of the name service (DNS, netgroups) is believed." },
-	{ "name-timeout-seconds", KIND_NUMBER, FIELD(name_timeout_seconds), "10", 1, 600,
-	  "How long an answer of the name service is waited for." },
-	{ "deadline-seconds", KIND_NUMBER, FIELD(deadline_seconds), "120", 1, 86400,
-	  "How long a medium may take to load before callers of the MOUNT service get an error." },
-	{ "retry-seconds", KIND_NUMBER, FIELD(retry_seconds), "15", 1, 3600,
-	  "The longest pause before a busy or failed handler is asked again; the first is 1 s." },
-	{ "handler-user", KIND_USER, FIELD(handler_user), "", 0, 0,
-	  "Whose processes may be handlers, besides root's. Empty: nobody's." },
-	{ "mount-service", KIND_BOOLEAN, FIELD(mount_service), "true", 0, 0,
-	  "Serve the MOUNT protocol. NFSv3 clients need it, NFSv4 clients do not." },
-	{ "mount-port", KIND_PORT, FIELD(mount_port), "20048", 0, UINT16_MAX,
-	  "Its port. 0: any free one." },
-	{ "mount-tcp", KIND_BOOLEAN, FIELD(mount_tcp), "true", 0, 0, "Serve it over TCP." },
-	{ "mount-udp", KIND_BOOLEAN, FIELD(mount_udp), "true", 0, 0, "Serve it over UDP." },
-	{ "mount-v2", KIND_BOOLEAN, FIELD(mount_v2), "true", 0, 0,
-	  "Serve its versions 1 and 2, those of NFSv2 clients." },
-	{ "mount-v3", KIND_BOOLEAN, FIELD(mount_v3), "true", 0, 0,
-	  "Serve its version 3, that of NFSv3 clients." },
-	{ "rpcbind", KIND_BOOLEAN, FIELD(rpcbind), "true", 0, 0, "Register it with rpcbind(8)." },
-	{ "trust-reverse-names", KIND_BOOLEAN, FIELD(trust_reverse_names), "false", 0, 0,
-	  "Match wildcard and netgroup clients by reverse look-up alone, as rpc.mountd does: then\n"
-	  "whoever answers for a client's address in DNS decides what it may mount." },
-	{ "cache-use-ipaddr", KIND_BOOLEAN, FIELD(cache_use_ipaddr), "false", 0, 0,
-	  "Name clients to the kernel by their addresses, not by all that matches them." },
-	{ "reverse-lookup", KIND_BOOLEAN, FIELD(reverse_lookup), "false", 0, 0,
-	  "showmount -a lists clients by name, which takes a look-up for each." },
-	{ "apply-root-cred", KIND_BOOLEAN, FIELD(apply_root_cred), "false", 0, 0,
-	  "Look at the paths of MOUNT calls as root, as rpc.mountd did before 2.8.6, not as the\n"
-	  "caller: then callers learn of directories that they may not enter." },
-	{ "ha-callout", KIND_OPTIONAL_PATH, FIELD(ha_callout), "", 0, 0,
-	  "Program run when a client mounts or unmounts. Empty: none." },
-	{ "debug", KIND_BOOLEAN, FIELD(debug), "false", 0, 0, "Log more." },
+	OPTIONS_MAX = 80,
 };
 
 static struct {
@@ -125,7 +43,10 @@ static struct {
 	size_t n_bytes; /* of either */
 	struct diags *faults; /* of this pass; NULL: keep silent */
 	struct diags *unknown; /* what is not found anew in each pass: unknown keys, comments */
-	char names[UNKNOWN_MAX][NAME_MAX_BYTES]; /* the unknown keys */
+	struct {
+		char name[NAME_MAX_BYTES];
+		bool is_in_rule;
+	} names[UNKNOWN_MAX]; /* the unknown keys */
 	size_t n_names;
 	bool again; /* this pass stopped at one */
 } reading;
@@ -179,20 +100,31 @@ static size_t distance(const char *a, const char *b)
 	return row[n];
 }
 
+static bool is_rule(const cfg_t *cfg)
+{
+	return str_equal(cfg->name, "rule");
+}
+
+static const struct keys *keys_of(const cfg_t *cfg)
+{
+	return is_rule(cfg) ? &config_rule_keys : &config_keys;
+}
+
 /* The known key that @name was probably meant to be, or NULL. */
-static const char *nearest_key(const char *name)
+static const char *nearest_key(const struct keys *keys, const char *name)
 {
 	size_t best = SUGGEST_DISTANCE + 1;
 	const char *nearest = NULL;
 
-	for (size_t i = 0; i < N_ELEMENTS(keys); i++) {
-		size_t steps = distance(name, keys[i].name);
+	for (size_t i = 0; i < keys->n_items; i++) {
+		const char *known = keys->items[i].name;
+		size_t steps = distance(name, known);
 
-		if (strncmp(keys[i].name, name, strlen(name)) == 0 && strlen(name) > 2 && best > 1)
+		if (strncmp(known, name, strlen(name)) == 0 && strlen(name) > 2 && best > 1)
 			steps = 1; /* cut short: "ttl", "mount-serv" */
 		if (steps < best) {
 			best = steps;
-			nearest = keys[i].name;
+			nearest = known;
 		}
 	}
 	return nearest;
@@ -201,14 +133,16 @@ static const char *nearest_key(const char *name)
 static void report_unknown(cfg_t *cfg, const char *name)
 {
 	struct position at = position_of(cfg->line, name);
-	const char *nearest = nearest_key(name);
+	const char *nearest = nearest_key(keys_of(cfg), name);
 
 	if (reading.n_names < UNKNOWN_MAX && strlen(name) < NAME_MAX_BYTES) {
-		strcpy(reading.names[reading.n_names++], name);
+		strcpy(reading.names[reading.n_names].name, name);
+		reading.names[reading.n_names++].is_in_rule = is_rule(cfg);
 		reading.again = true;
 	}
-	diag_add(reading.unknown, DIAG_ERROR, &at, "unknown key '%s'%s%s%s", name,
-		 nearest ? "; did you mean '" : "", nearest ?: "", nearest ? "'?" : "");
+	diag_add(reading.unknown, DIAG_ERROR, &at, "unknown key '%s'%s%s%s%s", name,
+		 is_rule(cfg) ? " of a rule" : "", nearest ? "; did you mean '" : "", nearest ?: "",
+		 nearest ? "'?" : "");
 }
 
 /* libconfuse's own complaints. Its text for an unknown key is the only way to hear of one. */
@@ -281,9 +215,30 @@ static bool check_path(const struct key *key, const char *text, char *reterr_why
 	return false;
 }
 
+static bool read_choice(const struct key *key, const char *text, unsigned int *ret_value,
+			char *reterr_why)
+{
+	const char *const *words = config_words(key->kind);
+	int n = 0;
+
+	for (unsigned int i = 0; words[i]; i++)
+		if (str_equal(words[i], text)) {
+			*ret_value = i;
+			return true;
+		}
+	for (unsigned int i = 0; words[i]; i++)
+		n += snprintf(reterr_why + n, WHY_BYTES - (size_t)n, "%s%s",
+			      i == 0	     ? "is none of "
+			      : words[i + 1] ? ", "
+					     : " and ",
+			      words[i]);
+	return false;
+}
+
 /* Is this a value for the key (for a list: one of its values)? */
 static bool check_value(const struct key *key, const char *text, char *reterr_why)
 {
+	unsigned int choice;
 	uint32_t number;
 	bool boolean;
 
@@ -295,22 +250,24 @@ static bool check_value(const struct key *key, const char *text, char *reterr_wh
 	case KIND_OPTIONAL_PATH:
 	case KIND_PATHS: return check_path(key, text, reterr_why);
 	case KIND_USER: return true;
+	case KIND_AFTER_DEADLINE:
+	case KIND_IDENTITY: return read_choice(key, text, &choice, reterr_why);
 	}
 	return false;
 }
 
-static const struct key *find_key(const char *name)
+static const struct key *find_key(const struct keys *keys, const char *name)
 {
-	for (size_t i = 0; i < N_ELEMENTS(keys); i++)
-		if (str_equal(keys[i].name, name))
-			return &keys[i];
+	for (size_t i = 0; i < keys->n_items; i++)
+		if (str_equal(keys->items[i].name, name))
+			return &keys->items[i];
 	return NULL;
 }
 
 /* Called for each value of a file: report what is wrong, and let libconfuse go on. */
 static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *ret_text)
 {
-	const struct key *key = find_key(opt->name);
+	const struct key *key = find_key(keys_of(cfg), opt->name);
 	char why[WHY_BYTES];
 
 	if (reading.faults && !check_value(key, text, why)) {
@@ -362,10 +319,10 @@ static int copy_strings(cfg_opt_t *opt, char ***ret_strings)
 	return 0;
 }
 
-/* Values are checked by now. */
-static int copy_value(const struct key *key, cfg_opt_t *opt, struct config *config)
+/* Values are checked by now. @values: what the key's offset counts from */
+static int copy_value(const struct key *key, cfg_opt_t *opt, void *values)
 {
-	void *field = (char *)config + key->offset;
+	void *field = (char *)values + key->offset;
 	char why[WHY_BYTES];
 	uint32_t number = 0;
 
@@ -380,8 +337,41 @@ static int copy_value(const struct key *key, cfg_opt_t *opt, struct config *conf
 	case KIND_USER: return *cfg_opt_getnstr(opt, 0) ? copy_string(opt, field) : 0;
 	case KIND_PATH: return copy_string(opt, field);
 	case KIND_PATHS: return copy_strings(opt, field);
+	case KIND_AFTER_DEADLINE:
+	case KIND_IDENTITY: (void)read_choice(key, cfg_opt_getnstr(opt, 0), field, why); return 0;
 	}
 	return -EINVAL;
+}
+
+static int copy_section(cfg_t *cfg, const struct config *config, struct config_section *section)
+{
+	int r = 0;
+
+	section->values = config_rule(config, NULL);
+	section->pattern = strdup(cfg_title(cfg));
+	if (!section->pattern)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < config_rule_keys.n_items; i++) {
+		cfg_opt_t *opt = cfg_getopt(cfg, config_rule_keys.items[i].name);
+
+		if (cfg_opt_size(opt) > 0)
+			r = copy_value(&config_rule_keys.items[i], opt, &section->values);
+	}
+	return r;
+}
+
+static int copy_sections(cfg_t *cfg, struct config *config)
+{
+	unsigned int n = cfg_size(cfg, "rule");
+	int r = 0;
+
+	config->sections = calloc(n ? n : 1, sizeof(*config->sections));
+	if (!config->sections)
+		return -ENOMEM;
+	for (unsigned int i = 0; r == 0 && i < n; i++)
+		r = copy_section(cfg_getnsec(cfg, "rule", i), config,
+				 &config->sections[config->n_sections++]);
+	return r;
 }
 
 static int copy_values(cfg_t *cfg, struct config **ret_config)
@@ -389,8 +379,11 @@ static int copy_values(cfg_t *cfg, struct config **ret_config)
 	struct config *config = calloc(1, sizeof(*config));
 	int r = config ? 0 : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < N_ELEMENTS(keys); i++)
-		r = copy_value(&keys[i], cfg_getopt(cfg, keys[i].name), config);
+	for (size_t i = 0; r == 0 && i < config_keys.n_items; i++)
+		r = copy_value(&config_keys.items[i], cfg_getopt(cfg, config_keys.items[i].name),
+			       config);
+	if (r == 0)
+		r = copy_sections(cfg, config);
 	if (r < 0)
 		config_free(config);
 	else
@@ -400,23 +393,44 @@ static int copy_values(cfg_t *cfg, struct config **ret_config)
 
 /* ---- reading ---- */
 
-/* libconfuse's context for the table and the unknown keys met so far. */
+/* libconfuse's options for a table and its unknown keys met so far. */
+static void make_options(const struct keys *keys, bool is_in_rule, cfg_opt_t options[OPTIONS_MAX])
+{
+	size_t n = 0;
+
+	assert(keys->n_items + UNKNOWN_MAX + 2 <= OPTIONS_MAX);
+	for (size_t i = 0; i < keys->n_items; i++) {
+		const struct key *key = &keys->items[i];
+		cfg_flag_t flags = key->fallback ? CFGF_NONE : CFGF_NODEFAULT;
+
+		if (key->kind == KIND_PATHS)
+			options[n++] = (cfg_opt_t)CFG_STR_LIST_CB(key->name, (char *)key->fallback,
+								  flags, take_value);
+		else
+			options[n++] = (cfg_opt_t)CFG_STR_CB(key->name, (char *)key->fallback,
+							     flags, take_value);
+	}
+	for (size_t i = 0; i < reading.n_names; i++)
+		if (reading.names[i].is_in_rule == is_in_rule)
+			options[n++] =
+				(cfg_opt_t)CFG_STR_LIST(reading.names[i].name, NULL, CFGF_NONE);
+	options[n] = (cfg_opt_t)CFG_END();
+}
+
+/* libconfuse's context for the file; the key "rule" is behind the others. */
 static cfg_t *make_context(void)
 {
-	cfg_opt_t options[N_ELEMENTS(keys) + UNKNOWN_MAX + 1] = { CFG_END() };
+	cfg_opt_t options[OPTIONS_MAX], of_rule[OPTIONS_MAX];
 	size_t n = 0;
 	cfg_t *cfg;
 
-	for (size_t i = 0; i < N_ELEMENTS(keys); i++)
-		if (keys[i].kind == KIND_PATHS)
-			options[n++] = (cfg_opt_t)CFG_STR_LIST_CB(
-				keys[i].name, (char *)keys[i].fallback, CFGF_NONE, take_value);
-		else
-			options[n++] = (cfg_opt_t)CFG_STR_CB(keys[i].name, (char *)keys[i].fallback,
-							     CFGF_NONE, take_value);
-	for (size_t i = 0; i < reading.n_names; i++)
-		options[n++] = (cfg_opt_t)CFG_STR_LIST(reading.names[i], NULL, CFGF_NONE);
-	options[n] = (cfg_opt_t)CFG_END();
+	make_options(&config_keys, false, options);
+	make_options(&config_rule_keys, true, of_rule);
+	while (options[n].name)
+		n++;
+	options[n] =
+		(cfg_opt_t)CFG_SEC("rule", of_rule, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+	options[n + 1] = (cfg_opt_t)CFG_END();
 	cfg = cfg_init(options, CFGF_NONE);
 	if (cfg)
 		cfg_set_error_function(cfg, hear_error);
@@ -648,85 +662,36 @@ int config_load(const char *file, bool optional, struct diags *diags, struct con
 	return parse_text(file, text, n_bytes, diags, ret_config);
 }
 
+struct config_rule config_rule(const struct config *config, const char *text)
+{
+	for (size_t i = 0; i < config->n_sections; i++)
+		if (text && str_equal(config->sections[i].pattern, text))
+			return config->sections[i].values;
+	return (struct config_rule){
+		.idle_seconds = config->idle_seconds,
+		.min_hold_seconds = config->min_hold_seconds,
+		.deadline_seconds = config->deadline_seconds,
+		.retry_seconds = config->retry_seconds,
+		.after_deadline = config->after_deadline,
+		.identity = config->identity,
+	};
+}
+
 struct config *config_free(struct config *config)
 {
 	if (!config)
 		return NULL;
-	for (size_t i = 0; i < N_ELEMENTS(keys); i++) {
-		void *field = (char *)config + keys[i].offset;
+	for (size_t i = 0; i < config_keys.n_items; i++) {
+		void *field = (char *)config + config_keys.items[i].offset;
 
-		if (keys[i].kind == KIND_PATHS)
+		if (config_keys.items[i].kind == KIND_PATHS)
 			strings_free(*(char ***)field);
-		else if (keys[i].kind == KIND_PATH || keys[i].kind == KIND_OPTIONAL_PATH ||
-			 keys[i].kind == KIND_USER)
+		else if (kind_is_string(config_keys.items[i].kind))
 			free(*(char **)field);
 	}
+	for (size_t i = 0; i < config->n_sections; i++)
+		free(config->sections[i].pattern);
+	free(config->sections);
 	free(config);
 	return NULL;
-}
-
-/* ---- printing ---- */
-
-/*
- * A string as libconfuse's scanner reads it back. Within single quotes only the quote and the
- * backslash need one before them; within double ones ${NAME} would be looked up.
- */
-static void print_string(const char *text, FILE *to)
-{
-	char quote = strpbrk(text, "\"\\$") ? '\'' : '"';
-
-	fputc(quote, to);
-	for (; *text; text++) {
-		if (*text == '\\' || *text == quote)
-			fputc('\\', to);
-		fputc(*text, to);
-	}
-	fputc(quote, to);
-}
-
-static void print_strings(char *const *strings, FILE *to)
-{
-	fputc('{', to);
-	for (size_t i = 0; strings[i]; i++) {
-		fputs(i ? ", " : "", to);
-		print_string(strings[i], to);
-	}
-	fputc('}', to);
-}
-
-static void print_value(const struct key *key, const struct config *config, FILE *to)
-{
-	const void *field = (const char *)config + key->offset;
-
-	switch (key->kind) {
-	case KIND_BOOLEAN: fputs(*(const bool *)field ? "true" : "false", to); break;
-	case KIND_NUMBER: fprintf(to, "%u", *(const uint32_t *)field); break;
-	case KIND_PORT: fprintf(to, "%u", *(const uint16_t *)field); break;
-	case KIND_PATH:
-	case KIND_OPTIONAL_PATH:
-	case KIND_USER: print_string(*(char *const *)field ?: "", to); break;
-	case KIND_PATHS: print_strings(*(char **const *)field, to); break;
-	}
-}
-
-static void print_comment(const char *lines, FILE *to)
-{
-	while (*lines) {
-		int length = (int)strcspn(lines, "\n");
-
-		fprintf(to, "# %.*s\n", length, lines);
-		lines += length + (lines[length] == '\n');
-	}
-}
-
-void config_print(const struct config *config, FILE *to)
-{
-	fputs("# exportsd.conf(5)\n", to);
-	for (size_t i = 0; i < N_ELEMENTS(keys); i++) {
-		fputc('\n', to);
-		print_comment(keys[i].help, to);
-		fprintf(to, "%s = ", keys[i].name);
-		print_value(&keys[i], config, to);
-		fputc('\n', to);
-	}
 }

@@ -6,8 +6,27 @@
  */
 
 #include <stdint.h>
+#include <stdio.h>
 
 #include "parser/diag.h"
+
+/* A broken medium's clients, once its deadline is over. */
+enum config_after_deadline { CONFIG_STALE, CONFIG_DELAY };
+
+/* Another medium at the same path. CONFIG_AUTO: strict if the handler calls its media removable. */
+enum config_identity { CONFIG_AUTO, CONFIG_STRICT, CONFIG_PATH };
+
+/* What may differ from rule to rule. */
+struct config_rule {
+	uint32_t idle_seconds; /* without use, before it is unmounted; 0: never: 300 */
+	uint32_t min_hold_seconds; /* mounted at least: 10 */
+	uint32_t deadline_seconds; /* as in struct config */
+	uint32_t retry_seconds; /* as in struct config */
+	enum config_after_deadline after_deadline; /* stale */
+	enum config_identity identity; /* auto */
+};
+
+struct config_section;
 
 /* All strings are owned by the struct. Every field has a default; config_load() of no file gives them. */
 struct config {
@@ -27,6 +46,12 @@ struct config {
 		deadline_seconds; /* how long a medium may take before MOUNT callers get an error: 120 */
 	uint32_t
 		retry_seconds; /* pause before a busy or failed handler is asked again, at first 1 s, at most this: 15 */
+	uint32_t idle_seconds; /* this and the next three: see struct config_rule */
+	uint32_t min_hold_seconds;
+	enum config_after_deadline after_deadline;
+	enum config_identity identity;
+	struct config_section *sections; /* see config_rule() */
+	size_t n_sections;
 	char *handler_user; /* whose processes may be handlers, besides root; NULL: none */
 	bool mount_service; /* serve the MOUNT protocol: true */
 	uint16_t mount_port; /* 20048; 0: any */
@@ -52,6 +77,13 @@ struct config {
 enum { CONFIG_INVALID = 1 };
 int config_load(const char *file, bool optional, struct diags *diags, struct config **ret_config);
 struct config *config_free(struct config *config);
+
+/*
+ * config_rule - what is in force for the media of one rule.
+ *
+ * @text: as in messages (struct snapshot_rule's text): "/mnt/cdrom/<star>"; NULL: any that has no section
+ */
+struct config_rule config_rule(const struct config *config, const char *text);
 
 /* config_print - the configuration in force, as a file that config_load() reads. */
 void config_print(const struct config *config, FILE *to);

@@ -95,6 +95,61 @@ int media_mount(struct media *media, const char *path, const char *client, const
 void media_cancel(struct media_request *request);
 
 /*
+ * media_drain - have the kernel let go of a medium, and unmount it (KERNEL.md 5.4).
+ *
+ * Questions about the medium are kept meanwhile and answered afterwards: who asks for it then has it mounted again.
+ * What the kernel knows of other exports is left alone.
+ *
+ * MEDIA_DRAIN_IDLE:  a question turns it round: the medium stays
+ * MEDIA_DRAIN_EJECT: questions wait; the handler is told to give the medium up (open the tray)
+ * MEDIA_DRAIN_GONE:  it was taken out by hand, or its rule is gone: as EJECT, and nothing is to be given up
+ *
+ * @done: exactly once, never from within this call
+ * Returns 0; -ENOENT (no rule claims the path); -EALREADY (it is being drained); -errno.
+ */
+enum media_drain_kind { MEDIA_DRAIN_IDLE, MEDIA_DRAIN_EJECT, MEDIA_DRAIN_GONE };
+enum media_drain_outcome {
+	MEDIA_DRAINED, /* it is not mounted any more, or was not before */
+	MEDIA_DRAIN_IN_USE, /* something holds it (holders.h tells what): it stays mounted, and is served */
+	MEDIA_DRAIN_WANTED, /* IDLE: somebody asked for it */
+	MEDIA_DRAIN_FAILED, /* its handler cannot unmount it: @why */
+};
+typedef void (*media_drain_fn)(void *userdata, enum media_drain_outcome outcome, const char *why);
+struct media_drain;
+int media_drain(struct media *media, const char *path, enum media_drain_kind kind,
+		media_drain_fn done, void *userdata, struct media_drain **ret_drain);
+/* media_drain_cancel - done() will not be called; what is begun goes on. NULL is fine. */
+void media_drain_cancel(struct media_drain *drain);
+
+/*
+ * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).
+ *
+ * withdraw: the kernel forgets the medium: for each domain its export entries, also of paths within
+ *           it, then its numbers' keys. @domains: those that media_note_domain() named; @all: and
+ *           whatever else the kernel lists. Returns 0; -errno.
+ * sweep:    have it free what it forgot (a write that changes nothing)
+ */
+struct media_withdrawal {
+	const char *path;
+	int root_fd; /* O_PATH on the medium's root */
+	uint32_t number; /* primary; the path's others are found by numbers.h */
+	const char *const *domains;
+	size_t n_domains;
+	bool all;
+};
+struct media_kernel {
+	int (*withdraw)(void *userdata, const struct media_withdrawal *withdrawal);
+	void (*sweep)(void *userdata);
+	void *userdata;
+};
+void media_set_kernel(struct media *media, const struct media_kernel *kernel);
+
+/* media_note_domain - the kernel was told of this mounted medium for this domain: it holds the mount now. */
+void media_note_domain(struct media *media, const char *path, const char *domain);
+/* How long the kernel may keep what it is told of a mounted medium, seconds: less than it takes to be idle. */
+uint32_t media_ttl_seconds(struct media *media, const char *path);
+
+/*
  * media_placeholder_fd - for a short while after a medium was mounted: an O_PATH descriptor on its
  * placeholder, opened before (KERNEL.md 2.3: the kernel may still wait for an answer about the
  * covered directory), or -1. Borrowed, valid until the loop goes on.

@@ -57,6 +57,10 @@ static void check_defaults(const struct config *config)
 	is_int(config->name_timeout_seconds, 10, "default name-timeout-seconds");
 	is_int(config->deadline_seconds, 120, "default deadline-seconds");
 	is_int(config->retry_seconds, 15, "default retry-seconds");
+	is_int(config->idle_seconds, 300, "default idle-seconds");
+	is_int(config->min_hold_seconds, 10, "default min-hold-seconds");
+	is_int(config->after_deadline, CONFIG_STALE, "default after-deadline");
+	is_int(config->identity, CONFIG_AUTO, "default identity");
 	ok(!config->handler_user, "default handler-user: nobody");
 	ok(config->mount_service && config->mount_tcp && config->mount_udp && config->rpcbind,
 	   "default: MOUNT over both, registered");
@@ -151,6 +155,14 @@ static const struct {
 	  "F:3:15: error: ttl-seconds: 'y' is not a whole number\n" },
 	{ "ttl-seconds = 50\nstate-directory = \"/x\\\"\nmanage-gids = 3\n",
 	  "F:2:19: error: this string has no closing quote\n" },
+	{ "rule \"/a/*\" {\n  idel = 1\n  deadline-seconds = 2\n  idle = x identity = foo\n}\n",
+	  "F:2:3: error: unknown key 'idel' of a rule; did you mean 'idle'?\n"
+	  "F:3:3: error: unknown key 'deadline-seconds' of a rule\n"
+	  "F:4:10: error: idle: 'x' is not a whole number\n"
+	  "F:4:23: error: identity: 'foo' is none of auto, strict and path\n" },
+	{ "rule \"/a/*\" { retry = 1 }\nrule \"/a/*\" { }\n",
+	  "F:2:1: error: found duplicate title '/a/*'\n" },
+	{ "idle = 5\n", "F:1:1: error: unknown key 'idle'; did you mean 'idle-seconds'?\n" },
 	{ "ttl-seconds = 50 }\n", "F:1:1: error: unexpected closing brace\n" },
 	{ "ttl-seconds =", "F:1:1: error: premature end of file\n" },
 	{ "mount-tcp = no\nmount-udp = no\n",
@@ -248,6 +260,34 @@ static bool round_trip(const struct config *config)
 	return r == 0 && str_equal(first, second);
 }
 
+static void test_rules(void)
+{
+	struct diags diags = { 0 };
+	struct config *config = NULL;
+	struct config_rule rule;
+
+	is_int(load("rule \"/a/*\" { idle = 0  min-hold = 3\nafter-deadline = delay }\n"
+		    "rule '/b/*' { identity = path retry = 7 deadline = 8 }\n"
+		    "idle-seconds = 20\nidentity = strict\n",
+		    &diags, &config),
+	       0, "two rules");
+	rule = config_rule(config, "/a/*");
+	is_int(rule.idle_seconds, 0, "what a rule says");
+	is_int(rule.min_hold_seconds, 3, "counts");
+	is_int(rule.after_deadline, CONFIG_DELAY, "for it");
+	is_int(rule.identity, CONFIG_STRICT, "the rest is as for all, said before or after it");
+	is_int(rule.deadline_seconds, 120, "or the default");
+	rule = config_rule(config, "/b/*");
+	is_int(rule.idle_seconds, 20, "another rule has its own");
+	is_int(rule.identity, CONFIG_PATH, "of each");
+	is_int((long long)rule.deadline_seconds * 100 + rule.retry_seconds, 807, "key");
+	is_int(config_rule(config, "/c/*").idle_seconds, 20, "a rule without a section");
+	is_int(config_rule(config, NULL).min_hold_seconds, 10, "and no rule: what is for all");
+	ok(round_trip(config), "what is printed of rules reads back");
+	config_free(config);
+	diags_done(&diags);
+}
+
 static void test_print(void)
 {
 	static const char awkward[] = "/a \"'\\\\$#{}=,\t+()*n${HOME}\xff\n";
@@ -322,6 +362,7 @@ int main(int argc, char **argv)
 	test_faults();
 	test_unreadable();
 	test_many_unknown();
+	test_rules();
 	test_print();
 	test_example();
 	unlink(file);
