@@ -3,9 +3,9 @@
 /*
  * paths.c - questions to exported file systems.
  *
- * A long list for paths_real() goes out in chunks. A path that hangs takes its chunk with it, so a
- * chunk gets half of the time, and what it held is then asked path by path in the other half: only
- * those that hang by themselves stay without an answer.
+ * A long list for paths_real() goes out in chunks, a few at a time, so that no turn of the loop is long. A path
+ * that hangs takes its chunk with it, so a chunk gets half of the time, and what it held is then asked path by
+ * path in the other half: only those that hang by themselves stay without an answer.
  */
 
 #include <errno.h>
@@ -19,6 +19,8 @@ enum {
 	N_PROCESSES = 4,
 	CHUNK_PATHS_MAX = 200,
 	CHUNK_BYTES_MAX = 24 * 1024,
+	CHUNKS_AT_ONCE =
+		2 * N_PROCESSES, /* of one list; more only while a chunk is asked path by path */
 };
 
 struct paths {
@@ -44,11 +46,13 @@ struct paths_question {
 	enum kind kind;
 	struct worker_question *asked; /* facts, walk */
 	/* KIND_REAL */
-	char **wanted;
-	char **real;
+	const char **wanted; /* the asker's texts */
+	const char **real; /* the same texts, or our own */
 	size_t n_paths;
 	size_t n_started; /* paths that some chunk has, or had */
 	struct chunk *chunks;
+	unsigned int n_chunks;
+	bool in_a_hurry; /* something hangs: the others are not to wait for it one after another */
 	bool ready; /* nothing was to be asked */
 	paths_real_fn real_done;
 	paths_facts_fn facts_done;
@@ -74,6 +78,7 @@ static struct paths_question *question_new(struct paths *paths, enum kind kind, 
 static void chunk_free(struct chunk *chunk)
 {
 	DL_DELETE(chunk->question->chunks, chunk);
+	chunk->question->n_chunks--;
 	worker_cancel(chunk->asked);
 	free(chunk);
 }
@@ -84,12 +89,9 @@ static void question_free(struct paths_question *question)
 	worker_cancel(question->asked);
 	while (question->chunks)
 		chunk_free(question->chunks);
-	for (size_t i = 0; i < question->n_paths; i++) {
-		if (question->wanted)
-			free(question->wanted[i]);
-		if (question->real)
-			free(question->real[i]);
-	}
+	for (size_t i = 0; question->real && i < question->n_paths; i++)
+		if (question->real[i] != question->wanted[i])
+			free((void *)question->real[i]);
 	free(question->wanted);
 	free(question->real);
 	free(question);
@@ -122,11 +124,13 @@ static int ask_chunk(struct paths_question *question, size_t first, size_t n, ui
 	r = worker_ask(question->paths->worker, &message, timeout_usec, on_chunk, chunk,
 		       &chunk->asked);
 	proto_writer_done(&message);
-	if (r < 0)
+	if (r < 0) {
 		free(chunk);
-	else
-		DL_APPEND(question->chunks, chunk);
-	return r;
+		return r;
+	}
+	DL_APPEND(question->chunks, chunk);
+	question->n_chunks++;
+	return 0;
 }
 
 /* How many of the paths from @first on go into one message. */
@@ -144,17 +148,35 @@ static size_t chunk_size(const struct paths_question *question, size_t first)
 	return n;
 }
 
+static int ask_more(struct paths_question *question)
+{
+	while (question->n_started < question->n_paths &&
+	       (question->in_a_hurry || question->n_chunks < CHUNKS_AT_ONCE)) {
+		size_t n = chunk_size(question, question->n_started);
+		int r = ask_chunk(question, question->n_started, n,
+				  question->paths->timeout_usec / 2);
+
+		if (r < 0)
+			return r;
+		question->n_started += n;
+	}
+	return 0;
+}
+
 static void finish_if_done(struct paths_question *question)
 {
+	/* Chunks that wait go on; without any, what cannot be asked stays NULL, like what fails. */
+	if (ask_more(question) < 0 && !question->chunks)
+		question->n_started = question->n_paths;
 	if (question->chunks)
 		return;
-	question->real_done(question->userdata, (const char *const *)question->real,
-			    question->n_paths);
+	question->real_done(question->userdata, question->real, question->n_paths);
 	question_free(question);
 }
 
 static int take_real(struct chunk *chunk, const struct proto_message *answer)
 {
+	const char **real = chunk->question->real + chunk->first;
 	size_t n = 0;
 
 	for (size_t i = 0; i < answer->n_fields && n < chunk->n; i++) {
@@ -162,12 +184,12 @@ static int take_real(struct chunk *chunk, const struct proto_message *answer)
 
 		if (!str_equal(field->key, "path"))
 			continue;
-		if (*field->value) {
-			char *copy = strdup(field->value);
-
-			if (!copy)
+		if (str_equal(field->value, PATHS_SAME)) {
+			real[n] = chunk->question->wanted[chunk->first + n];
+		} else if (*field->value) {
+			real[n] = strdup(field->value);
+			if (!real[n])
 				return -ENOMEM;
-			chunk->question->real[chunk->first + n] = copy;
 		}
 		n++;
 	}
@@ -180,6 +202,7 @@ static void on_chunk(void *userdata, int error, const struct proto_message *answ
 	struct paths_question *question = chunk->question;
 
 	chunk->asked = NULL;
+	question->in_a_hurry |= error == -ETIMEDOUT;
 	if (error == 0)
 		(void)take_real(chunk, answer);
 	else if (chunk->n > 1)
@@ -211,7 +234,6 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, p
 	       void *userdata, struct paths_question **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_REAL, userdata);
-	uint64_t timeout_usec = paths->timeout_usec / 2;
 	int r = -ENOMEM;
 
 	if (!question)
@@ -220,16 +242,10 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, p
 	question->n_paths = n_paths;
 	question->wanted = calloc(n_paths + 1, sizeof(char *));
 	question->real = calloc(n_paths + 1, sizeof(char *));
-	if (question->wanted && question->real)
-		r = 0;
-	for (size_t i = 0; r >= 0 && i < n_paths; i++) {
-		question->wanted[i] = strdup(wanted[i]);
-		if (!question->wanted[i])
-			r = -ENOMEM;
-	}
-	for (size_t first = 0, n; r >= 0 && first < n_paths; first += n) {
-		n = chunk_size(question, first);
-		r = ask_chunk(question, first, n, timeout_usec);
+	if (question->wanted && question->real) {
+		if (n_paths)
+			memcpy(question->wanted, wanted, n_paths * sizeof(*wanted));
+		r = ask_more(question);
 	}
 	if (r >= 0 && n_paths == 0) {
 		question->ready = true;

@@ -22,7 +22,9 @@ void paths_cancel(struct paths_question *question);
 /*
  * paths_real - realpath(3) of many paths.
  *
- * @done: @real in the order asked, NULL where it failed or did not answer in time; valid during the call
+ * @wanted: the texts must live until done(), the array need not
+ * @done: @real in the order asked, NULL where it failed or did not answer in time; valid during the call.
+ *        Where the real path is what was asked it is the same pointer
  */
 typedef void (*paths_real_fn)(void *userdata, const char *const *real, size_t n_paths);
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
@@ -81,6 +83,9 @@ typedef void (*paths_walk_fn)(void *userdata, int error, const struct paths_walk
 int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
 	       struct paths_question **ret_question);
+
+/* Between daemon and workers: the real path is the one that was asked about. */
+#define PATHS_SAME "="
 
 /* The workers' side: answer one question (WORKER_PATHS). */
 void paths_serve(const struct proto_message *question, struct proto_writer *answer);

@@ -306,10 +306,14 @@ static void serve_real(const struct proto_message *question, struct proto_writer
 	proto_begin(answer, "ok");
 	for (size_t i = 0; i < question->n_fields; i++)
 		if (str_equal(question->fields[i].key, "path")) {
-			char real[PATH_MAX];
+			const char *path = question->fields[i].value;
+			char buffer[PATH_MAX];
+			const char *real = realpath(path, buffer);
 
+			if (!real)
+				real = "";
 			proto_put(answer, "path",
-				  realpath(question->fields[i].value, real) ? real : "");
+				  str_equal(real, path) && *path ? PATHS_SAME : real);
 		}
 }
 

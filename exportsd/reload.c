@@ -1,38 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One reload at a time, in three steps: the files are read (from /etc: not worth another process);
- * realpath(3) of every plain path and the addresses of every host name are asked for, both at once;
- * the snapshot is made and put in force. Answers are kept in two tables for the time between; those about hosts
- * until the next answer.
+ * One reload at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every plain path and the
+ * addresses of every host name are asked for, both at once, and whose the numbers in the files are; the
+ * snapshot is made, by a thread, and put in force. With 100,000 lines no step holds up the loop. Answers
+ * about hosts are kept until the next ones.
  */
 
 #include "exportsd/reload.h"
 
 #include <errno.h>
-#include <netdb.h>
-#include <stdio.h>
 #include <time.h>
-#include <uthash.h>
 #include <utlist.h>
 
-#include "exportsd/address.h"
+#include "exportsd/background.h"
+#include "exportsd/loading.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
 
-/* nfs-utils: pseudo-roots offer Kerberos where the server has a key. */
-static const char keytab[] = "/etc/krb5.keytab";
-
-struct fact {
-	char *text; /* the path, or the host's name, as written */
-	char *answer; /* realpath, or canonical name; NULL: none */
-	struct address *addresses;
-	size_t n_addresses;
-	bool is_address; /* the text is one: nobody is asked */
-	bool is_old; /* the name service did not answer: what it said before, if anything */
-	UT_hash_handle hh;
-};
+enum { NUMBERS_A_TURN = 1000 };
 
 struct waiter {
 	reload_done_fn done;
@@ -54,142 +41,35 @@ struct reload {
 
 	/* The one under way. */
 	bool running;
+	bool has_begun; /* the files are being read, or were */
 	bool accept_faults;
 	bool only_if_same; /* to renew host names: not if files were edited */
-	uint64_t new_fingerprint;
-	struct diags diags;
-	struct exports_source *source;
-	struct fact *paths; /* hashes by text */
-	struct fact *hosts;
+	struct loading loading;
+	struct background *background; /* the loading is its, not ours */
 	struct paths_question *paths_question;
 	struct names_question *names_question;
-	sd_event_source *deferred; /* until the files are read */
+	const char **host_names; /* as asked */
+	size_t n_owners_known; /* numbers of the loading whose owners were looked up */
+	size_t n_given; /* numbers given when that began */
+	sd_event_source *turn; /* the next step, in a turn of its own */
 
 	sd_event_source *renew; /* host names' age */
 };
-
-/* ---- facts ---- */
-
-static void facts_clear(struct fact **facts)
-{
-	struct fact *fact, *next;
-
-	HASH_ITER (hh, *facts, fact, next) {
-		HASH_DEL(*facts, fact);
-		free(fact->text);
-		free(fact->answer);
-		free(fact->addresses);
-		free(fact);
-	}
-}
-
-static int facts_add(struct fact **facts, const char *text)
-{
-	struct fact *fact;
-
-	HASH_FIND_STR(*facts, text, fact);
-	if (fact)
-		return 0;
-	fact = calloc(1, sizeof(*fact));
-	if (!fact)
-		return -ENOMEM;
-	fact->text = strdup(text);
-	if (!fact->text) {
-		free(fact);
-		return -ENOMEM;
-	}
-	HASH_ADD_KEYPTR(hh, *facts, fact->text, strlen(fact->text), fact);
-	return 0;
-}
-
-/* The texts to ask about in the hash's order, which is that of adding: as long as nothing is added. */
-static const char **facts_texts(struct fact *facts, size_t *ret_n)
-{
-	size_t n = HASH_COUNT(facts), i = 0;
-	const char **texts = calloc(n ? n : 1, sizeof(*texts));
-
-	if (!texts)
-		return NULL;
-	for (struct fact *fact = facts; fact; fact = fact->hh.next)
-		if (!fact->is_address)
-			texts[i++] = fact->text;
-	*ret_n = i;
-	return texts;
-}
-
-/* The addresses and the canonical name; without memory the host has none until they are asked for again. */
-static void set_host(struct fact *fact, const struct address *addresses, size_t n_addresses,
-		     const char *canonical)
-{
-	size_t size = n_addresses * sizeof(*addresses);
-
-	if (!size)
-		return;
-	fact->addresses = malloc(size);
-	if (!fact->addresses)
-		return;
-	memcpy(fact->addresses, addresses, size);
-	fact->n_addresses = n_addresses;
-	fact->answer = canonical ? strdup(canonical) : NULL;
-}
-
-/* No name service is needed for these, and none can hold them up. */
-static void find_addresses(struct fact *hosts)
-{
-	for (struct fact *fact = hosts; fact; fact = fact->hh.next) {
-		struct address address;
-
-		fact->is_address = address_parse(fact->text, &address);
-		if (fact->is_address)
-			set_host(fact, &address, 1, NULL);
-	}
-}
-
-static const char *fact_real_path(void *userdata, const char *path)
-{
-	struct reload *reload = userdata;
-	struct fact *fact;
-
-	HASH_FIND_STR(reload->paths, path, fact);
-	return fact ? fact->answer : NULL;
-}
-
-static bool fact_host(void *userdata, const char *name, const char **ret_canonical,
-		      const struct address **ret_addresses, size_t *ret_n_addresses)
-{
-	struct reload *reload = userdata;
-	struct fact *fact;
-
-	HASH_FIND_STR(reload->hosts, name, fact);
-	if (!fact || !fact->n_addresses)
-		return false;
-	*ret_canonical = fact->answer ? fact->answer : fact->text;
-	*ret_addresses = fact->addresses;
-	*ret_n_addresses = fact->n_addresses;
-	return true;
-}
-
-static const char *fact_number_owner(void *userdata, uint32_t number)
-{
-	const struct reload *reload = userdata;
-
-	return numbers_path(reload->daemon->numbers, number);
-}
 
 /* ---- end ---- */
 
 static void stop(struct reload *reload)
 {
-	reload->deferred = sd_event_source_disable_unref(reload->deferred);
+	reload->turn = sd_event_source_disable_unref(reload->turn);
+	reload->background = background_abandon(reload->background);
 	paths_cancel(reload->paths_question);
 	reload->paths_question = NULL;
 	names_cancel(reload->names_question);
 	reload->names_question = NULL;
-	reload->source = exports_source_free(reload->source);
-	facts_clear(&reload->paths);
-	facts_clear(&reload->hosts);
-	diags_done(&reload->diags);
-	reload->running = false;
+	free(reload->host_names);
+	reload->host_names = NULL;
+	loading_clear(&reload->loading);
+	reload->running = reload->has_begun = false;
 }
 
 /* @waiters: taken. A callback may forget others among them, and start the next reload. */
@@ -213,9 +93,9 @@ static void schedule_renewal(struct reload *reload);
 static void finish(struct reload *reload, bool applied, bool changed)
 {
 	struct waiter *waiters = TAKE_PTR(reload->waiters);
-	struct diags diags = reload->diags;
+	struct diags diags = reload->loading.diags;
 
-	reload->diags = (struct diags){ 0 };
+	reload->loading.diags = (struct diags){ 0 };
 	if (!reload->only_if_same)
 		reload->n_errors = diags.n_errors;
 	stop(reload);
@@ -226,25 +106,37 @@ static void finish(struct reload *reload, bool applied, bool changed)
 	diags_done(&diags);
 }
 
-static void put_in_force(struct reload *reload, struct snapshot *snapshot)
+/* One at a time. The handler ends itself: it is called in each turn. */
+static int next_turn(struct reload *reload, sd_event_handler_t handler)
+{
+	int r = sd_event_add_defer(reload->daemon->event, &reload->turn, handler, reload);
+
+	return r < 0 ? r : sd_event_source_set_enabled(reload->turn, SD_EVENT_ON);
+}
+
+static void fail(struct reload *reload, int error)
+{
+	errno = -error;
+	log_error(NULL, "Cannot take up the exports: %m; keeping the previous ones");
+	finish(reload, false, false);
+}
+
+static void put_in_force(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
-	struct snapshot *old = daemon->snapshot;
-	bool changed = !old || !snapshot_equal(old, snapshot);
+	struct snapshot *old = daemon->snapshot, *snapshot = reload->loading.snapshot;
+	bool changed = reload->loading.changed;
 	struct timespec now;
 	int r = media_set_snapshot(daemon->media, snapshot);
 
 	if (r < 0) {
-		errno = -r;
-		log_error(NULL, "Cannot take up the rules: %m; keeping the previous exports");
-		snapshot_free(snapshot);
-		finish(reload, false, false);
+		fail(reload, r);
 		return;
 	}
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	reload->applied_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	reload->fingerprint = reload->new_fingerprint;
-	daemon->snapshot = snapshot;
+	reload->fingerprint = reload->loading.fingerprint;
+	daemon->snapshot = TAKE_PTR(reload->loading.snapshot);
 	if (daemon->mountd)
 		mountd_again(daemon->mountd);
 	questions_again(daemon->questions);
@@ -257,41 +149,100 @@ static void put_in_force(struct reload *reload, struct snapshot *snapshot)
 		}
 	}
 	facts_clear(&reload->known_hosts);
-	reload->known_hosts = TAKE_PTR(reload->hosts);
+	reload->known_hosts = TAKE_PTR(reload->loading.hosts);
 	reload->was_edited_said = false;
 	finish(reload, true, changed);
 }
 
-static void make_snapshot(struct reload *reload)
-{
-	struct snapshot_facts facts = {
-		.userdata = reload,
-		.real_path = fact_real_path,
-		.host = fact_host,
-		.number_owner = fact_number_owner,
-		.kerberos = access(keytab, F_OK) == 0,
-	};
-	struct snapshot *snapshot = NULL;
-	int r = snapshot_new(TAKE_PTR(reload->source), &facts, false, &reload->diags, &snapshot);
+/* ---- numbers' owners ---- */
 
-	if (r < 0) {
-		errno = -r;
-		log_error(NULL, "Cannot take up the exports: %m; keeping the previous ones");
+static int begin(struct reload *reload);
+
+static bool owners_changed(struct reload *reload)
+{
+	struct loading *loading = &reload->loading;
+	const struct numbers *numbers = reload->daemon->numbers;
+
+	if (numbers_count(numbers) == reload->n_given)
+		return false;
+	for (size_t i = 0; i < loading->n_numbers; i++)
+		if (!loading_owner(loading, loading->numbers[i]) &&
+		    numbers_path(numbers, loading->numbers[i]))
+			return true;
+	return false;
+}
+
+static void on_built(void *userdata)
+{
+	struct reload *reload = userdata;
+	int r = reload->loading.error;
+
+	reload->background = NULL;
+	if (r == 0 && owners_changed(reload))
+		r = begin(
+			reload); /* a medium has got a number that the files give to another path */
+	else if (r == 0 && reload->loading.diags.n_errors && !reload->accept_faults)
 		finish(reload, false, false);
-		return;
+	else if (r == 0)
+		put_in_force(reload);
+	if (r < 0)
+		fail(reload, r);
+}
+
+/* In a thread, like read_beside(). */
+static void build_beside(void *userdata)
+{
+	struct reload *reload = userdata;
+
+	loading_build(&reload->loading);
+}
+
+static void build(struct reload *reload)
+{
+	int r;
+
+	reload->loading.in_force = reload->daemon->snapshot;
+	r = background_start(&reload->background, reload->daemon->event, build_beside, on_built,
+			     reload);
+	if (r < 0)
+		fail(reload, r);
+}
+
+/* A slice a turn. */
+static int on_turn_owners(sd_event_source *source, void *userdata)
+{
+	struct reload *reload = userdata;
+	struct loading *loading = &reload->loading;
+	const struct numbers *numbers = reload->daemon->numbers;
+	int r = 0;
+
+	for (size_t n = 0; n < NUMBERS_A_TURN && reload->n_owners_known < loading->n_numbers; n++) {
+		uint32_t number = loading->numbers[reload->n_owners_known++];
+		const char *path = numbers_path(numbers, number);
+
+		if (path && r == 0)
+			r = loading_add_owner(loading, number, path);
 	}
-	if (reload->diags.n_errors && !reload->accept_faults) {
-		snapshot_free(snapshot);
-		finish(reload, false, false);
-		return;
-	}
-	put_in_force(reload, snapshot);
+	if (r == 0 && reload->n_owners_known < loading->n_numbers)
+		return 0;
+	reload->turn = sd_event_source_disable_unref(reload->turn);
+	if (r < 0)
+		fail(reload, r);
+	else
+		build(reload);
+	return 0;
 }
 
 static void step(struct reload *reload)
 {
-	if (!reload->paths_question && !reload->names_question)
-		make_snapshot(reload);
+	int r;
+
+	if (reload->paths_question || reload->names_question)
+		return;
+	reload->n_given = numbers_count(reload->daemon->numbers);
+	r = next_turn(reload, on_turn_owners);
+	if (r < 0)
+		fail(reload, r);
 }
 
 /* ---- asking ---- */
@@ -299,12 +250,19 @@ static void step(struct reload *reload)
 static void on_real_paths(void *userdata, const char *const *real, size_t n_paths)
 {
 	struct reload *reload = userdata;
-	size_t i = 0;
+	struct loading *loading = &reload->loading;
 
 	reload->paths_question = NULL;
-	for (struct fact *fact = reload->paths; fact && i < n_paths; fact = fact->hh.next, i++)
-		if (real[i])
-			fact->answer = strdup(real[i]);
+	for (size_t i = 0; i < n_paths; i++) {
+		struct fact *fact;
+
+		if (!real[i] || real[i] == loading->paths[i])
+			continue;
+		/* Without memory the path is taken as it is written, like one that has no real path. */
+		fact = facts_add(&loading->real_paths, loading->paths[i]);
+		if (fact && !fact->answer)
+			fact_set(fact, NULL, 0, real[i]);
+	}
 	step(reload);
 }
 
@@ -314,123 +272,58 @@ static void on_hosts(void *userdata, const struct names_host *hosts, size_t n_ho
 	size_t i = 0;
 
 	reload->names_question = NULL;
-	for (struct fact *fact = reload->hosts; fact; fact = fact->hh.next) {
-		const struct names_host *host = NULL;
-		struct fact *known;
+	for (struct fact *fact = reload->loading.hosts; fact; fact = fact->hh.next, i++) {
+		const struct names_host *host = i < n_hosts ? &hosts[i] : NULL;
+		const struct fact *known;
 
-		if (fact->is_address)
-			continue;
-		if (i < n_hosts)
-			host = &hosts[i++];
 		if (host && !host->error) {
-			set_host(fact, host->addresses, host->n_addresses, host->canonical);
+			fact_set(fact, host->addresses, host->n_addresses, host->canonical);
 			continue;
 		}
 		fact->is_old = true;
-		HASH_FIND_STR(reload->known_hosts, fact->text, known);
+		known = facts_find(reload->known_hosts, fact->text);
 		if (known)
-			set_host(fact, known->addresses, known->n_addresses, known->answer);
+			fact_set(fact, known->addresses, known->n_addresses, known->answer);
 	}
 	step(reload);
 }
 
-static int collect(struct reload *reload)
+static int ask_hosts(struct reload *reload)
 {
-	for (size_t i = 0; i < reload->source->n_items; i++) {
-		const struct export_item *item = &reload->source->items[i];
-		int r = 0;
+	size_t n_hosts = HASH_COUNT(reload->loading.hosts), i = 0;
 
-		if (!item->pattern)
-			r = facts_add(&reload->paths, item->path);
-		if (r == 0 && item->client.type == CLIENT_HOST)
-			r = facts_add(&reload->hosts, item->client.text);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (!n_hosts)
+		return 0;
+	reload->host_names = calloc(n_hosts, sizeof(*reload->host_names));
+	if (!reload->host_names)
+		return -ENOMEM;
+	for (struct fact *fact = reload->loading.hosts; fact; fact = fact->hh.next)
+		reload->host_names[i++] = fact->text;
+	return names_of_hosts(reload->daemon->names, reload->host_names, n_hosts, on_hosts, reload,
+			      &reload->names_question);
 }
 
 static int ask(struct reload *reload)
 {
-	struct daemon *daemon = reload->daemon;
-	CLEANUP(freep) const char **paths = NULL;
-	CLEANUP(freep) const char **hosts = NULL;
-	size_t n_paths, n_hosts;
-	int r = collect(reload);
+	struct loading *loading = &reload->loading;
+	int r = ask_hosts(reload);
 
-	if (r < 0)
-		return r;
-	find_addresses(reload->hosts);
-	paths = facts_texts(reload->paths, &n_paths);
-	hosts = facts_texts(reload->hosts, &n_hosts);
-	if (!paths || !hosts)
-		return -ENOMEM;
-	if (n_paths)
-		r = paths_real(daemon->paths, paths, n_paths, on_real_paths, reload,
-			       &reload->paths_question);
-	if (r == 0 && n_hosts)
-		r = names_of_hosts(daemon->names, hosts, n_hosts, on_hosts, reload,
-				   &reload->names_question);
+	if (r == 0 && loading->n_paths)
+		r = paths_real(reload->daemon->paths, loading->paths, loading->n_paths,
+			       on_real_paths, reload, &reload->paths_question);
 	return r;
 }
 
 /* ---- reading ---- */
 
-static size_t count(char *const *strings)
-{
-	size_t n = 0;
-
-	while (strings[n])
-		n++;
-	return n;
-}
-
-/* Of all items, in order: only to notice an edited file. */
-static uint64_t fingerprint(const struct exports_source *source)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < source->n_items; i++) {
-		const struct export_item *item = &source->items[i];
-		char *text = NULL;
-		size_t size = 0;
-		FILE *memory = open_memstream(&text, &size);
-		unsigned int hash;
-
-		if (!memory)
-			return 0;
-		(void)export_print_etab(memory, item->pattern ? item->pattern : item->path,
-					item->client.text, item->options, EXPORT_PER_FLAVOR);
-		if (fclose(memory) == 0) {
-			HASH_VALUE(text, size, hash);
-			sum = sum * 31 + hash;
-		}
-		free(text);
-	}
-	return sum;
-}
-
-static int read_files(struct reload *reload)
-{
-	const struct config *config = reload->daemon->config;
-	int r = exports_read_files(
-		(const char *const *)config->exports_files, count(config->exports_files),
-		(const char *const *)config->exports_directories,
-		count(config->exports_directories), &reload->diags, &reload->source);
-
-	if (r == 0)
-		reload->new_fingerprint = fingerprint(reload->source);
-	return r;
-}
-
-static int on_start(sd_event_source *source, void *userdata)
+static void on_read(void *userdata)
 {
 	struct reload *reload = userdata;
-	int r;
+	struct loading *loading = &reload->loading;
+	int r = loading->error;
 
-	reload->deferred = sd_event_source_disable_unref(reload->deferred);
-	r = read_files(reload);
-	if (r == 0 && reload->only_if_same && reload->new_fingerprint != reload->fingerprint) {
+	reload->background = NULL;
+	if (r == 0 && reload->only_if_same && loading->fingerprint != reload->fingerprint) {
 		if (!reload->was_edited_said)
 			log_notice(
 				NULL,
@@ -438,22 +331,46 @@ static int on_start(sd_event_source *source, void *userdata)
 				"a reload");
 		reload->was_edited_said = true;
 		finish(reload, false, false);
-		return 0;
+		return;
 	}
-	if (r == 0 && reload->diags.n_errors && !reload->accept_faults) {
+	if (r == 0 && loading->diags.n_errors && !reload->accept_faults) {
 		finish(reload, false, false);
-		return 0;
+		return;
 	}
 	if (r == 0)
 		r = ask(reload);
-	if (r < 0) {
-		errno = -r;
-		log_error(NULL, "Cannot read the exports: %m; keeping the previous ones");
-		finish(reload, false, false);
-		return 0;
-	}
-	step(reload);
+	if (r < 0)
+		fail(reload, r);
+	else
+		step(reload);
+}
+
+static void read_beside(void *userdata)
+{
+	struct reload *reload = userdata;
+
+	loading_read(&reload->loading);
+}
+
+static int on_turn_read(sd_event_source *source, void *userdata)
+{
+	struct reload *reload = userdata;
+	int r;
+
+	loading_clear(&reload->loading);
+	reload->n_owners_known = 0;
+	reload->turn = sd_event_source_disable_unref(reload->turn);
+	reload->has_begun = true;
+	r = background_start(&reload->background, reload->daemon->event, read_beside, on_read,
+			     reload);
+	if (r < 0)
+		fail(reload, r);
 	return 0;
+}
+
+static int begin(struct reload *reload)
+{
+	return next_turn(reload, on_turn_read);
 }
 
 static int start(struct reload *reload, bool accept_faults, bool only_if_same)
@@ -461,7 +378,7 @@ static int start(struct reload *reload, bool accept_faults, bool only_if_same)
 	int r;
 
 	stop(reload);
-	r = sd_event_add_defer(reload->daemon->event, &reload->deferred, on_start, reload);
+	r = begin(reload);
 	if (r < 0)
 		return r;
 	reload->running = true;
@@ -503,9 +420,10 @@ static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *
 
 int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
 {
-	bool is_under_way = reload->running && !reload->only_if_same;
+	/* Renewing host names gives way, but for a thread's work, which would hold up the loop to its end. */
+	bool is_under_way = reload->running && (!reload->only_if_same || reload->background);
 	struct waiter **waiters =
-		is_under_way && !reload->deferred ? &reload->waiters_for_next : &reload->waiters;
+		is_under_way && reload->has_begun ? &reload->waiters_for_next : &reload->waiters;
 	struct waiter *waiter;
 	int r;
 
@@ -560,7 +478,7 @@ static void schedule_renewal(struct reload *reload)
 	bool is_needed = false;
 
 	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next) {
-		is_needed |= !fact->is_address;
+		is_needed = true;
 		if (!fact->n_addresses || fact->is_old)
 			seconds = config->name_timeout_seconds;
 	}
@@ -589,6 +507,7 @@ int reload_new(struct reload **ret_reload, struct daemon *daemon)
 	if (!reload)
 		return -ENOMEM;
 	reload->daemon = daemon;
+	reload->loading.config = daemon->config;
 	*ret_reload = reload;
 	return 0;
 }

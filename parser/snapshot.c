@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * snapshot.c - a snapshot as a whole: its memory and indices, listing, printing, comparing.
+ * snapshot.c - a snapshot as a whole: its memory and indices, listing, printing.
  */
 
 #include <stdio.h>
@@ -132,64 +132,4 @@ int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_
 			return r;
 	}
 	return 0;
-}
-
-/* ---- comparing ---- */
-
-static bool same_text(const char *a, const char *b)
-{
-	return a == b || (a && b && str_equal(a, b));
-}
-
-static bool same_flavors(const struct export_options *a, const struct export_options *b)
-{
-	if (a->n_flavors != b->n_flavors || a->n_xprtsec != b->n_xprtsec)
-		return false;
-	for (unsigned int i = 0; i < a->n_flavors; i++)
-		if (a->flavors[i].number != b->flavors[i].number ||
-		    a->flavors[i].flags != b->flavors[i].flags)
-			return false;
-	return memcmp(a->xprtsec, b->xprtsec, a->n_xprtsec * sizeof(a->xprtsec[0])) == 0;
-}
-
-static bool same_options(const struct export_options *a, const struct export_options *b)
-{
-	return a->flags == b->flags && a->anon_uid == b->anon_uid && a->anon_gid == b->anon_gid &&
-	       a->fsid == b->fsid && same_text(a->uuid, b->uuid) &&
-	       same_text(a->handler, b->handler) && same_text(a->mountpoint, b->mountpoint) &&
-	       a->fsloc == b->fsloc && same_text(a->fsloc_text, b->fsloc_text) &&
-	       a->reexport == b->reexport && same_text(a->squash_uids, b->squash_uids) &&
-	       same_text(a->squash_gids, b->squash_gids) && same_flavors(a, b);
-}
-
-static bool same_client(const struct client *a, const struct client *b)
-{
-	if (a->type != b->type || !str_equal(a->name, b->name) || a->n_addresses != b->n_addresses)
-		return false;
-	/* A subnet's name says all of it. */
-	for (size_t i = 0; i < a->n_addresses; i++)
-		if (!address_same(&a->addresses[i], &b->addresses[i]))
-			return false;
-	return true;
-}
-
-static bool same_export(const struct export *a, const struct export *b)
-{
-	return a->client->id == b->client->id && str_equal(a->path, b->path) &&
-	       same_text(a->pattern, b->pattern) && same_options(a->options, b->options);
-}
-
-bool snapshot_equal(const struct snapshot *a, const struct snapshot *b)
-{
-	if (a->n_listed != b->n_listed || a->clients.n != b->clients.n ||
-	    a->records.n != b->records.n || !same_flavors(&a->root_options, &b->root_options))
-		return false;
-	for (uint32_t i = 0; i < a->clients.n; i++)
-		if (!same_client(a->clients.items[i], b->clients.items[i]))
-			return false;
-	/* Pseudo-roots follow from these. */
-	for (uint32_t i = 0; i < a->n_listed; i++)
-		if (!same_export(&a->records.items[i].export, &b->records.items[i].export))
-			return false;
-	return true;
 }

@@ -93,8 +93,18 @@ int snapshot_new(struct exports_source *source, const struct snapshot_facts *fac
 		 bool drop_unresolved, struct diags *diags, struct snapshot **ret_snapshot);
 struct snapshot *snapshot_free(struct snapshot *snapshot);
 
-/* snapshot_equal - would both answer every question alike? Then a reload need not tell the kernel. */
+/* snapshot_equal - do both say the same, in the same order? Then a reload need not tell the kernel. */
 bool snapshot_equal(const struct snapshot *a, const struct snapshot *b);
+
+enum snapshot_change {
+	SNAPSHOT_CHANGED = 1, /* something is different */
+	SNAPSHOT_CHANGED_CLIENTS = 2, /* some address may belong to another domain */
+	SNAPSHOT_CHANGED_NAMES = 4, /* and that by its host name or netgroups */
+	SNAPSHOT_CHANGED_PATHS = 8, /* exports came or went: pseudo-roots have other entries */
+};
+
+/* snapshot_changes - what is different, in bits of enum snapshot_change; 0 if nothing is. */
+unsigned int snapshot_changes(const struct snapshot *a, const struct snapshot *b);
 
 /* Plain exports and rules, in the order of the files; pseudo-roots are not among them. */
 size_t snapshot_n_exports(const struct snapshot *snapshot);
@@ -161,6 +171,10 @@ enum { SNAPSHOT_CLIENT_SETS_MAX = 4096 };
  */
 const struct client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain);
 size_t client_set_size(const struct client_set *set);
+
+/* client_set_new - the same, not remembered: for a thread beside the snapshot's owner. NULL when memory is out. */
+struct client_set *client_set_new(const struct snapshot *snapshot, const char *domain);
+struct client_set *client_set_free(struct client_set *set);
 
 /* ---- which export answers ---- */
 
@@ -241,6 +255,17 @@ int snapshot_each_of_clients(const struct snapshot *snapshot, const struct clien
  */
 size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients,
 			   const char *path, const struct export **ret_exports, size_t max);
+
+/*
+ * snapshot_same_answer - is nfsd.export answered alike for a path by two snapshots? @a_clients are @a's.
+ * snapshot_same_number - is nfsd.fh for a number (of plain exports)?
+ */
+bool snapshot_same_answer(const struct snapshot *a, const struct client_set *a_clients,
+			  const struct snapshot *b, const struct client_set *b_clients,
+			  const char *path);
+bool snapshot_same_number(const struct snapshot *a, const struct client_set *a_clients,
+			  const struct snapshot *b, const struct client_set *b_clients,
+			  uint32_t number);
 
 /* ---- rules ---- */
 

@@ -86,9 +86,8 @@ static bool same_name(const char *a, size_t a_length, const char *b)
 	return strncasecmp(a, b, a_length) == 0 && b[a_length] == '\0';
 }
 
-/* The client called @before and then @name, or NOTHING. */
-static uint32_t client_named(const struct snapshot *snapshot, const char *before, const char *name,
-			     size_t length)
+uint32_t client_named(const struct snapshot *snapshot, const char *before, const char *name,
+		      size_t length)
 {
 	size_t skip = strlen(before);
 	uint32_t hash = hash_done(hash_name(hash_name(hash_start(), before, skip), name, length));
@@ -441,13 +440,21 @@ void clients_builder_done(struct clients_builder *builder)
 	free(builder->by_mask.slots);
 }
 
+struct client_set *client_set_free(struct client_set *set)
+{
+	if (set) {
+		free(set->clients);
+		free(set->domain);
+		free(set);
+	}
+	return NULL;
+}
+
 static void forget_set(struct snapshot *snapshot, struct client_set *set)
 {
 	HASH_DEL(snapshot->sets, set);
 	snapshot->n_sets--;
-	free(set->clients);
-	free(set->domain);
-	free(set);
+	client_set_free(set);
 }
 
 void clients_done(struct snapshot *snapshot)
@@ -706,14 +713,14 @@ static size_t clients_at(const struct snapshot *snapshot, const char *text, uint
 	return n;
 }
 
-static int set_new(const struct snapshot *snapshot, const char *domain, struct client_set **ret_set)
+struct client_set *client_set_new(const struct snapshot *snapshot, const char *domain)
 {
 	size_t max = ((size_t)n_commas(domain) + 1) * (snapshot->name_commas_max + 1), n = 0;
 	CLEANUP(freep) uint32_t *clients = calloc(max, sizeof(*clients));
 	struct client_set *set;
 
 	if (!clients)
-		return -ENOMEM;
+		return NULL;
 	for (const char *name = domain; name;
 	     name = strchr(name, ','), name = name ? name + 1 : NULL)
 		n += clients_at(snapshot, name, clients + n);
@@ -722,16 +729,13 @@ static int set_new(const struct snapshot *snapshot, const char *domain, struct c
 
 	set = calloc(1, sizeof(*set));
 	if (!set)
-		return -ENOMEM;
+		return NULL;
 	set->domain = strdup(domain);
-	if (!set->domain) {
-		free(set);
-		return -ENOMEM;
-	}
+	if (!set->domain)
+		return client_set_free(set);
 	set->n_clients = n;
 	set->clients = TAKE_PTR(clients);
-	*ret_set = set;
-	return 0;
+	return set;
 }
 
 const struct client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain)
@@ -742,15 +746,12 @@ const struct client_set *snapshot_client_set(struct snapshot *snapshot, const ch
 	HASH_FIND(hh, snapshot->sets, domain, length, set);
 	if (set)
 		return set;
-	if (set_new(snapshot, domain, &set) < 0)
+	set = client_set_new(snapshot, domain);
+	if (!set)
 		return NULL;
 	HASH_ADD_KEYPTR(hh, snapshot->sets, set->domain, length, set);
-	if (!set->hh.tbl) {
-		free(set->clients);
-		free(set->domain);
-		free(set);
-		return NULL;
-	}
+	if (!set->hh.tbl)
+		return client_set_free(set);
 	if (++snapshot->n_sets > SNAPSHOT_CLIENT_SETS_MAX)
 		forget_set(snapshot, snapshot->sets);
 	return set;

@@ -240,6 +240,9 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 int clients_finish(struct clients_builder *builder);
 void clients_builder_done(struct clients_builder *builder);
 void clients_done(struct snapshot *snapshot);
+/* The client called @before and then @name, or NOTHING. */
+uint32_t client_named(const struct snapshot *snapshot, const char *before, const char *name,
+		      size_t length);
 bool address_same(const struct address *a, const struct address *b);
 
 /* ---- paths and rules (snapshot_find.c) ---- */

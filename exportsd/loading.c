@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * loading.c - reading, listing what must be asked, building.
+ */
+
+#define HASH_NONFATAL_OOM 1
+
+#include "exportsd/loading.h"
+
+#include <errno.h>
+
+#include "exportsd/address.h"
+
+/* nfs-utils: pseudo-roots offer Kerberos where the server has a key. */
+static const char keytab[] = "/etc/krb5.keytab";
+
+/* ---- facts ---- */
+
+void facts_clear(struct fact **facts)
+{
+	struct fact *fact, *next;
+
+	HASH_ITER (hh, *facts, fact, next) {
+		HASH_DEL(*facts, fact);
+		free(fact->text);
+		free(fact->answer);
+		free(fact->addresses);
+		free(fact);
+	}
+}
+
+struct fact *facts_find(struct fact *facts, const char *text)
+{
+	struct fact *fact;
+
+	HASH_FIND_STR(facts, text, fact);
+	return fact;
+}
+
+struct fact *facts_add(struct fact **facts, const char *text)
+{
+	struct fact *fact = facts_find(*facts, text);
+
+	if (fact)
+		return fact;
+	fact = calloc(1, sizeof(*fact));
+	if (!fact)
+		return NULL;
+	fact->text = strdup(text);
+	if (fact->text)
+		HASH_ADD_KEYPTR(hh, *facts, fact->text, strlen(fact->text), fact);
+	if (!fact->text || !fact->hh.tbl) {
+		free(fact->text);
+		free(fact);
+		return NULL;
+	}
+	return fact;
+}
+
+void fact_set(struct fact *fact, const struct address *addresses, size_t n_addresses,
+	      const char *answer)
+{
+	size_t size = n_addresses * sizeof(*addresses);
+
+	if (size) {
+		fact->addresses = malloc(size);
+		if (!fact->addresses)
+			return;
+		memcpy(fact->addresses, addresses, size);
+		fact->n_addresses = n_addresses;
+	}
+	fact->answer = answer ? strdup(answer) : NULL;
+}
+
+/* ---- reading ---- */
+
+static size_t count(char *const *strings)
+{
+	size_t n = 0;
+
+	while (strings[n])
+		n++;
+	return n;
+}
+
+/* A line's clients have the path in common: one question for them. */
+static int list_questions(struct loading *loading)
+{
+	const struct exports_source *source = loading->source;
+	const char *path = NULL;
+
+	loading->paths = calloc(source->n_items + 1, sizeof(*loading->paths));
+	loading->numbers = calloc(source->n_items + 1, sizeof(*loading->numbers));
+	if (!loading->paths || !loading->numbers)
+		return -ENOMEM;
+	for (size_t i = 0; i < source->n_items; i++) {
+		const struct export_item *item = &source->items[i];
+		struct address address;
+
+		if (!item->pattern && item->path != path)
+			loading->paths[loading->n_paths++] = path = item->path;
+		if (item->options->flags & EXPORT_FSID)
+			loading->numbers[loading->n_numbers++] = item->options->fsid;
+		if (item->client.type == CLIENT_HOST &&
+		    !address_parse(item->client.text, &address) &&
+		    !facts_add(&loading->hosts, item->client.text))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void loading_read(struct loading *loading)
+{
+	const struct config *config = loading->config;
+	int r = exports_read_files(
+		(const char *const *)config->exports_files, count(config->exports_files),
+		(const char *const *)config->exports_directories,
+		count(config->exports_directories), &loading->diags, &loading->source);
+
+	if (r == 0) {
+		loading->fingerprint = exports_fingerprint(loading->source);
+		r = list_questions(loading);
+	}
+	loading->error = r;
+}
+
+/* ---- building ---- */
+
+static const char *real_path(void *userdata, const char *path)
+{
+	struct loading *loading = userdata;
+	struct fact *fact = facts_find(loading->real_paths, path);
+
+	return fact ? fact->answer : NULL;
+}
+
+static bool host(void *userdata, const char *name, const char **ret_canonical,
+		 const struct address **ret_addresses, size_t *ret_n_addresses)
+{
+	struct loading *loading = userdata;
+	struct fact *fact;
+
+	if (address_parse(name, &loading->address)) {
+		*ret_canonical = name;
+		*ret_addresses = &loading->address;
+		*ret_n_addresses = 1;
+		return true;
+	}
+	fact = facts_find(loading->hosts, name);
+	if (!fact || !fact->n_addresses)
+		return false;
+	*ret_canonical = fact->answer ? fact->answer : fact->text;
+	*ret_addresses = fact->addresses;
+	*ret_n_addresses = fact->n_addresses;
+	return true;
+}
+
+struct number_owner *loading_owner(struct loading *loading, uint32_t number)
+{
+	struct number_owner *owner;
+
+	HASH_FIND(hh, loading->owners, &number, sizeof(number), owner);
+	return owner;
+}
+
+int loading_add_owner(struct loading *loading, uint32_t number, const char *path)
+{
+	struct number_owner *owner;
+
+	if (loading_owner(loading, number))
+		return 0;
+	owner = calloc(1, sizeof(*owner));
+	if (!owner)
+		return -ENOMEM;
+	owner->number = number;
+	owner->path = path;
+	HASH_ADD(hh, loading->owners, number, sizeof(owner->number), owner);
+	if (owner->hh.tbl)
+		return 0;
+	free(owner);
+	return -ENOMEM;
+}
+
+static const char *owner_path(void *userdata, uint32_t number)
+{
+	struct number_owner *owner = loading_owner(userdata, number);
+
+	return owner ? owner->path : NULL;
+}
+
+void loading_build(struct loading *loading)
+{
+	struct snapshot_facts facts = {
+		.userdata = loading,
+		.real_path = real_path,
+		.host = host,
+		.number_owner = owner_path,
+		.kerberos = access(keytab, F_OK) == 0,
+	};
+
+	loading->error = snapshot_new(TAKE_PTR(loading->source), &facts, false, &loading->diags,
+				      &loading->snapshot);
+	if (loading->error == 0)
+		loading->changed =
+			!loading->in_force || !snapshot_equal(loading->in_force, loading->snapshot);
+}
+
+void loading_clear(struct loading *loading)
+{
+	struct number_owner *owner, *next;
+
+	HASH_ITER (hh, loading->owners, owner, next) {
+		HASH_DEL(loading->owners, owner);
+		free(owner);
+	}
+	facts_clear(&loading->real_paths);
+	facts_clear(&loading->hosts);
+	diags_done(&loading->diags);
+	free(loading->paths);
+	free(loading->numbers);
+	exports_source_free(loading->source);
+	snapshot_free(loading->snapshot);
+	*loading = (struct loading){ .config = loading->config };
+}
