@@ -554,8 +554,7 @@ static void numbers_of_others(void)
 	turn();
 	name_service.is_held = false;
 	answer_hosts(NULL, held);
-	for (int i = 0; i < 2; i++)
-		sd_event_run(server.event, 0);
+	sd_event_run(server.event, 0); /* owners are known, the snapshot is made */
 	is_given = true;
 	n_given++;
 	turn();
