@@ -17,20 +17,20 @@ list() {
 			say medium "key=$(escape "$key")" "size-bytes=$(wc -c <"$file")"
 	done
 }
-is_mounted() { findmnt -rno SOURCE --mountpoint "$path" | grep -q '^/dev/loop[0-9]*$'; }
-do_mount() { [ "${path##*/}" = "$key" ] && [ ! -L "$path" ] &&
-	mount -t $types -o $how "$image" "$path"; }
+is_mounted() { device=$(findmnt -rno SOURCE --mountpoint "$path") && [ "${device#/dev/loop}" != "$device" ]; }
+identify() { head -c 1048576 "$device" >/dev/null && printf '%s %s' "$(blkid -po full "$device" | sed 's/[^:]*: *//')" \
+	"$(head -c 1048576 "$device" | cksum)"; } # two discs may have one label and one date
+do_mount() { [ "${path##*/}" = "$key" ] && [ ! -L "$path" ] && mount -t $types -o $how "$image" "$path"; }
 answer() {
 	case $verb in lookup | mount) find_image || { say noent && return; } ;; esac
 	if case $verb in
-	mount) is_mounted || why=$(do_mount 2>&1) ;;
+	mount) { is_mounted || why=$(do_mount 2>&1) && is_mounted; } && is=$(identify) ;;
 	unmount) ! is_mounted || why=$(umount "$path" 2>&1) ;;
-	list) list || : ;; lookup) ;;
-	*) say unsupported && return ;;
-	esac; then say ok; else say error errno=EIO "message=$(escape "$why")"; fi
+	list) list || : ;; lookup) ;; *) say unsupported && return ;;
+	esac; then say ok removable=1 ${is:+"identity=$(escape "$is")"}; else say error errno=EIO "message=$(escape "$why")"; fi
 }
 while IFS= read -r line; do case $line in # the dots save a newline at the end of key and path
-	'exportsd/1 '*) verb=${line#* } id='' key='' path='' ;;
+	'exportsd/1 '*) verb=${line#* } id='' key='' path='' is='' why='' ;;
 	id=*) id=${line#*=} ;;
 	key=*) key=$(unescape "${line#*=}.") key=${key%.} ;;
 	path=*) path=$(unescape "${line#*=}.") path=${path%.} ;;

@@ -73,6 +73,8 @@ static void answer_hello(struct connection *connection, uint64_t id)
 	proto_put(output, "handler", kit->operations->name);
 	proto_put(output, "version", EXPORTSD_VERSION);
 	proto_put_u64(output, "requests", KIT_REQUESTS_MAX);
+	if (kit->operations->removable)
+		proto_put_u64(output, "removable", 1);
 	for (size_t i = 0; i < N_ELEMENTS(verbs); i++)
 		if (operation_of(kit, &verbs[i]))
 			proto_put(output, "verb", verbs[i].name);

@@ -6,7 +6,6 @@
 #include <blkid/blkid.h>
 #include <errno.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "handlers/identity.h"
 
@@ -55,26 +54,67 @@ static int copy_value(blkid_probe probe, const char *name, char **ret_value)
 	return *ret_value ? 0 : -ENOMEM;
 }
 
-/* FNV-1a over the first 4 KiB and the size: tells two images apart, proves nothing. */
-static int checksum(int fd, char **ret_text)
+/* File systems that are made once and never written: a copy with other bytes is another medium. */
+static bool is_immutable(const char *type)
 {
-	unsigned char block[4096] = { 0 };
-	uint64_t sum = 0xcbf29ce484222325;
-	struct stat st;
+	static const char *const types[] = { "iso9660", "udf",	  "squashfs",
+					     "erofs",	"cramfs", "romfs" };
 
-	if (pread(fd, block, sizeof(block), 0) < 0 || fstat(fd, &st) < 0)
-		return -errno;
-	for (size_t i = 0; i < sizeof(block); i++)
-		sum = (sum ^ block[i]) * 0x100000001b3;
+	for (size_t i = 0; i < N_ELEMENTS(types); i++)
+		if (str_equal(types[i], type))
+			return true;
+	return false;
+}
+
+/* FNV-1a. */
+static int add_to_sum(int fd, uint64_t offset, size_t length, uint64_t *sum)
+{
+	CLEANUP(freep) unsigned char *bytes = malloc(length);
+	ssize_t n = bytes ? pread(fd, bytes, length, (off_t)offset) : 0;
+
+	if (!bytes || n < 0)
+		return bytes ? -errno : -ENOMEM;
+	for (ssize_t i = 0; i < n; i++)
+		*sum = (*sum ^ bytes[i]) * 0x100000001b3;
+	return 0;
+}
+
+/*
+ * The head holds every superblock, and of small images everything; samples come from all over the rest.
+ * A loop device has no half sector at its end, so neither has the size.
+ */
+static int checksum(int fd, uint64_t size, char **ret_text)
+{
+	enum { HEAD = 1 << 20, SAMPLE = 4096, N_SAMPLES = 16, SECTOR = 512 };
+	uint64_t sum = 0xcbf29ce484222325;
+	int r;
+
+	size -= size % SECTOR;
+	r = add_to_sum(fd, 0, size < HEAD ? (size_t)size : HEAD, &sum);
+	for (int i = 0; r == 0 && size > HEAD && i < N_SAMPLES; i++)
+		r = add_to_sum(fd, HEAD + (size - HEAD) / N_SAMPLES * (uint64_t)i, SAMPLE, &sum);
+	if (r < 0)
+		return r;
 	if (asprintf(ret_text, "sum-%016llx-%llu", (unsigned long long)sum,
-		     (unsigned long long)st.st_size) < 0)
+		     (unsigned long long)size) < 0)
 		return -ENOMEM;
 	return 0;
+}
+
+static char *join(const struct identity *identity, const char *uuid, const char *sum)
+{
+	char *text;
+
+	if (asprintf(&text, "%s %s%s%s%s%s", identity->type, identity->label ?: "-",
+		     uuid ? " " : "", uuid ?: "", sum ? " " : "", sum ?: "") < 0)
+		return NULL;
+	return text;
 }
 
 static int read_values(blkid_probe probe, int fd, struct identity *identity)
 {
 	CLEANUP(freep) char *uuid = NULL;
+	CLEANUP(freep) char *sum = NULL;
 	int r;
 
 	r = copy_value(probe, "TYPE", &identity->type);
@@ -82,20 +122,14 @@ static int read_values(blkid_probe probe, int fd, struct identity *identity)
 		r = copy_value(probe, "LABEL", &identity->label);
 	if (r == 0)
 		r = copy_value(probe, "UUID", &uuid);
-	if (r == 0 && !uuid)
-		r = checksum(fd, &uuid);
-	if (r < 0) {
-		uuid = NULL; /* undefined after a failure */
+	if (r == 0 && !identity->type)
+		r = -EIO;
+	if (r == 0 && (!uuid || is_immutable(identity->type)))
+		r = checksum(fd, (uint64_t)blkid_probe_get_size(probe), &sum);
+	if (r < 0)
 		return r;
-	}
-	if (!identity->type)
-		return -EIO;
-	if (asprintf(&identity->text, "%s %s %s", identity->type,
-		     identity->label ? identity->label : "-", uuid) < 0) {
-		identity->text = NULL; /* undefined after a failure */
-		return -ENOMEM;
-	}
-	return 0;
+	identity->text = join(identity, uuid, sum);
+	return identity->text ? 0 : -ENOMEM;
 }
 
 /* Nothing allowed was found; perhaps something else is there, for the message. */

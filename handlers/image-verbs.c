@@ -8,6 +8,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
 #include <uthash.h>
@@ -201,13 +202,12 @@ static int identify(struct kit_request *request, const struct image_handler *han
 	}
 }
 
-static void put_medium(struct kit_request *request, const struct image *image,
-		       const struct identity *identity)
+static void put_medium(struct kit_request *request, uint64_t size, const struct identity *identity)
 {
 	kit_put(request, "identity", identity->text);
 	kit_put(request, "label", identity->label);
 	kit_put(request, "fstype", identity->type);
-	kit_put_u64(request, "size-bytes", (uint64_t)image->st.st_size);
+	kit_put_u64(request, "size-bytes", size);
 }
 
 static int image_lookup(struct kit_request *request, void *userdata)
@@ -224,7 +224,7 @@ static int image_lookup(struct kit_request *request, void *userdata)
 	if (probe(handler, &image, &identity) != IDENTITY_FOUND)
 		kit_put_u64(request, "size-bytes", (uint64_t)image.st.st_size);
 	else
-		put_medium(request, &image, &identity);
+		put_medium(request, (uint64_t)image.st.st_size, &identity);
 	return PROTO_OK;
 }
 
@@ -259,63 +259,82 @@ static int check_path(struct kit_request *request)
 
 enum mount_plan { MOUNT_IT = PROTO_N_OUTCOMES, MOUNTED_ALREADY };
 
-/* What is at the path already? Returns an enum mount_plan, or what an operation returns. */
+/*
+ * Something is mounted at the path. Its image may have been replaced or removed since: what is there counts, and
+ * its identity tells which one it is.
+ */
+static int describe_mounted(struct kit_request *request, const struct image_handler *handler,
+			    const char *device)
+{
+	CLEANUP(closep) int fd = open(device, O_RDONLY | O_CLOEXEC);
+	CLEANUP(identity_done) struct identity identity = { 0 };
+	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	int r;
 
-static int check_target(struct kit_request *request, const struct image *image, const char *path)
+	if (size < 0)
+		return kit_why(request, -errno, "%s: %m", device);
+	r = identify(request, handler, device, fd, &identity);
+	if (r != 0)
+		return r;
+	kit_put(request, "source", device);
+	put_medium(request, (uint64_t)size, &identity);
+	return MOUNTED_ALREADY;
+}
+
+/* What is at the path already? Returns an enum mount_plan, or what an operation returns. */
+static int check_target(struct kit_request *request, const struct image_handler *handler,
+			const char *path)
 {
 	CLEANUP(loop_mounted_done) struct loop_mounted mounted = { 0 };
 	int r = loop_look(path, &mounted);
 
 	switch (r) {
 	case LOOP_FREE: return MOUNT_IT;
-	case LOOP_TAKEN:
-		if (mounted.image_device != image->st.st_dev ||
-		    mounted.image_inode != image->st.st_ino)
-			return kit_why(request, PROTO_BUSY,
-				       "another image is still mounted there (%s)", mounted.device);
-		kit_put(request, "source", mounted.device);
-		return MOUNTED_ALREADY;
+	case LOOP_TAKEN: return describe_mounted(request, handler, mounted.device);
 	case LOOP_OTHER: return kit_why(request, -EBUSY, "something else is mounted there");
 	default: return kit_why(request, r, "%s: %s", path, strerror(-r));
 	}
+}
+
+/* @target: of check_target(); that there is no such image is said first */
+static int mount_image(struct kit_request *request, const struct image_handler *handler,
+		       const char *path, int target)
+{
+	CLEANUP(image_done) struct image image = { .fd = -1 };
+	CLEANUP(identity_done) struct identity identity = { 0 };
+	CLEANUP(freep) char *device = NULL, *why = NULL;
+	CLEANUP(closep) int fd = -1;
+	int r = find_image(request, handler, &image);
+
+	if (r != 0 || target != MOUNT_IT)
+		return r != 0 ? r : target;
+	fd = image_read_fd(&image);
+	if (fd < 0)
+		return kit_why(request, fd, "%s: %s", image.name, strerror(-fd));
+	if (image_is_being_written(fd))
+		return kit_why(request, PROTO_BUSY, "%s is still being written", image.name);
+	r = identify(request, handler, image.name, fd, &identity);
+	if (r != 0)
+		return r;
+	kit_progress(request, -1, "mounting %s (%s)", image.name, identity.type);
+	r = loop_mount(fd, image.name, identity.type, handler->options, path, &device, &why);
+	if (r < 0)
+		return kit_why(request, r, "%s: %s", image.name, why ? why : strerror(-r));
+	kit_put(request, "source", device);
+	put_medium(request, (uint64_t)image.st.st_size, &identity);
+	return PROTO_OK;
 }
 
 static int image_mount(struct kit_request *request, void *userdata)
 {
 	const struct image_handler *handler = userdata;
 	const char *path = kit_get(request, "path");
-	CLEANUP(image_done) struct image image = { .fd = -1 };
-	CLEANUP(identity_done) struct identity identity = { 0 };
-	CLEANUP(freep) char *device = NULL, *why = NULL;
-	CLEANUP(closep) int fd = -1;
-	int r, target;
+	int r = check_path(request);
 
-	r = check_path(request);
-	if (r == 0)
-		r = find_image(request, handler, &image);
 	if (r != 0)
 		return r;
-	fd = image_read_fd(&image);
-	if (fd < 0)
-		return kit_why(request, fd, "%s: %s", image.name, strerror(-fd));
-	target = check_target(request, &image, path);
-	if (target != MOUNT_IT && target != MOUNTED_ALREADY)
-		return target;
-	if (target == MOUNT_IT && image_is_being_written(fd))
-		return kit_why(request, PROTO_BUSY, "%s is still being written", image.name);
-	r = identify(request, handler, image.name, fd, &identity);
-	if (r != 0)
-		return r;
-	if (target == MOUNT_IT) {
-		kit_progress(request, -1, "mounting %s (%s)", image.name, identity.type);
-		r = loop_mount(fd, image.name, identity.type, handler->options, path, &device,
-			       &why);
-		if (r < 0)
-			return kit_why(request, r, "%s: %s", image.name, why ? why : strerror(-r));
-		kit_put(request, "source", device);
-	}
-	put_medium(request, &image, &identity);
-	return PROTO_OK;
+	r = check_target(request, handler, path);
+	return r == MOUNTED_ALREADY ? PROTO_OK : mount_image(request, handler, path, r);
 }
 
 static int image_unmount(struct kit_request *request, void *userdata)
@@ -342,6 +361,7 @@ static int image_unmount(struct kit_request *request, void *userdata)
 
 const struct kit_operations image_operations = {
 	.name = "image",
+	.removable = true,
 	.list = image_list,
 	.lookup = image_lookup,
 	.mount = image_mount,

@@ -60,6 +60,8 @@ static void job_deliver(struct job *job, const struct proto_message *message)
 	proto_put_u64(&connection->output, "id", job->id);
 	for (size_t i = 0; i < message->n_fields; i++)
 		proto_put(&connection->output, message->fields[i].key, message->fields[i].value);
+	if (kit->operations->removable && proto_outcome(message->word) == PROTO_OK)
+		proto_put_u64(&connection->output, "removable", 1);
 	if (proto_end(&connection->output) < 0 && outcome)
 		connection_answer(connection, job->id, PROTO_ERROR, E2BIG,
 				  "the answer is too long");

@@ -76,6 +76,7 @@ typedef int (*kit_operation)(struct kit_request *request, void *userdata);
 /* What a handler can do. NULL: unsupported. */
 struct kit_operations {
 	const char *name; /* "image": told in hello, and in messages */
+	bool removable; /* another medium may turn up under a key: told with every ok */
 	kit_operation list;
 	kit_operation lookup; /* has: key */
 	kit_operation mount; /* has: key, path */

@@ -87,8 +87,8 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 10 "$SOCKET" ask "$@"; }
 	mksquashfs "$BATS_TEST_TMPDIR/files" "$IMAGES/squash.squashfs" -quiet >/dev/null
 	start
 	ask list
-	grep -qE '^identity=iso9660 ROCK 20[0-9]{2}-[0-9-]+$' <<<"$output"
-	grep -qE '^identity=udf BRIDGE [0-9a-f]+$' <<<"$output"
+	grep -qE '^identity=iso9660 ROCK 20[0-9]{2}-[0-9-]+ sum-[0-9a-f]{16}-[0-9]+$' <<<"$output"
+	grep -qE '^identity=udf BRIDGE [0-9a-f]+ sum-[0-9a-f]{16}-[0-9]+$' <<<"$output"
 	grep -qE '^identity=squashfs - sum-[0-9a-f]{16}-[0-9]+$' <<<"$output"
 	[ "$(grep ^key= <<<"$output")" = "$(printf 'key=%s\n' bridge rock squash)" ]
 }

@@ -29,6 +29,15 @@ setup() {
 		for path; do :; done
 		[ -e "$MOUNTS/at.$(printf %s "$path" | md5sum | cut -c-32)" ] && echo /dev/loop7
 	END
+	cat >"$FAKES/head" <<-'END'
+		#!/bin/sh
+		cat "$MOUNTS/device" 2>/dev/null || echo data
+	END
+	cat >"$FAKES/blkid" <<-'END'
+		#!/bin/sh
+		for device; do :; done
+		echo "$device: LABEL=\"A\\B\" TYPE=\"iso9660\" "
+	END
 	chmod +x "$FAKES"/*
 	HANDLER="exec:PATH=$FAKES:\$PATH; exec examples/handler.sh '$IMAGES'"
 }
@@ -59,7 +68,7 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 5 "$HANDLER" ask "$@"; }
 	mkdir "$IMAGES/directory.iso"
 	ask list
 	[ "$output" = "$(printf '%s\n' 'exportsd/1 medium' id=1 key=empty size-bytes=0 '' 'exportsd/1 medium' \
-		id=1 key=five size-bytes=5 '' 'exportsd/1 ok' id=1)" ]
+		id=1 key=five size-bytes=5 '' 'exportsd/1 ok' id=1 removable=1)" ]
 }
 
 @test "list: of two files with one key, one is listed" {
@@ -72,7 +81,7 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 5 "$HANDLER" ask "$@"; }
 
 @test "list: an empty directory has no media" {
 	ask list
-	[ "$output" = "$(printf 'exportsd/1 ok\nid=1')" ]
+	[ "$output" = "$(printf 'exportsd/1 ok\nid=1\nremovable=1')" ]
 }
 
 @test "names with every odd byte come and go unharmed" {
@@ -104,6 +113,18 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 5 "$HANDLER" ask "$@"; }
 	[ "$(cat "$MOUNTS/log")" = "mount -t udf,iso9660,squashfs,erofs -o loop,ro,nosuid,nodev $IMAGES/disc.iso $PLACE/disc" ]
 	ask mount key=disc path="$PLACE/disc"
 	[ "$(grep -c . "$MOUNTS/log")" = 1 ]
+}
+
+@test "mount: the identity is told, of what is mounted" {
+	: >"$IMAGES/disc.iso"
+	mkdir "$PLACE/disc"
+	ask mount key=disc path="$PLACE/disc"
+	grep -qxF 'identity=LABEL="A\134B" TYPE="iso9660"  '"$(echo data | cksum)" <<<"$output"
+	echo other >"$MOUNTS/device"
+	ask mount key=disc path="$PLACE/disc"
+	grep -qxF 'identity=LABEL="A\134B" TYPE="iso9660"  '"$(echo other | cksum)" <<<"$output"
+	printf '#!/bin/sh\nexit 1\n' >"$FAKES/head"
+	STATUS=4 ask mount key=disc path="$PLACE/disc"
 }
 
 @test "mount: not over a symbolic link, nor where the key does not belong" {
@@ -142,5 +163,5 @@ ask() { run -"${STATUS:-0}" "$TALK" -t 5 "$HANDLER" ask "$@"; }
 		key=none
 
 	END
-	[ "$output" = "$(printf '%s\n' 'exportsd/1 ok' id=5 '' 'exportsd/1 noent' id=6)" ]
+	[ "$output" = "$(printf '%s\n' 'exportsd/1 ok' id=5 removable=1 '' 'exportsd/1 noent' id=6)" ]
 }
