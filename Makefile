@@ -192,6 +192,12 @@ bench: all $(BENCH) $(TOOLS) ## measure: answers, numbers, MNT calls, first acce
 	  echo "# $$script"; \
 	  case $$script in *.story) tests/vm/run $$script ;; *) B=$(B) $$script ;; esac || exit 1; done
 
+tables: $(B)/tests/unit/test-config ## write anew what shows the table of settings: the example, and the list in exportsd.conf(5)
+	@$< --print >examples/exportsd.conf
+	@{ sed '/^The keys are:$$/q' man/exportsd.conf.5; echo '.Bl -tag -width Ds'; $< --manual; \
+	  sed '1,/^The keys are:$$/d' man/exportsd.conf.5 | sed '1,/^\.El$$/{/^\.El$$/!d}'; } >$(B)/exportsd.conf.5
+	@cp $(B)/exportsd.conf.5 man/exportsd.conf.5
+
 lint: lint-files lint-scripts lint-man lint-c ## style, compilers' warnings and static analysis; nothing to say is good
 lint-files:
 	@! grep -L 'SPDX-License-Identifier: LGPL-2.1-or-later' $(filter-out LICENSE %.md $(DATA_FILES),$(ALL_FILES)) | sed 's/$$/: no SPDX line/' | grep .
@@ -246,7 +252,7 @@ uninstall: ## remove what install installs; the configuration and the numbers st
 	@for file in $(INSTALL_SYSUSERS); do rm -f "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf"; done
 	@rm -rf "$(DESTDIR)$(DOCDIR)"
 
-.PHONY: all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan bench \
+.PHONY: tables all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan bench \
   check-unit-bats check-valgrind fuzz fuzz-run objects lint lint-files lint-scripts lint-man lint-c install uninstall
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -49,6 +49,8 @@ static struct {
 	} names[UNKNOWN_MAX]; /* the unknown keys */
 	size_t n_names;
 	bool again; /* this pass stopped at one */
+	const struct config_layer *settings; /* that go before the text's */
+	bool defaults_only; /* no nfs.conf */
 } reading;
 
 /* ---- faults ---- */
@@ -166,15 +168,12 @@ static void hear_error(cfg_t *cfg, const char *format, va_list ap)
 
 /* ---- values ---- */
 
-/* Room for the sentence that says what is wrong with a value. */
-enum { WHY_BYTES = 64 };
-
 static bool read_boolean(const char *text, bool *ret_value, char *reterr_why)
 {
 	int value = cfg_parse_boolean(text);
 
 	if (value < 0)
-		snprintf(reterr_why, WHY_BYTES, "is neither true nor false");
+		snprintf(reterr_why, CONFIG_WHY_BYTES, "is neither true nor false");
 	else
 		*ret_value = value;
 	return value >= 0;
@@ -189,11 +188,12 @@ static bool read_number(const struct key *key, const char *text, uint32_t *ret_v
 	errno = 0;
 	value = strtoull(text, &end, 10);
 	if (!isdigit((unsigned char)*text) || *end) {
-		snprintf(reterr_why, WHY_BYTES, "is not a whole number");
+		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not a whole number");
 		return false;
 	}
 	if (errno || value < key->min || value > key->max) {
-		snprintf(reterr_why, WHY_BYTES, "is not within %u .. %u", key->min, key->max);
+		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not within %u .. %u", key->min,
+			 key->max);
 		return false;
 	}
 	*ret_value = (uint32_t)value;
@@ -207,9 +207,9 @@ static bool check_path(const struct key *key, const char *text, char *reterr_why
 	if (key->kind == KIND_OPTIONAL_PATH && !*text)
 		return true;
 	if (*text != '/')
-		snprintf(reterr_why, WHY_BYTES, "is not an absolute path");
+		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not an absolute path");
 	else if (strlen(text) > max)
-		snprintf(reterr_why, WHY_BYTES, "is longer than %zu bytes", max);
+		snprintf(reterr_why, CONFIG_WHY_BYTES, "is longer than %zu bytes", max);
 	else
 		return true;
 	return false;
@@ -227,7 +227,7 @@ static bool read_choice(const struct key *key, const char *text, unsigned int *r
 			return true;
 		}
 	for (unsigned int i = 0; words[i]; i++)
-		n += snprintf(reterr_why + n, WHY_BYTES - (size_t)n, "%s%s",
+		n += snprintf(reterr_why + n, CONFIG_WHY_BYTES - (size_t)n, "%s%s",
 			      i == 0	     ? "is none of "
 			      : words[i + 1] ? ", "
 					     : " and ",
@@ -235,8 +235,7 @@ static bool read_choice(const struct key *key, const char *text, unsigned int *r
 	return false;
 }
 
-/* Is this a value for the key (for a list: one of its values)? */
-static bool check_value(const struct key *key, const char *text, char *reterr_why)
+bool config_check_value(const struct key *key, const char *text, char *reterr_why)
 {
 	unsigned int choice;
 	uint32_t number;
@@ -268,9 +267,9 @@ static const struct key *find_key(const struct keys *keys, const char *name)
 static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *ret_text)
 {
 	const struct key *key = find_key(keys_of(cfg), opt->name);
-	char why[WHY_BYTES];
+	char why[CONFIG_WHY_BYTES];
 
-	if (reading.faults && !check_value(key, text, why)) {
+	if (reading.faults && !config_check_value(key, text, why)) {
 		struct position at = position_of(cfg->line, text);
 
 		diag_add(reading.faults, DIAG_ERROR, &at, "%s: '%s' %s", key->name, text, why);
@@ -323,7 +322,7 @@ static int copy_strings(cfg_opt_t *opt, char ***ret_strings)
 static int copy_value(const struct key *key, cfg_opt_t *opt, void *values)
 {
 	void *field = (char *)values + key->offset;
-	char why[WHY_BYTES];
+	char why[CONFIG_WHY_BYTES];
 	uint32_t number = 0;
 
 	switch (key->kind) {
@@ -374,10 +373,81 @@ static int copy_sections(cfg_t *cfg, struct config *config)
 	return r;
 }
 
+/* ---- what is said elsewhere ---- */
+
+/* Set a value as if the file had. */
+static int set_value(cfg_t *cfg, const struct key *key, const char *text)
+{
+	CLEANUP(freep) char *copy = strdup(text);
+	CLEANUP(freep) char **values = NULL;
+	unsigned int n = 0;
+
+	if (key->kind != KIND_PATHS)
+		return cfg_setstr(cfg, key->name, text) == CFG_SUCCESS ? 0 : -ENOMEM;
+	values = calloc(strlen(text) + 1, sizeof(*values));
+	if (!copy || !values)
+		return -ENOMEM;
+	for (char *rest = copy, *value; (value = strsep(&rest, ","));)
+		values[n++] = value;
+	if (!*text)
+		return cfg_free_value(cfg_getopt(cfg, key->name)) == CFG_SUCCESS ? 0 : -ENOMEM;
+	return cfg_setmulti(cfg, key->name, n, values) == CFG_SUCCESS ? 0 : -ENOMEM;
+}
+
+static int set_origin(struct config *config, size_t index, const char *origin)
+{
+	config->origins[index] = origin ? strdup(origin) : NULL;
+	return origin && !config->origins[index] ? -ENOMEM : 0;
+}
+
+/* The file's value stays, but for what the command line says; what it lacks is as in nfs.conf. */
+static int set_by_layers(cfg_t *cfg, const struct config_layer *nfs_conf, struct config *config)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < config_keys.n_items; i++) {
+		const struct key *key = &config_keys.items[i];
+		bool is_in_file = !(cfg_getopt(cfg, key->name)->flags & CFGF_RESET);
+		const struct config_layer *layer = reading.settings;
+		const char *origin = is_in_file ? reading.file : NULL;
+
+		if (!layer->texts[i])
+			layer = is_in_file ? NULL : nfs_conf;
+		if (layer && layer->texts[i]) {
+			r = set_value(cfg, key, layer->texts[i]);
+			origin = layer->origins[i];
+		}
+		if (r == 0)
+			r = set_origin(config, i, origin);
+	}
+	return r;
+}
+
+static const char *nfs_conf_file(cfg_t *cfg)
+{
+	for (size_t i = 0; i < config_keys.n_items; i++)
+		if (config_keys.items[i].offset == offsetof(struct config, nfs_conf) &&
+		    reading.settings->texts[i])
+			return reading.settings->texts[i];
+	return cfg_getstr(cfg, "nfs-conf");
+}
+
+static int take_layers(cfg_t *cfg, struct config *config)
+{
+	CLEANUP(config_layer_done) struct config_layer nfs_conf = { 0 };
+	int r = config_layer_nfs_conf(reading.defaults_only ? "" : nfs_conf_file(cfg),
+				      reading.faults, &nfs_conf);
+
+	config->origins = calloc(config_keys.n_items + 1, sizeof(char *));
+	if (r == 0 && !config->origins)
+		r = -ENOMEM;
+	return r == 0 ? set_by_layers(cfg, &nfs_conf, config) : r;
+}
+
 static int copy_values(cfg_t *cfg, struct config **ret_config)
 {
 	struct config *config = calloc(1, sizeof(*config));
-	int r = config ? 0 : -ENOMEM;
+	int r = config ? take_layers(cfg, config) : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < config_keys.n_items; i++)
 		r = copy_value(&config_keys.items[i], cfg_getopt(cfg, config_keys.items[i].name),
@@ -438,10 +508,12 @@ static cfg_t *make_context(void)
 }
 
 /* What single values do not show. */
-static void check_together(const struct config *config)
+static void check_together(struct config *config)
 {
 	const struct position whole = { .file = reading.file };
 
+	if (!config->mount_v2 && !config->mount_v3)
+		config->mount_service = false;
 	if (config->mount_service && !config->mount_tcp && !config->mount_udp)
 		diag_add(reading.faults, DIAG_ERROR, &whole,
 			 "mount-tcp and mount-udp are both false; to have no MOUNT service, set "
@@ -642,13 +714,14 @@ static int read_file(const char *file, char **ret_text, size_t *ret_n_bytes)
 	return 0;
 }
 
-int config_load(const char *file, bool optional, struct diags *diags, struct config **ret_config)
+static int load(const char *file, bool optional, struct diags *diags, struct config **ret_config)
 {
 	const struct position whole = { .file = file };
 	CLEANUP(freep) char *text = NULL;
 	size_t n_bytes = 0;
 	int r = file ? read_file(file, &text, &n_bytes) : -ENOENT;
 
+	reading.defaults_only = !file;
 	if (!file || (r == -ENOENT && optional))
 		return parse_text("(defaults)", "", 0, diags, ret_config);
 	if (r == -ENOMEM)
@@ -660,6 +733,32 @@ int config_load(const char *file, bool optional, struct diags *diags, struct con
 	if (r < 0)
 		return CONFIG_INVALID;
 	return parse_text(file, text, n_bytes, diags, ret_config);
+}
+
+int config_load_with(const char *file, bool optional, const char *const *settings,
+		     struct diags *diags, struct config **ret_config)
+{
+	CLEANUP(config_layer_done) struct config_layer layer = { 0 };
+	size_t n_before = diags->n_errors;
+	struct config *config = NULL;
+	int r = config_layer_settings(settings, diags, &layer);
+
+	if (r < 0)
+		return r;
+	reading.settings = &layer;
+	r = load(file, optional, diags, &config);
+	reading.settings = NULL;
+	if (r == 0 && diags->n_errors > n_before)
+		r = CONFIG_INVALID;
+	if (r == 0)
+		*ret_config = TAKE_PTR(config);
+	config_free(config);
+	return r;
+}
+
+int config_load(const char *file, bool optional, struct diags *diags, struct config **ret_config)
+{
+	return config_load_with(file, optional, NULL, diags, ret_config);
 }
 
 struct config_rule config_rule(const struct config *config, const char *text)
@@ -681,6 +780,9 @@ struct config *config_free(struct config *config)
 {
 	if (!config)
 		return NULL;
+	for (size_t i = 0; config->origins && i < config_keys.n_items; i++)
+		free(config->origins[i]);
+	free(config->origins);
 	for (size_t i = 0; i < config_keys.n_items; i++) {
 		void *field = (char *)config + config_keys.items[i].offset;
 

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * config.h - exportsd.conf(5), read by libconfuse into one plain struct.
+ * config.h - exportsd.conf(5), read by libconfuse into one plain struct; what it does not say is as nfs.conf(5) says.
  */
 
 #include <stdint.h>
@@ -64,18 +64,27 @@ struct config {
 	bool apply_root_cred; /* MOUNT looks at paths as root: false */
 	char *ha_callout; /* program run when a client mounts or unmounts; NULL: none */
 	bool debug; /* log more: false */
+	char **origins; /* who said each value, by key; NULL: nobody */
 };
 
 /*
- * config_load - read a file, or only the defaults.
+ * config_load - read a file, and nfs.conf.
  *
  * @file:  NULL: defaults only. A missing file is an error unless @optional.
- * @diags: gets every fault with file and line
+ * @diags: gets every fault with file and line; nfs.conf's are warnings
  *
  * Returns 0, CONFIG_INVALID (see diags), -ENOMEM.
  */
 enum { CONFIG_INVALID = 1 };
 int config_load(const char *file, bool optional, struct diags *diags, struct config **ret_config);
+
+/*
+ * config_load_with - the same, but for what the command line says.
+ *
+ * @settings: "KEY=VALUE", NULL-terminated; they go before what the file says, as that goes before nfs.conf
+ */
+int config_load_with(const char *file, bool optional, const char *const *settings,
+		     struct diags *diags, struct config **ret_config);
 struct config *config_free(struct config *config);
 
 /*
@@ -87,3 +96,12 @@ struct config_rule config_rule(const struct config *config, const char *text);
 
 /* config_print - the configuration in force, as a file that config_load() reads. */
 void config_print(const struct config *config, FILE *to);
+/* config_print_origins - the values that somebody set, and who. */
+void config_print_origins(const struct config *config, FILE *to);
+
+/* The names of the keys, each an option of exportsd, too. NULL behind the last. */
+const char *config_key_name(size_t index);
+/* config_print_help - the keys as a program's options. */
+void config_print_help(FILE *to);
+/* config_print_manual - the list of the keys in exportsd.conf(5)'s source. */
+void config_print_manual(FILE *to);

@@ -23,8 +23,10 @@ enum { EXIT_USAGE = 2 };
 struct arguments {
 	const char *config_file; /* NULL: the default one, if it exists */
 	const char *proc;
+	const char **settings; /* "KEY=VALUE", NULL-terminated */
+	size_t n_settings;
 	int log_level;
-	bool print_config;
+	unsigned int print_config; /* once: the values; twice: who set them */
 };
 
 static const char default_config_file[] = "/etc/exportsd.conf";
@@ -37,55 +39,117 @@ static void print_help(FILE *to)
 	      "\n"
 	      "  -c, --config FILE   read FILE instead of /etc/exportsd.conf\n"
 	      "  -d, --debug         log more; twice: everything\n"
-	      "  -p, --print-config  print the configuration in force and exit\n"
+	      "  -p, --print-config  print the configuration in force and exit; twice: what is set, and by whom\n"
 	      "      --proc DIR      use DIR as /proc (for tests)\n"
 	      "  -h, --help          this text\n"
 	      "  -V, --version       print the version\n"
 	      "\n"
+	      "Settings go before those of the file; each is also a key of exportsd.conf(5):\n"
+	      "\n",
+	      to);
+	config_print_help(to);
+	fputs("\n"
 	      "See exportsd(8), exportsd.conf(5), exportsd.exports(5).\n",
 	      to);
+}
+
+enum { OPTION_PROC = 256, OPTION_KEY };
+
+static const struct option plain_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "debug", optional_argument, NULL, 'd' },
+	{ "print-config", no_argument, NULL, 'p' },
+	{ "proc", required_argument, NULL, OPTION_PROC },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+};
+
+/* Those, and the keys of the configuration. */
+static struct option *make_options(void)
+{
+	size_t n_keys = 0, n = N_ELEMENTS(plain_options);
+	struct option *options;
+
+	while (config_key_name(n_keys))
+		n_keys++;
+	options = calloc(n + n_keys + 1, sizeof(*options));
+	if (!options)
+		return NULL;
+	memcpy(options, plain_options, sizeof(plain_options));
+	for (size_t i = 0; i < n_keys; i++)
+		if (!str_equal(config_key_name(i), "debug"))
+			options[n++] = (struct option){
+				.name = config_key_name(i),
+				.has_arg = required_argument,
+				.val = OPTION_KEY,
+			};
+	return options;
+}
+
+/* Returns false when memory is out. */
+static bool add_setting(struct arguments *arguments, const char *key, const char *value)
+{
+	const char **grown =
+		reallocarray(arguments->settings, arguments->n_settings + 2, sizeof(*grown));
+	char *setting;
+
+	if (!grown)
+		return false;
+	arguments->settings = grown;
+	if (asprintf(&setting, "%s=%s", key, value) < 0)
+		return false;
+	grown[arguments->n_settings++] = setting;
+	grown[arguments->n_settings] = NULL;
+	return true;
+}
+
+static void arguments_done(struct arguments *arguments)
+{
+	for (size_t i = 0; i < arguments->n_settings; i++)
+		free((char *)arguments->settings[i]);
+	free(arguments->settings);
+}
+
+/* Returns 0, or the exit code plus one. */
+static int take_option(struct arguments *arguments, int option, const char *name)
+{
+	switch (option) {
+	case 'c': arguments->config_file = optarg; break;
+	case 'd':
+		arguments->log_level++;
+		return !optarg || add_setting(arguments, "debug", optarg) ? 0 : EXIT_FAILURE + 1;
+	case 'p': arguments->print_config++; break;
+	case OPTION_PROC: arguments->proc = optarg; break;
+	case OPTION_KEY: return add_setting(arguments, name, optarg) ? 0 : EXIT_FAILURE + 1;
+	case 'h': print_help(stdout); return EXIT_SUCCESS + 1;
+	case 'V': puts("exportsd " EXPORTSD_VERSION); return EXIT_SUCCESS + 1;
+	default: return EXIT_USAGE + 1;
+	}
+	return 0;
 }
 
 /* Returns 0, or the exit code plus one. */
 static int parse_arguments(int argc, char **argv, struct arguments *arguments)
 {
-	enum { OPTION_PROC = 256 };
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' },
-		{ "debug", no_argument, NULL, 'd' },
-		{ "print-config", no_argument, NULL, 'p' },
-		{ "proc", required_argument, NULL, OPTION_PROC },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
-	};
-	int option;
+	CLEANUP(freep) struct option *options = make_options();
+	int option, index = 0, r = options ? 0 : EXIT_FAILURE + 1;
 
-	while ((option = getopt_long(argc, argv, "c:dphV", options, NULL)) != -1) {
-		switch (option) {
-		case 'c': arguments->config_file = optarg; break;
-		case 'd': arguments->log_level++; break;
-		case 'p': arguments->print_config = true; break;
-		case OPTION_PROC: arguments->proc = optarg; break;
-		case 'h': print_help(stdout); return EXIT_SUCCESS + 1;
-		case 'V': puts("exportsd " EXPORTSD_VERSION); return EXIT_SUCCESS + 1;
-		default: return EXIT_USAGE + 1;
-		}
-	}
-	if (optind < argc) {
+	while (r == 0 && (option = getopt_long(argc, argv, "c:dphV", options, &index)) != -1)
+		r = take_option(arguments, option, options[index].name);
+	if (r == 0 && optind < argc) {
 		fprintf(stderr, "exportsd: unexpected argument '%s'; see exportsd --help\n",
 			argv[optind]);
-		return EXIT_USAGE + 1;
+		r = EXIT_USAGE + 1;
 	}
-	return 0;
+	return r;
 }
 
 static int load_config(const struct arguments *arguments, struct config **ret_config)
 {
 	struct diags diags = { 0 };
 	bool given = arguments->config_file != NULL;
-	int r = config_load(given ? arguments->config_file : default_config_file, !given, &diags,
-			    ret_config);
+	int r = config_load_with(given ? arguments->config_file : default_config_file, !given,
+				 arguments->settings, &diags, ret_config);
 
 	diags_print(&diags, stderr, isatty(STDERR_FILENO));
 	diags_done(&diags);
@@ -161,26 +225,36 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 	return r;
 }
 
+/* Returns the exit code. */
+static int serve(const struct arguments *arguments)
+{
+	struct daemon daemon = { 0 };
+	int level = arguments->log_level, r = load_config(arguments, &daemon.config);
+
+	if (r != 0)
+		return EXIT_FAILURE;
+	if (arguments->print_config == 1) {
+		config_print(daemon.config, stdout);
+	} else if (arguments->print_config) {
+		config_print_origins(daemon.config, stdout);
+	} else {
+		log_open(level > LOG_DEBUG || daemon.config->debug ? LOG_DEBUG : level, false);
+		r = run(&daemon, arguments);
+	}
+	config_free(daemon.config);
+	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 int main(int argc, char **argv)
 {
 	struct arguments arguments = { .proc = "/proc", .log_level = LOG_INFO };
-	struct daemon daemon = { 0 };
 	int r;
 
 	if (argc >= 4 && str_equal(argv[1], "--worker"))
 		return worker_main(argv[2], atoi(argv[3]), argv[4]);
 	r = parse_arguments(argc, argv, &arguments);
-	if (r != 0)
-		return r - 1;
-	if (load_config(&arguments, &daemon.config) != 0)
-		return EXIT_FAILURE;
-	if (arguments.print_config) {
-		config_print(daemon.config, stdout);
-		r = 0;
-	} else {
-		log_open(arguments.log_level > LOG_DEBUG ? LOG_DEBUG : arguments.log_level, false);
-		r = run(&daemon, &arguments);
-	}
-	config_free(daemon.config);
-	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (r == 0)
+		r = serve(&arguments) + 1;
+	arguments_done(&arguments);
+	return r - 1;
 }

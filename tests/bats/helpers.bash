@@ -17,6 +17,7 @@ setup_tree() {
 		state-directory = "$T/state"
 		runtime-directory = "$T/run"
 		mount-service = false
+		nfs-conf = ""
 		retry-seconds = 1
 	END
 	: >"$T/exports"

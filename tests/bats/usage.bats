@@ -53,8 +53,8 @@ teardown() { teardown_tree; }
 	[[ $output == *"ended the connection before"* ]]
 }
 
-# The long options a program knows, by its help.
-options_of() { "$BIN/$1" --help | grep -oE -- '--[a-z-]+' | sort -u; }
+# The long options a program knows, by its help; settings, which are keys of the configuration, too, apart.
+options_of() { "$BIN/$1" --help | sed '/^Settings/,$d' | grep -oE -- '--[a-z-]+' | sort -u; }
 
 # The same of its page: mdoc writes -- as "Fl -".
 options_in() { sed -n 's/^\.It.* Fl -\([a-z-]*\).*/--\1/p' "man/$1.8" | sort -u; }
@@ -78,7 +78,8 @@ options_in() { sed -n 's/^\.It.* Fl -\([a-z-]*\).*/--\1/p' "man/$1.8" | sort -u;
 }
 
 # "KEY DEFAULT" lines.
-keys_in_example() { sed -n 's/^\([a-z0-9-]*\) = \(.*\)/\1 \2/p' examples/exportsd.conf; }
+keys_in_example() { sed -n 's/^#\([a-z0-9-]*\) = \(.*\)/\1 \2/p' examples/exportsd.conf; }
+keys_in_help() { "$BIN/exportsd" --help | sed -n '/^Settings/,$s/^      --\([a-z0-9-]*\)=[A-Z,.]*$/\1/p'; }
 keys_in_page() {
 	sed -n '/^\.It Cm [a-z0-9-]*$/{s/^\.It Cm //;h}; /^Default:$/{n;s/^\.Li //;s/\\(dq/"/g;H;x;s/\n/ /;p}' man/exportsd.conf.5
 }
@@ -88,11 +89,39 @@ keys_in_page() {
 	[ "$(keys_in_page | wc -l)" -ge 18 ]
 }
 
+@test "the help has every key, and each is taken as an option" {
+	diff <(keys_in_help) <(keys_in_page | cut -d' ' -f1)
+	: >"$T/empty"
+	local key value
+	while read -r key value; do
+		value=$(sed 's/[{}" ]//g' <<<"$value")
+		"$BIN/exportsd" --config "$T/empty" --nfs-conf= --"$key=$value" -p >"$T/printed"
+		"$BIN/exportsd" --config "$T/printed" -p | diff "$T/printed" -
+		"$BIN/exportsd" --config "$T/empty" --nfs-conf= --"$key=$value" -pp | grep -q "^$key = .* # command line\$"
+	done < <(keys_in_page)
+	run -1 "$BIN/exportsd" --config "$T/empty" --ttl-seconds=soon -p
+	[ "$output" = "command line: error: ttl-seconds: 'soon' is not a whole number" ]
+}
+
+@test "nfs.conf, exportsd.conf, command line: each goes before those before it" {
+	printf '[mountd]\nport=1\nttl=1\ndebug=all\nmanage-gids=n\nthreads=4\n' >"$T/nfs.conf"
+	printf 'nfs-conf = "%s"\nttl-seconds = 2\nmount-port = 2\n' "$T/nfs.conf" >"$T/both"
+	run -0 --separate-stderr "$BIN/exportsd" --config "$T/both" --ttl-seconds=3 -pp
+	[ "$stderr" = "$T/nfs.conf:6:9: warning: [mountd] threads: '4' has no effect: exportsd has one, and nobody waits for another's DNS or disk in it" ]
+	diff <(printf '%s\n' "${lines[@]}") - <<-END
+		nfs-conf = "$T/nfs.conf" # $T/both
+		manage-gids = false # $T/nfs.conf:5: [mountd] manage-gids
+		ttl-seconds = 3 # command line
+		mount-port = 2 # $T/both
+		debug = true # $T/nfs.conf:4: [mountd] debug
+	END
+}
+
 @test "the ranges in the manual page are those that are checked" {
 	awk '/^\.It Cm/ { key = $3 }
 		/^[SP][a-z ]*, [0-9]+ to [0-9]+:/ { gsub(/[^0-9]+/, " "); print key, $1, $2 }' \
 		man/exportsd.conf.5 >"$T/ranges"
-	[ "$(wc -l <"$T/ranges")" = 7 ]
+	[ "$(wc -l <"$T/ranges")" -ge 9 ]
 	while read -r key min max; do
 		for value in "$min" "$max"; do
 			echo "$key = $value" >"$T/range"
@@ -123,7 +152,7 @@ keys_in_page() {
 	run -1 "$BIN/exportsd" --config "$T/bad" --proc "$T/proc"
 	[ "${lines[0]}" = "$T/bad:1:11: error: rpcbind: 'perhaps' is neither true nor false" ]
 	[ "${lines[1]}" = "$T/bad:2:1: error: unknown key 'mount-prot'; did you mean 'mount-port'?" ]
-	[ "${lines[2]}" = "$T/bad:3:15: error: ttl-seconds: '0' is not within 10 .. 86400" ]
+	[ "${lines[2]}" = "$T/bad:3:15: error: ttl-seconds: '0' is not within 1 .. 2147483647" ]
 	run -1 "$BIN/exportsd" --config "$T/missing"
 	[[ $output == *"$T/missing"*"No such file"* ]]
 	[ ! -e "$T/run" ]

@@ -132,9 +132,10 @@ static const struct {
 	{ "colour = {}\n", "F:1:1: error: unknown key 'colour'\n" },
 	{ "ttl-seconds = soon\n", "F:1:15: error: ttl-seconds: 'soon' is not a whole number\n" },
 	{ "ttl-seconds = -1\n", "F:1:15: error: ttl-seconds: '-1' is not a whole number\n" },
-	{ "ttl-seconds = 9\n", "F:1:15: error: ttl-seconds: '9' is not within 10 .. 86400\n" },
+	{ "medium-ttl-seconds = 4\n",
+	  "F:1:22: error: medium-ttl-seconds: '4' is not within 5 .. 86400\n" },
 	{ "ttl-seconds = 99999999999999999999\n",
-	  "F:1:15: error: ttl-seconds: '99999999999999999999' is not within 10 .. 86400\n" },
+	  "F:1:15: error: ttl-seconds: '99999999999999999999' is not within 1 .. 2147483647\n" },
 	{ "mount-port = 65536\n", "F:1:14: error: mount-port: '65536' is not within 0 .. 65535\n" },
 	{ "rpcbind = maybe\n", "F:1:11: error: rpcbind: 'maybe' is neither true nor false\n" },
 	{ "state-directory = here\n",
@@ -316,47 +317,262 @@ static void test_print(void)
 	diags_done(&diags);
 }
 
-static void test_example(void)
+static char *read_whole(const char *name)
+{
+	char *text = calloc(1, 262144);
+	FILE *from = fopen(name, "r");
+
+	if (ok(from && fread(text, 1, 262143, from) > 0, "%s can be read", name))
+		fclose(from);
+	return text;
+}
+
+/* The defaults, each commented out: a copy of the example changes nothing. */
+static char *example_text(void)
 {
 	struct diags diags = { 0 };
 	struct config *config = NULL;
-	CLEANUP(freep) char *printed = NULL, *example = calloc(1, 65536);
-	FILE *from = fopen("examples/exportsd.conf", "r");
+	CLEANUP(freep) char *printed = NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *to = open_memstream(&text, &size);
 
 	config_load(NULL, false, &diags, &config);
 	printed = print(config);
-	config = config_free(config);
-	/* Its first line is the licence's. */
-	ok(from && fgets(example, 65536, from) && fread(example, 1, 65535, from) > 0,
-	   "the example can be read");
-	example[strlen(printed)] = '\0';
-	is_str(example, printed, "it is what config_print() says of the defaults");
-	is_int(config_load("examples/exportsd.conf", false, &diags, &config), 0,
-	       "it is a configuration");
+	fputs("# SPDX-License-Identifier: LGPL-2.1-or-later\n", to);
+	for (const char *line = printed; *line;) {
+		int length = (int)strcspn(line, "\n");
+
+		fprintf(to, "%s%.*s\n", *line == '#' || *line == '\n' ? "" : "#", length, line);
+		line += length + 1;
+	}
+	fclose(to);
+	config_free(config);
+	diags_done(&diags);
+	return text;
+}
+
+static void test_example(void)
+{
+	CLEANUP(freep) char *wanted = example_text();
+	CLEANUP(freep) char *example = read_whole("examples/exportsd.conf");
+	struct diags diags = { 0 };
+	struct config *config = NULL;
+
+	is_str(example, wanted, "the example is what config_print() says of the defaults");
+	for (char *line = example; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		if (*line == '#' && line[1] != ' ')
+			*line = ' ';
+	}
+	is_int(load(example, &diags, &config), 0, "without the #, it is a configuration");
 	if (config)
 		check_defaults(config);
 	config_free(config);
 	diags_done(&diags);
-	if (from)
-		fclose(from);
+}
+
+static void test_manual(void)
+{
+	static const char head[] = "The keys are:\n.Bl -tag -width Ds\n";
+	CLEANUP(freep) char *page = read_whole("man/exportsd.conf.5");
+	CLEANUP(freep) char *wanted = NULL;
+	char *list = strstr(page, head), *end;
+	size_t size;
+	FILE *to = open_memstream(&wanted, &size);
+
+	config_print_manual(to);
+	fclose(to);
+	if (!ok(list != NULL, "exportsd.conf(5) has a list of the keys"))
+		return;
+	list += strlen(head);
+	end = strstr(list, "\n.El\n");
+	if (ok(end != NULL, "which ends"))
+		end[1] = '\0';
+	is_str(list, wanted, "it is the table's (make tables)");
+}
+
+/* ---- nfs.conf and the command line ---- */
+
+static char nfs_conf[sizeof(directory) + 16];
+
+static int load_both(const char *nfs_text, const char *text, const char *const *settings,
+		     struct diags *diags, struct config **ret_config)
+{
+	CLEANUP(freep) char *whole = NULL;
+	FILE *to = fopen(nfs_conf, "w");
+
+	fputs(nfs_text, to);
+	fclose(to);
+	if (asprintf(&whole, "nfs-conf = %s\n%s", nfs_conf, text) < 0)
+		return -ENOMEM;
+	to = fopen(file, "w");
+	fputs(whole, to);
+	fclose(to);
+	return config_load_with(file, false, settings, diags, ret_config);
+}
+
+static char *origins_of(const struct config *config)
+{
+	char *text = NULL;
+	size_t length;
+	FILE *to = open_memstream(&text, &length);
+
+	config_print_origins(config, to);
+	fclose(to);
+	return text;
+}
+
+static void test_nfs_conf(void)
+{
+	struct diags diags = { 0 };
+	struct config *config = NULL;
+
+	is_int(load_both("[mountd]\nport = 892\nmanage-gids=n\nttl=600\nreverse-lookup=y\n"
+			 "cache-use-ipaddr=1\napply-root-cred=T\nha-callout=/usr/bin/ha\n"
+			 "state-directory-path=/srv/nfs\ndebug = auth\n"
+			 "[exports]\nrootdir=$R\n[environment]\nR=/srv\n"
+			 "[nfsd]\nvers2=off\nvers4=n\nudp=no\nthreads=99\nport=2049\n",
+			 "", NULL, &diags, &config),
+	       0, "nfs.conf");
+	is_int((long long)diags.n_items, 0, "no message");
+	is_int(config->mount_port, 892, "port");
+	ok(!config->manage_gids, "manage-gids");
+	is_int(config->ttl_seconds, 600, "ttl");
+	ok(config->reverse_lookup && config->cache_use_ipaddr && config->apply_root_cred,
+	   "truth values");
+	is_str(config->ha_callout, "/usr/bin/ha", "ha-callout");
+	is_str(config->nfs_state_directory, "/srv/nfs", "state-directory-path");
+	is_str(config->rootdir, "/srv", "rootdir, by way of [environment]");
+	ok(config->debug, "debug");
+	ok(!config->mount_v2 && config->mount_v3 && config->mount_tcp && !config->mount_udp,
+	   "versions and transports");
+	ok(config->mount_service, "the MOUNT service is on");
+	config = config_free(config);
+
+	is_int(load_both("[exportd]\nttl=60\nmanage-gids=n\nstate-directory-path=/e\n", "", NULL,
+			 &diags, &config),
+	       0, "[exportd]");
+	is_int(config->ttl_seconds, 60, "counts where [mountd] is silent");
+	ok(!config->manage_gids && str_equal(config->nfs_state_directory, "/e"), "so here");
+	config = config_free(config);
+	load_both("[exportd]\nttl=60\n[mountd]\nttl=70\n", "", NULL, &diags, &config);
+	is_int(config->ttl_seconds, 70, "else [mountd] does");
+	config = config_free(config);
+	load_both("[nfsd]\nvers2=n\nvers3=n\n", "", NULL, &diags, &config);
+	ok(!config->mount_service, "NFSv4 only: no MOUNT service");
+	config = config_free(config);
+	is_int((long long)diags.n_items, 0, "still no message");
+	diags_done(&diags);
+}
+
+static void test_layers(void)
+{
+	static const char *const settings[] = { "ttl-seconds=3", "exports-files=/a,/b",
+						"handler-user=", "mount-udp=false", NULL };
+	struct diags diags = { 0 };
+	struct config *config = NULL;
+	CLEANUP(freep) char *origins = NULL, *wanted = NULL;
+
+	is_int(load_both("[mountd]\nttl=1\nport=1\nha-callout=/h\n[nfsd]\ntcp=n\n",
+			 "ttl-seconds=2\nmount-port = 2\nmount-tcp = true\nhandler-user=x\n",
+			 settings, &diags, &config),
+	       0, "all three speak");
+	is_int(config->ttl_seconds, 3, "the command line goes first");
+	is_int(config->mount_port, 2, "then exportsd.conf");
+	is_str(config->ha_callout, "/h", "then nfs.conf");
+	ok(config->mount_tcp && !config->mount_udp, "also if it says what is the default");
+	ok(!config->handler_user, "and if it says none");
+	is_str(config->exports_files[1], "/b", "a list on the command line");
+	ok(!config->exports_files[2], "is the whole list");
+	is_str(config->state_directory, "/var/lib/exportsd", "then the default");
+	origins = origins_of(config);
+	if (asprintf(&wanted,
+		     "exports-files = {\"/a\", \"/b\"} # command line\n"
+		     "nfs-conf = \"%s\" # %s\n"
+		     "ttl-seconds = 3 # command line\nhandler-user = \"\" # command line\n"
+		     "mount-port = 2 # %s\nmount-tcp = true # %s\n"
+		     "mount-udp = false # command line\n"
+		     "ha-callout = \"/h\" # %s:4: [mountd] ha-callout\n",
+		     nfs_conf, file, file, file, nfs_conf) > 0)
+		is_str(origins, wanted, "who set what");
+	config = config_free(config);
+	is_int(load_both("[mountd]\nttl=5\n", "", (const char *const[]){ "nfs-conf=", NULL },
+			 &diags, &config),
+	       0, "no nfs.conf, says the command line");
+	is_int(config->ttl_seconds, 1800, "so it is not read");
+	config_free(config);
+	diags_done(&diags);
+}
+
+/* What each text of nfs.conf, file, and command line makes one say. */
+static const struct {
+	const char *nfs_conf, *file, *setting, *messages;
+	int result;
+} layer_faults[] = {
+	{ "[mountd]\nport=many\nttl = 0\nha-callout=ha\nreverse-lookup=perhaps\n", "", NULL,
+	  "F:3:7: warning: [mountd] ttl: '0' is not within 1 .. 2147483647; ignoring it\n"
+	  "F:2:6: warning: [mountd] port: 'many' is not a whole number; ignoring it\n"
+	  "F:5:16: warning: [mountd] reverse-lookup: 'perhaps' is neither yes nor no; ignoring it\n"
+	  "F:4:12: warning: [mountd] ha-callout: 'ha' is not an absolute path; ignoring it\n",
+	  0 },
+	{ "[mountd]\nthreads=8\ndescriptors=0\n[exportd]\nthreads = 2\n", "", NULL,
+	  "F:2:9: warning: [mountd] threads: '8' has no effect: exportsd has one, and nobody waits for another's DNS or disk in it\n"
+	  "F:3:13: warning: [mountd] descriptors: '0' has no effect: exportsd takes as many as the system lets it have\n"
+	  "F:5:11: warning: [exportd] threads: '2' has no effect: exportsd has one, and nobody waits for another's DNS or disk in it\n",
+	  0 },
+	{ "[mountd]\nprot=8\n[lockd]\nprot=8\n[nfsd]\nvers4.1=y\n[mountd \"x\"]\ny=z\n", "", NULL,
+	  "F:2:6: warning: [mountd] prot: '8' has no effect: exportsd does not know the setting\n",
+	  0 },
+	{ "port=8\n", "", NULL, "F:1:1: warning: a setting before any section; ignoring it\n", 0 },
+	{ "[nfsd]\nvers2=n\nvers3=n\nvers4=n\n", "", NULL,
+	  "F: error: vers2, vers3 and vers4 of [nfsd] are all off: nothing is left to serve\n",
+	  CONFIG_INVALID },
+	{ "[nfsd]\ntcp=n\nudp=n\n", "", NULL,
+	  "F: error: mount-tcp and mount-udp are both false; to have no MOUNT service, set mount-service = false\n",
+	  CONFIG_INVALID },
+	{ "", "", "ttl-seconds=x", "F: error: ttl-seconds: 'x' is not a whole number\n",
+	  CONFIG_INVALID },
+	{ "", "", "exports-files=/a,b", "F: error: exports-files: '/a,b' is not an absolute path\n",
+	  CONFIG_INVALID },
+	{ "", "", "ttl=5", "F: error: unknown key 'ttl'\n", CONFIG_INVALID },
+};
+
+static void test_layer_faults(void)
+{
+	for (size_t i = 0; i < N_ELEMENTS(layer_faults); i++) {
+		const char *const settings[] = { layer_faults[i].setting, NULL };
+		struct diags diags = { 0 };
+		struct config *config = NULL;
+		CLEANUP(freep) char *messages = NULL;
+
+		is_int(load_both(layer_faults[i].nfs_conf, layer_faults[i].file, settings, &diags,
+				 &config),
+		       layer_faults[i].result, "taken, or not");
+		messages = messages_of(&diags);
+		is_str(messages, layer_faults[i].messages, "and what is said of it");
+		config_free(config);
+		diags_done(&diags);
+	}
 }
 
 int main(int argc, char **argv)
 {
-	struct config *config = NULL;
-	struct diags diags = { 0 };
-
-	/* For whoever changes the table: test-config --print >examples/exportsd.conf */
+	/* For whoever changes the table: see `make tables`. */
 	if (argc > 1 && str_equal(argv[1], "--print")) {
-		puts("# SPDX-License-Identifier: LGPL-2.1-or-later");
-		config_load(NULL, false, &diags, &config);
-		config_print(config, stdout);
-		config_free(config);
+		CLEANUP(freep) char *text = example_text();
+
+		fputs(text, stdout);
+		return 0;
+	}
+	if (argc > 1 && str_equal(argv[1], "--manual")) {
+		config_print_manual(stdout);
 		return 0;
 	}
 	if (!mkdtemp(directory))
 		return 1;
 	sprintf(file, "%s/conf", directory);
+	sprintf(nfs_conf, "%s/nfs.conf", directory);
 	test_defaults();
 	test_values();
 	test_faults();
@@ -365,6 +581,11 @@ int main(int argc, char **argv)
 	test_rules();
 	test_print();
 	test_example();
+	test_manual();
+	test_nfs_conf();
+	test_layers();
+	test_layer_faults();
+	unlink(nfs_conf);
 	unlink(file);
 	rmdir(directory);
 	return tap_done();
