@@ -188,6 +188,7 @@ int daemon_start(struct daemon *daemon, const char *proc)
 		r = media_new(&daemon->media, daemon->event, config, daemon->numbers);
 	if (r >= 0) {
 		media_on_names(daemon->media, on_names, daemon);
+		questions_serve_media(daemon);
 		r = questions_new(&daemon->questions, daemon);
 	}
 	if (r >= 0)

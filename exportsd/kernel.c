@@ -212,6 +212,51 @@ static int flush(struct kernel *kernel, enum kernel_cache cache)
 	return write(fd, now, (size_t)length) == length ? 0 : -errno;
 }
 
+int kernel_content(struct kernel *kernel, enum kernel_cache cache, kernel_content_fn each,
+		   void *userdata)
+{
+	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+	FILE *from;
+	int r = 0;
+
+	if (asprintf(&path, "%s/net/rpc/%s/content", kernel->proc, caches[cache].name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	from = fopen(path, "re");
+	if (!from)
+		return -errno;
+	while (r == 0 && (n = getline(&line, &size, from)) > 0) {
+		bool is_old = strncmp(line, "# ", 2) == 0;
+
+		line[n - (line[n - 1] == '\n')] = '\0';
+		/* "#path domain(flags)" is the heading, "# expiry=..." what sunrpc's debug mode adds (c_show()). */
+		if ((line[0] == '#' && !is_old) || strncmp(line, "# expiry=", 9) == 0)
+			continue;
+		r = each(userdata, is_old ? line + 2 : line);
+	}
+	fclose(from);
+	return r;
+}
+
+int kernel_sweep(struct kernel *kernel)
+{
+	enum { SECONDS = 60 };
+	char line[96];
+	int length = snprintf(line, sizeof(line), "nfsd 0.0.0.0 %lld %s\n",
+			      (long long)time(NULL) + SECONDS, trial_domain);
+
+	return kernel_answer(kernel, KERNEL_IP, line, (size_t)length);
+}
+
+const char *kernel_proc(const struct kernel *kernel)
+{
+	return kernel->proc;
+}
+
 int kernel_flush(struct kernel *kernel)
 {
 	/* nfs-utils support/nfs/cacheio.c cache_flush(): who, then what they may see. */

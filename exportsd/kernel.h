@@ -39,6 +39,25 @@ struct kernel *kernel_close(struct kernel *kernel);
  */
 int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
 
+/*
+ * kernel_content - what a cache holds, as /proc/net/rpc/<cache>/content says: called for each entry's line without
+ * its newline, and without the "# " before one that is not in force. A non-zero return ends it and is returned.
+ *
+ * Returns 0; what @each returned; -errno.
+ */
+typedef int (*kernel_content_fn)(void *userdata, char *line);
+int kernel_content(struct kernel *kernel, enum kernel_cache cache, kernel_content_fn each,
+		   void *userdata);
+
+/*
+ * kernel_sweep - free what is no longer in force, and with it the mounts it holds: each answer has that
+ * done (cache_flush()), and this one changes nothing.
+ */
+int kernel_sweep(struct kernel *kernel);
+
+/* The directory that stands for /proc. */
+const char *kernel_proc(const struct kernel *kernel);
+
 /* kernel_pause - leave further questions where they are, in the kernel, until told otherwise. */
 void kernel_pause(struct kernel *kernel, bool pause);
 

@@ -138,6 +138,7 @@ static void medium_free(struct medium *medium)
 	sd_event_source_disable_unref(medium->lookup_timer);
 	sd_event_source_disable_unref(medium->load_timer);
 	sd_event_source_disable_unref(medium->placeholder_timer);
+	medium_forget_domains(medium);
 	closep(&medium->placeholder_fd);
 	medium_forget_users(medium);
 	free(medium->asked_client);
@@ -153,6 +154,8 @@ static void medium_free(struct medium *medium)
 void medium_release(struct medium *medium)
 {
 	if (medium->is_listed || medium->requests || medium->n_decided || medium->observers)
+		return;
+	if (medium->drain.stage != DRAIN_NONE || medium->is_drain_queued || medium->drain_asker)
 		return;
 	if (medium->load.stage != MEDIUM_IDLE || medium->lookup.stage == MEDIUM_ASKING ||
 	    medium->lookup.stage == MEDIUM_PAUSING || medium->lookup.stage == MEDIUM_FAILED)
@@ -251,6 +254,20 @@ static char *copy(const char *string)
 	return strdup(string ? string : "");
 }
 
+static void configure(struct rule *rule)
+{
+	const struct media *media = rule->media;
+	struct config_rule settings = config_rule(media->config, rule->facts.text);
+
+	rule->limits = (struct medium_limits){
+		.deadline_usec = settings.deadline_seconds * media->second_usec,
+		.longest_pause_usec = settings.retry_seconds * media->second_usec,
+		.never_fails = settings.after_deadline == CONFIG_DELAY,
+	};
+	rule->idle_usec = settings.idle_seconds * media->second_usec;
+	rule->min_hold_usec = settings.min_hold_seconds * media->second_usec;
+}
+
 static int rule_new(struct media *media, const struct snapshot_rule *facts, struct rule **ret_rule)
 {
 	struct rule *rule = calloc(1, sizeof(*rule));
@@ -265,6 +282,7 @@ static int rule_new(struct media *media, const struct snapshot_rule *facts, stru
 	rule->facts.directory = copy(facts->directory);
 	rule->facts.handler = copy(facts->handler);
 	rule->facts.file = copy(facts->file);
+	configure(rule);
 	if (rule->facts.pattern && rule->facts.text && rule->facts.directory &&
 	    rule->facts.handler && rule->facts.file)
 		r = use_get(media, facts->handler, &rule->use);
@@ -476,8 +494,10 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 	DL_FOREACH (media->rules, rule)
 		if (!rule->catalogue.was_started)
 			catalogue_start(rule);
-	if (!media->was_swept)
+	if (!media->was_swept) {
 		sweep(media);
+		drains_adopt(media);
+	}
 	return 0;
 }
 
@@ -506,15 +526,14 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->config = config;
 	media->numbers = numbers;
 	media->handler_uid = find_uid(config->handler_user);
-	media->limits = (struct medium_limits){
-		.deadline_usec = config->deadline_seconds * 1000000ull,
-		.longest_pause_usec = config->retry_seconds * 1000000ull,
-	};
+	media->mounts_fd = -1;
 	r = sd_event_add_defer(event, &media->deliver, media_deliver, media);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(media->deliver, SD_EVENT_OFF);
 	if (r >= 0)
 		r = places_start(media);
+	if (r >= 0)
+		r = drains_start(media);
 	if (r < 0) {
 		media_free(media);
 		return r;
@@ -548,6 +567,7 @@ struct media *media_free(struct media *media)
 	free_rules(&media->rules);
 	free_rules(&media->gone_rules);
 	places_end(media);
+	drains_end(media);
 	sd_event_source_disable_unref(media->deliver);
 	sd_event_unref(media->event);
 	free(media);

@@ -5,7 +5,7 @@
  * media.h - the media under the rules: their catalogue, numbers, placeholders, and one
  * state machine per medium however many ask for it.
  *
- *	absent ── loading ── mounted
+ *	absent ── loading ── mounted ── draining ── absent
  *	   └── failed (a "no" that is remembered for seconds)
  *
  * Invariants: a medium counts as mounted only while its path is the root of a mount that is not its own
@@ -15,6 +15,7 @@
  * Owns the handlers (handler.h) and the placeholder directories; borrows the number store.
  */
 
+#include <sys/types.h>
 #include <systemd/sd-event.h>
 
 #include "exportsd/config.h"
@@ -124,6 +125,9 @@ void media_drain_cancel(struct media_drain *drain);
 /*
  * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).
  *
+ * is_held:  does NFSv4 state hold this file system that a client may need: opens, locks? Delegations alone do not
+ *           count, and neither do clients that are gone
+ * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
  * withdraw: the kernel forgets the medium: for each domain its export entries, also of paths within
  *           it, then its numbers' keys. @domains: those that media_note_domain() named; @all: and
  *           whatever else the kernel lists. Returns 0; -errno.
@@ -138,6 +142,8 @@ struct media_withdrawal {
 	bool all;
 };
 struct media_kernel {
+	bool (*is_held)(void *userdata, dev_t device);
+	void (*shed)(void *userdata, const char *path, dev_t device);
 	int (*withdraw)(void *userdata, const struct media_withdrawal *withdrawal);
 	void (*sweep)(void *userdata);
 	void *userdata;
@@ -156,7 +162,13 @@ uint32_t media_ttl_seconds(struct media *media, const char *path);
  */
 int media_placeholder_fd(struct media *media, const char *path);
 
-enum media_state { MEDIA_ABSENT, MEDIA_LOADING, MEDIA_MOUNTED, MEDIA_FAILED };
+enum media_state {
+	MEDIA_ABSENT,
+	MEDIA_LOADING,
+	MEDIA_MOUNTED,
+	MEDIA_DRAINING,
+	MEDIA_FAILED,
+};
 const char *media_state_word(enum media_state state);
 
 /* One medium as status shows it. Valid until the loop goes on. */
@@ -177,6 +189,8 @@ struct medium_status {
 		users; /* addresses (MOUNT) and domains (handles) it was handed to since it was mounted */
 	size_t n_users;
 	const char *handler;
+	uint64_t used_usec; /* MOUNTED: CLOCK_MONOTONIC of the last sign of use */
+	dev_t device; /* MOUNTED: its file system's */
 };
 
 /* Call back for each known medium in order of path (strcmp); a non-zero return ends it and is returned. */

@@ -227,6 +227,7 @@ static void deliver_mount(struct media_request *request)
 			wait_again(request);
 			return;
 		}
+		medium_used(medium);
 		note_user(medium, request->client ? request->client : request->domain);
 	}
 	request->mount_done(request->userdata, request->outcome, is_ok ? &mounted : NULL,
@@ -515,6 +516,7 @@ const char *media_state_word(enum media_state state)
 	case MEDIA_ABSENT: return "absent";
 	case MEDIA_LOADING: return "loading";
 	case MEDIA_MOUNTED: return "mounted";
+	case MEDIA_DRAINING: return "draining";
 	case MEDIA_FAILED: return "failed";
 	}
 	return "?";
@@ -527,6 +529,8 @@ static enum media_state state_of(const struct medium *medium)
 	case MEDIUM_ASKING:
 	case MEDIUM_PAUSING: return MEDIA_LOADING;
 	case MEDIUM_DONE:
+		if (medium->drain.stage != DRAIN_NONE)
+			return MEDIA_DRAINING;
 		return media_is_mounted(medium->rule->media, medium->path) ? MEDIA_MOUNTED
 									   : MEDIA_ABSENT;
 	case MEDIUM_FAILED: return MEDIA_FAILED;
@@ -556,6 +560,8 @@ static void fill_status(const struct medium *medium, struct medium_status *statu
 		.users = (const char *const *)medium->users,
 		.n_users = medium->n_users,
 		.handler = medium->rule->facts.handler,
+		.used_usec = medium->used_usec,
+		.device = medium->seen.device,
 	};
 }
 

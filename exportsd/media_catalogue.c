@@ -34,7 +34,7 @@ static void schedule(struct rule *rule, uint64_t usec);
 static void retry(struct rule *rule)
 {
 	struct catalogue *catalogue = &rule->catalogue;
-	uint64_t longest = rule->media->limits.longest_pause_usec;
+	uint64_t longest = rule->limits.longest_pause_usec;
 	uint64_t usec = catalogue->pause_usec ? 2 * catalogue->pause_usec : MEDIUM_FIRST_PAUSE_USEC;
 
 	if (longest > longest_pause_usec)
@@ -115,6 +115,7 @@ static void add_key(struct rule *rule, const char *key, const struct proto_messa
 	if (!medium->is_listed)
 		medium_reconsider(medium);
 	medium->is_listed = true;
+	medium->is_gone = false;
 	medium->generation = catalogue->generation;
 	medium_take_facts(medium, message);
 	medium_changed(medium);
@@ -131,6 +132,7 @@ static void vanish(struct medium *medium)
 		rule->catalogue.n_keys--;
 	places_forget(medium);
 	places_remove(rule->media, rule->facts.directory, medium->path);
+	medium_drain_gone(medium);
 	medium_changed(medium);
 	medium_release(medium);
 }
@@ -282,7 +284,7 @@ static void list(struct rule *rule)
 	catalogue->generation++;
 	catalogue->n_keys = catalogue->n_bad_keys = catalogue->n_beyond = 0;
 	catalogue->asked_usec = media_now(rule->media);
-	r = ask(rule, "list", rule->media->limits.deadline_usec, &events, &catalogue->list);
+	r = ask(rule, "list", rule->limits.deadline_usec, &events, &catalogue->list);
 	if (r < 0) {
 		complain(rule, "cannot be asked", strerror(-r));
 		retry(rule);

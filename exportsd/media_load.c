@@ -161,7 +161,7 @@ static void log_trouble(const struct medium *medium, const struct medium_machine
 }
 
 /* A request is one line; the options are those of the rule. */
-static void begin_request(struct proto_writer *writer, const char *verb,
+void medium_begin_request(struct proto_writer *writer, const char *verb,
 			  const struct medium *medium)
 {
 	proto_begin(writer, verb);
@@ -174,7 +174,7 @@ static void begin_request(struct proto_writer *writer, const char *verb,
  * A handler whose socket has no usable name, or that has too many requests, is like one that is not there.
  * Returns 0; -errno.
  */
-static int ask(struct medium *medium, struct proto_writer *writer,
+int medium_ask(struct medium *medium, struct proto_writer *writer,
 	       const struct handler_events *events, struct handler_request **ret_request)
 {
 	struct handler *handler = medium->rule->use->handler;
@@ -183,7 +183,7 @@ static int ask(struct medium *medium, struct proto_writer *writer,
 		proto_writer_done(writer);
 		return -ENOTCONN;
 	}
-	return handler_ask(handler, writer, media_of(medium)->limits.deadline_usec, false, events,
+	return handler_ask(handler, writer, medium->rule->limits.deadline_usec, false, events,
 			   medium, ret_request);
 }
 
@@ -288,8 +288,8 @@ static void lookup_on(struct medium *medium)
 		look_in_list(medium);
 		return;
 	}
-	begin_request(&writer, "lookup", medium);
-	r = ask(medium, &writer, &events, &medium->lookup_request);
+	medium_begin_request(&writer, "lookup", medium);
+	r = medium_ask(medium, &writer, &events, &medium->lookup_request);
 	if (r < 0) {
 		message_errno(medium, "its handler cannot be asked", r);
 		lookup_event(medium, MEDIUM_DELAYED);
@@ -314,7 +314,7 @@ static void lookup_event(struct medium *medium, enum medium_event event)
 	bool is_first = medium->lookup.pause_usec == 0, was_wanted = event == MEDIUM_WANTED;
 	enum medium_action action =
 		medium_step(&medium->lookup, event, medium_is_awaited(medium, false),
-			    &media->limits, media_now(media));
+			    &medium->rule->limits, media_now(media));
 
 	switch (action) {
 	case MEDIUM_STAY: break;
@@ -407,8 +407,8 @@ static void refuse(struct medium *medium)
 		load_event(medium, MEDIUM_BROKEN);
 		return;
 	}
-	begin_request(&writer, "unmount", medium);
-	if (ask(medium, &writer, &events, &medium->load_request) < 0)
+	medium_begin_request(&writer, "unmount", medium);
+	if (medium_ask(medium, &writer, &events, &medium->load_request) < 0)
 		load_event(medium, MEDIUM_BROKEN);
 }
 
@@ -559,15 +559,15 @@ static void ask_mount(struct medium *medium)
 		set_string(&medium->asked_client, client);
 		set_string(&medium->asked_domain, domain);
 	}
-	begin_request(&writer, "mount", medium);
+	medium_begin_request(&writer, "mount", medium);
 	proto_put_u64(&writer, "fsid", numbers_get(media->numbers, medium->path));
 	proto_put(&writer, "options", medium->rule->is_writable ? "rw" : "ro");
 	if (medium->asked_client)
 		proto_put(&writer, "client", medium->asked_client);
 	if (medium->asked_domain)
 		proto_put(&writer, "domain", medium->asked_domain);
-	proto_put_u64(&writer, "deadline-ms", media->limits.deadline_usec / 1000);
-	r = ask(medium, &writer, &events, &medium->load_request);
+	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
+	r = medium_ask(medium, &writer, &events, &medium->load_request);
 	if (r < 0) {
 		message_errno(medium, "its handler cannot be asked", r);
 		load_event(medium, MEDIUM_DELAYED);
@@ -700,10 +700,12 @@ static void load_event(struct medium *medium, enum medium_event event)
 	bool is_first = medium->load.pause_usec == 0;
 	enum medium_stage before = medium->load.stage;
 	enum medium_action action =
-		medium_step(&medium->load, event, medium_is_awaited(medium, true), &media->limits,
-			    media_now(media));
+		medium_step(&medium->load, event, medium_is_awaited(medium, true),
+			    &medium->rule->limits, media_now(media));
 
 	if (before != medium->load.stage) {
+		if (medium->load.stage == MEDIUM_DONE)
+			medium_is_mounted_now(medium, before != MEDIUM_ASKING);
 		set_since(medium);
 		medium_changed(medium);
 	}
@@ -732,6 +734,8 @@ void medium_want_mount(struct medium *medium, const char *client, const char *do
 {
 	struct medium_machine *load = &medium->load;
 
+	if (medium_must_wait(medium))
+		return;
 	/* While the handler is at it, what is mounted may not be ready. */
 	if (load->stage != MEDIUM_ASKING && is_mounted(medium) &&
 	    numbers_get(media_of(medium)->numbers, medium->path)) {
@@ -775,6 +779,7 @@ void medium_stop(struct medium *medium)
 {
 	handler_cancel(TAKE_PTR(medium->lookup_request));
 	handler_cancel(TAKE_PTR(medium->load_request));
+	medium_stop_drain(medium);
 	numbers_cancel(TAKE_PTR(medium->lookup_question));
 	numbers_cancel(TAKE_PTR(medium->load_question));
 	medium->lookup_waits_for_list = medium->load_waits_for_number = false;

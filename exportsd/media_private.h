@@ -9,6 +9,7 @@
  *	media_load.c       from "somebody wants it" to a number, and to a mount
  *	media_catalogue.c  what the handlers list
  *	media_places.c     placeholder directories, in slices
+ *	media_drain.c      from mounted to unmounted: idle, ejected, taken out by hand
  *
  * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that claims its
  * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
@@ -65,6 +66,9 @@ struct rule {
 	const struct snapshot_rule *in_force; /* its key in media->by_facts */
 	bool is_writable; /* some client may write */
 	bool is_gone; /* in media->gone_rules */
+	struct medium_limits limits;
+	uint64_t idle_usec; /* 0: never */
+	uint64_t min_hold_usec;
 	struct handler_use *use;
 	UT_hash_handle hh; /* media->by_facts */
 	struct medium *media_list;
@@ -124,6 +128,22 @@ struct medium {
 	uint64_t size_bytes, since_usec;
 	unsigned int percent;
 
+	struct drain_machine drain;
+	enum media_drain_kind drain_kind;
+	sd_event_source *drain_timer, *idle_timer;
+	struct handler_request *unmount_request;
+	struct media_drain *drain_asker;
+	unsigned int n_tries;
+	bool is_drain_queued;
+	struct medium *drain_prev, *drain_next; /* media->drain_queue */
+	bool is_gone; /* taken out by hand, and still mounted */
+	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
+	uint64_t not_before_usec, drain_pause_usec; /* of the next drain */
+	uint64_t swept_usec;
+	char **domains; /* for which the kernel was told of it since it was mounted */
+	size_t n_domains;
+	bool has_other_domains; /* not all of them are known */
+
 	struct media_request *requests;
 	size_t n_decided; /* requests that are decided and not told yet */
 	struct media_observer *observers;
@@ -143,7 +163,7 @@ struct media {
 	struct numbers *numbers;
 	const struct snapshot *snapshot;
 	uid_t handler_uid;
-	struct medium_limits limits;
+	uint64_t second_usec; /* of the configuration; less in tests */
 	struct rule *rules; /* in the order of the files */
 	struct rule *gone_rules; /* of media that are observed though no rule claims them */
 	struct rule *by_facts; /* those in force, by the snapshot's own */
@@ -152,6 +172,13 @@ struct media {
 	struct media_request *decided; /* to be told */
 	struct medium *changed; /* observers to be told */
 	sd_event_source *deliver;
+	struct media_kernel kernel;
+	struct medium *drain_queue;
+	size_t n_draining;
+	uint64_t drain_begun_usec; /* the last one */
+	sd_event_source *drain_timer, *deliver_drained, *scan_timer, *mounts_io;
+	struct media_drain *drained; /* to be told */
+	int mounts_fd;
 	struct removal *removals, *removals_later;
 	struct numbers_question *removals_question;
 	sd_event_source *remove, *remove_later;
@@ -218,6 +245,11 @@ void medium_stop(struct medium *medium);
 void medium_restart(struct medium *medium);
 /* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
 int medium_open_root(struct medium *medium);
+/* A request about a medium begins; and is put to its handler: 0; -errno (it cannot be asked). */
+void medium_begin_request(struct proto_writer *writer, const char *verb,
+			  const struct medium *medium);
+int medium_ask(struct medium *medium, struct proto_writer *writer,
+	       const struct handler_events *events, struct handler_request **ret_request);
 /* What the handler says of a medium: identity, label, size, source. */
 void medium_take_facts(struct medium *medium, const struct proto_message *message);
 
@@ -229,6 +261,23 @@ void catalogue_stop(struct rule *rule);
 void catalogue_refresh(struct rule *rule);
 /* Somebody asks for something of this rule: do not sit out a long pause. */
 void catalogue_prod(struct rule *rule);
+
+/* ---- media_drain.c ---- */
+
+/* It has come to be mounted. @by_somebody_else: the kernel may know more of it than we told it */
+void medium_is_mounted_now(struct medium *medium, bool by_somebody_else);
+void medium_used(struct medium *medium);
+/* Somebody asks for it: does he wait until a drain has ended? If so he is served then. */
+bool medium_must_wait(struct medium *medium);
+/* It was taken out by hand. */
+void medium_drain_gone(struct medium *medium);
+void medium_stop_drain(struct medium *medium);
+void medium_forget_domains(struct medium *medium);
+uint32_t media_rule_ttl_seconds(const struct rule *rule);
+/* Take what is mounted under the rules for what it is. */
+void drains_adopt(struct media *media);
+int drains_start(struct media *media);
+void drains_end(struct media *media);
 
 /* ---- media_places.c ---- */
 

@@ -102,7 +102,7 @@ int mounts_bind_self(int directory_fd)
 }
 
 /* umount(2) takes no descriptor: the directory is named by the one we hold. */
-int mounts_unmount(int directory_fd, const char *name)
+static int unmount(int directory_fd, const char *name, int flags)
 {
 	CLEANUP(freep) char *path = NULL;
 
@@ -110,5 +110,17 @@ int mounts_unmount(int directory_fd, const char *name)
 		path = NULL;
 		return -ENOMEM;
 	}
-	return umount2(path, UMOUNT_NOFOLLOW) < 0 ? -errno : 0;
+	return umount2(path, UMOUNT_NOFOLLOW | flags) < 0 ? -errno : 0;
+}
+
+int mounts_unmount(int directory_fd, const char *name)
+{
+	return unmount(directory_fd, name, 0);
+}
+
+int mounts_probe(int directory_fd, const char *name)
+{
+	int r = unmount(directory_fd, name, MNT_EXPIRE);
+
+	return r == -EAGAIN ? 0 : r;
 }

@@ -21,6 +21,9 @@ void questions_ask(void *daemon, enum kernel_cache cache, const char *line);
  */
 void questions_again(struct questions *questions);
 
+/* questions_serve_media - be the kernel's side of daemon->media's drains (media_set_kernel()). */
+void questions_serve_media(struct daemon *daemon);
+
 /* How many questions wait for an answer. */
 size_t questions_n_waiting(const struct questions *questions);
 

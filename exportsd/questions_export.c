@@ -85,8 +85,11 @@ int question_tell_medium(struct question *question, const char *path,
 	bool mounted = media_is_mounted(media, path);
 	int covered = media_placeholder_fd(media, path);
 	int r = tell_kernel(question, path,
-			    mounted ? config->medium_ttl_seconds : config->ttl_seconds, &export);
+			    mounted ? media_ttl_seconds(media, path) : config->ttl_seconds,
+			    &export);
 
+	if (r == 0 && mounted)
+		media_note_domain(media, path, question->upcall.domain);
 	if (r == 0 && !mounted)
 		question_showed_unmounted(question);
 	/*

@@ -35,7 +35,6 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		       const char *why)
 {
 	struct question *question = userdata;
-	const struct config *config = question->daemon->config;
 	uint32_t number = upcall_fsid_number(&question->upcall);
 	char root[64];
 	int r;
@@ -50,7 +49,8 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	/* What nfsd will ask next, so that it need not. */
 	r = question_tell_medium(question, question->answer_path, &question->match, number);
 	if (r == 0)
-		r = answer_path(question, root, config->medium_ttl_seconds);
+		r = answer_path(question, root,
+				media_ttl_seconds(question->daemon->media, question->answer_path));
 	if (r == 0)
 		return;
 	if (r == -ENOMEM) {

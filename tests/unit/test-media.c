@@ -334,7 +334,7 @@ static void start_media(void)
 {
 	if (media_new(&media, event, &config, numbers) < 0)
 		abort();
-	media->limits.deadline_usec = DEADLINE_MS * 1000;
+	media->second_usec = DEADLINE_MS * 1000;
 }
 
 static void start(const struct disc *list, size_t n, bool with_handler)
@@ -899,8 +899,11 @@ static void test_watch(void)
 	is_int(again, number, "and the same");
 	ok(is_there("full"), "a directory that is not empty stays");
 	ok(is_there("theirs"), "a directory that the daemon did not make stays");
-	ok(media_is_mounted(media, at("rom1")), "what is mounted stays");
-	ok(media_status(media, at("rom1"), &status) && !status.listed, "though no longer listed");
+	ok(!media_is_mounted(media, at("rom1")), "what was mounted is unmounted");
+	is_int(disc("rom1")->n_unmounts, 1, "by its handler");
+	ok(!is_there("rom1"), "and its placeholder goes, too");
+	ok(media_status(media, at("rom1"), &status) && !status.listed && status.number,
+	   "its number stays");
 	talk_close(watch_talk);
 	disc("later")->is_listed = true;
 	settle();

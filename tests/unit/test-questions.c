@@ -280,6 +280,18 @@ void media_cancel(struct media_request *request)
 	free(request);
 }
 
+static unsigned int n_noted;
+
+void media_note_domain(struct media *media, const char *path, const char *domain)
+{
+	n_noted++;
+}
+
+uint32_t media_ttl_seconds(struct media *media, const char *path)
+{
+	return server.config->medium_ttl_seconds;
+}
+
 bool media_is_mounted(struct media *media, const char *path)
 {
 	return medium.mounted;

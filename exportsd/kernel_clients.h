@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * kernel_clients.h - NFSv4 clients and what they hold open, as /proc/fs/nfsd/clients tells (Linux 5.3 and
+ * later; fs/nfsd/nfs4state.c client_info_show(), states_open()). Reading it waits for no file system.
+ */
+
+#include <sys/types.h>
+
+#include "parser/base.h"
+
+struct kernel_state_counts {
+	unsigned int n_opens, n_locks, n_delegations, n_layouts;
+};
+
+struct kernel_client {
+	const char *number; /* its directory */
+	const char *address, *name; /* as the kernel has them; "?" unknown */
+	bool is_gone; /* its lease is over, and it is kept only until somebody minds (courtesy) */
+	struct kernel_state_counts here, elsewhere; /* on the device asked about; on all others */
+};
+
+/*
+ * kernel_clients_each - call back for each client that holds something on a file system.
+ *
+ * @proc: "/proc", or a directory that stands for it
+ * Returns 0; what @each returned, if not 0, which ends it; -errno.
+ */
+typedef int (*kernel_client_fn)(void *userdata, const struct kernel_client *client);
+int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, void *userdata);
+
+/* Does a client hold anything on it that it may miss: a file opened, a lock? */
+bool kernel_clients_hold(const char *proc, dev_t device);
+
+/*
+ * kernel_clients_shed - begin to let go of what clients hold on a file system and will not miss.
+ *
+ * Nothing in the kernel lets a server ask for a delegation back. So: who holds nothing but delegations, anywhere, or is
+ * gone, is forgotten ("expire"); his next request tells him, and he begins anew, with nothing lost. Where the kernel can
+ * revoke the state of one file system (unlock_filesystem, Linux 6.9), it does, if only
+ * delegations are left on it. Otherwise: Linux clients return delegations that they did not use for two leases.
+ *
+ * The kernel may take as long as a request of that client's takes, so a child process waits for it.
+ */
+void kernel_clients_shed(const char *proc, const char *path, dev_t device);
+
+/*
+ * kernel_clients_revoke - take away all that clients hold on a file system: opens and locks are lost.
+ *
+ * @hit: called for each client that loses something, before it does
+ * Clients lose what they hold elsewhere as well where the kernel knows no better (before Linux 6.9).
+ */
+int kernel_clients_revoke(const char *proc, const char *path, dev_t device, kernel_client_fn hit,
+			  void *userdata);

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Having the kernel forget one medium, and nothing else (KERNEL.md 5.4; linux net/sunrpc/cache.c).
+ *
+ * A negative answer that has expired takes the place of what was known. It frees nothing yet: that is swept with the
+ * next answer, of whatever kind. So the exports go first, while their path still leads to the medium, and
+ * the keys after them: the last write sweeps all of them.
+ *
+ * Entries of a medium hold its mount, those that were never answered, too. What we told is known by
+ * domain (media_note_domain()); the rest (of an earlier run, of a path within the medium that
+ * /proc/fs/nfsd/filehandle was asked for) is looked for in what the kernel lists.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/kernel_clients.h"
+#include "exportsd/questions_private.h"
+#include "parser/escape.h"
+
+/* Expired long ago, and not 0, which some kernels take for "for ever". */
+enum { LONG_AGO = 1 };
+
+struct listed {
+	const char *path; /* the medium's */
+	size_t length;
+	char **domains;
+	size_t n_domains;
+	struct {
+		char *domain, *below; /* path from the medium's root, with a slash */
+	} * inside;
+	size_t n_inside;
+	bool out_of_memory;
+};
+
+static void listed_done(struct listed *listed)
+{
+	for (size_t i = 0; i < listed->n_domains; i++)
+		free(listed->domains[i]);
+	for (size_t i = 0; i < listed->n_inside; i++) {
+		free(listed->inside[i].domain);
+		free(listed->inside[i].below);
+	}
+	free(listed->domains);
+	free(listed->inside);
+}
+
+static void add_domain(struct listed *listed, const char *domain)
+{
+	char **more;
+
+	for (size_t i = 0; i < listed->n_domains; i++)
+		if (str_equal(listed->domains[i], domain))
+			return;
+	more = reallocarray(listed->domains, listed->n_domains + 1, sizeof(*more));
+	listed->domains = more ?: listed->domains;
+	if (more)
+		more[listed->n_domains] = strdup(domain);
+	if (more && more[listed->n_domains])
+		listed->n_domains++;
+	else
+		listed->out_of_memory = true;
+}
+
+static void add_inside(struct listed *listed, const char *domain, const char *below)
+{
+	size_t n = listed->n_inside;
+	void *more = reallocarray(listed->inside, n + 1, sizeof(*listed->inside));
+
+	listed->inside = more ?: listed->inside;
+	if (more) {
+		listed->inside[n].domain = strdup(domain);
+		listed->inside[n].below = strdup(below);
+		listed->n_inside++;
+	}
+	if (!more || !listed->inside[n].domain || !listed->inside[n].below)
+		listed->out_of_memory = true;
+}
+
+static void decode(char *word)
+{
+	word[unescape_bytes(word, strlen(word))] = '\0';
+}
+
+/* What is left of a path behind the medium's: "", "/...", or NULL if it lies elsewhere. */
+static const char *below(const struct listed *listed, const char *path)
+{
+	const char *rest = path + listed->length;
+
+	if (strncmp(path, listed->path, listed->length) != 0 || (*rest && *rest != '/'))
+		return NULL;
+	return rest;
+}
+
+/* "PATH\tDOMAIN(FLAGS)" (svc_export_show()). */
+static int see_export(void *userdata, char *line)
+{
+	struct listed *listed = userdata;
+	char *tab = strchr(line, '\t'), *end = tab ? strchr(tab, '(') : NULL;
+	const char *rest;
+
+	if (!end)
+		return 0;
+	*tab = *end = '\0';
+	decode(line);
+	rest = below(listed, line);
+	if (!rest)
+		return 0;
+	decode(tab + 1);
+	if (*rest)
+		add_inside(listed, tab + 1, rest);
+	else
+		add_domain(listed, tab + 1);
+	return 0;
+}
+
+/* "DOMAIN TYPE 0xFSID PATH" (expkey_show()). */
+static int see_key(void *userdata, char *line)
+{
+	struct listed *listed = userdata;
+	char *words[4] = { line };
+
+	for (int i = 1; i < 4; i++) {
+		words[i] = strchr(words[i - 1], ' ');
+		if (!words[i])
+			return 0;
+		*words[i]++ = '\0';
+	}
+	decode(words[3]);
+	if (!below(listed, words[3]))
+		return 0;
+	decode(words[0]);
+	add_domain(listed, words[0]);
+	return 0;
+}
+
+static int tell(struct kernel *kernel, enum kernel_cache cache, char *line)
+{
+	int r = line ? kernel_answer(kernel, cache, line, strlen(line)) : -ENOMEM;
+
+	free(line);
+	/* A domain or path that is not there any more has nothing to be forgotten. */
+	return r == -ENOENT || r == -EINVAL ? 0 : r;
+}
+
+static int forget_export(struct kernel *kernel, const char *domain, int root_fd, const char *rest)
+{
+	CLEANUP(freep) char *path = NULL;
+
+	if (asprintf(&path, "/proc/self/fd/%d/.%s", root_fd, rest) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return tell(kernel, KERNEL_EXPORT, upcall_answer_export(domain, path, LONG_AGO, NULL));
+}
+
+static int forget_key(struct daemon *daemon, const char *domain, uint32_t number)
+{
+	struct upcall key = { .cache = KERNEL_FH, .domain = (char *)domain, .fsid_type = FSID_NUM };
+
+	memcpy(key.fsid, &number, sizeof(number));
+	return tell(daemon->kernel, KERNEL_FH, upcall_answer_fh(&key, LONG_AGO, NULL));
+}
+
+static int forget(struct daemon *daemon, const struct media_withdrawal *withdrawal,
+		  const struct listed *listed)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < listed->n_inside; i++)
+		r = forget_export(daemon->kernel, listed->inside[i].domain, withdrawal->root_fd,
+				  listed->inside[i].below);
+	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
+		r = forget_export(daemon->kernel, listed->domains[i], withdrawal->root_fd, "");
+	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
+		r = forget_key(daemon, listed->domains[i], withdrawal->number);
+	return r;
+}
+
+static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
+{
+	struct daemon *daemon = userdata;
+	struct listed listed = { .path = withdrawal->path, .length = strlen(withdrawal->path) };
+	int r = 0;
+
+	for (size_t i = 0; i < withdrawal->n_domains; i++)
+		add_domain(&listed, withdrawal->domains[i]);
+	if (withdrawal->all)
+		r = kernel_content(daemon->kernel, KERNEL_EXPORT, see_export, &listed);
+	if (r == 0 && withdrawal->all)
+		r = kernel_content(daemon->kernel, KERNEL_FH, see_key, &listed);
+	if (r == 0 && listed.out_of_memory)
+		r = -ENOMEM;
+	if (r == 0)
+		r = forget(daemon, withdrawal, &listed);
+	listed_done(&listed);
+	return r;
+}
+
+static void sweep(void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	(void)kernel_sweep(daemon->kernel);
+}
+
+/* ---- NFSv4 state ---- */
+
+static bool is_held(void *userdata, dev_t device)
+{
+	const struct daemon *daemon = userdata;
+
+	return kernel_clients_hold(kernel_proc(daemon->kernel), device);
+}
+
+static void shed(void *userdata, const char *path, dev_t device)
+{
+	const struct daemon *daemon = userdata;
+
+	kernel_clients_shed(kernel_proc(daemon->kernel), path, device);
+}
+
+void questions_serve_media(struct daemon *daemon)
+{
+	const struct media_kernel kernel = {
+		.is_held = is_held,
+		.shed = shed,
+		.withdraw = withdraw,
+		.sweep = sweep,
+		.userdata = daemon,
+	};
+
+	media_set_kernel(daemon->media, &kernel);
+}
