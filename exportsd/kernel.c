@@ -5,6 +5,7 @@
  *
  *	<proc>/net/rpc/<cache>/channel	questions out, answers in, one a read(2) or write(2)
  *	<proc>/net/rpc/<cache>/flush	"forget everything"
+ *	<proc>/net/rpc/<cache>/content	what it was told
  *	<proc>/fs/nfsd/filehandle	a handle for a path (fs/nfsd/nfsctl.c write_filehandle())
  *	<proc>/fs/nfsd/export_features	flags that this kernel knows
  *
@@ -26,12 +27,15 @@
 
 static const struct {
 	const char *name;
-	const char *channel, *flush; /* below net/rpc/ */
+	const char *channel, *flush, *content; /* below net/rpc/ */
 } caches[KERNEL_N_CACHES] = {
-	[KERNEL_IP] = { "auth.unix.ip", "auth.unix.ip/channel", "auth.unix.ip/flush" },
-	[KERNEL_GID] = { "auth.unix.gid", "auth.unix.gid/channel", "auth.unix.gid/flush" },
-	[KERNEL_EXPORT] = { "nfsd.export", "nfsd.export/channel", "nfsd.export/flush" },
-	[KERNEL_FH] = { "nfsd.fh", "nfsd.fh/channel", "nfsd.fh/flush" },
+	[KERNEL_IP] = { "auth.unix.ip", "auth.unix.ip/channel", "auth.unix.ip/flush",
+			"auth.unix.ip/content" },
+	[KERNEL_GID] = { "auth.unix.gid", "auth.unix.gid/channel", "auth.unix.gid/flush",
+			 "auth.unix.gid/content" },
+	[KERNEL_EXPORT] = { "nfsd.export", "nfsd.export/channel", "nfsd.export/flush",
+			    "nfsd.export/content" },
+	[KERNEL_FH] = { "nfsd.fh", "nfsd.fh/channel", "nfsd.fh/flush", "nfsd.fh/content" },
 };
 
 enum {
@@ -39,6 +43,8 @@ enum {
 	QUESTION_MAX_BYTES = 4096,
 	/* Questions taken in one turn of the loop, so that one busy channel leaves room for the rest. */
 	QUESTIONS_A_TURN = 64,
+	/* Read at once of a content file, at least; the kernel gives a page at a time (seq_file). */
+	CONTENT_ROOM_BYTES = 64 * 1024,
 	/* "Unasked for" and in the past: check_export() is run, nothing is stored (svc_export_parse()). */
 	TRIAL_EXPIRY = 3,
 };
@@ -198,6 +204,43 @@ int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *li
 	return (size_t)n == n_bytes ? 0 : -EIO;
 }
 
+int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+{
+	if (write(kernel->channels[cache].fd, line, n_bytes) < 0)
+		return -errno;
+	kernel->counts.forgotten++;
+	return 0;
+}
+
+int kernel_read_content(const struct kernel *kernel, enum kernel_cache cache, char **ret_text)
+{
+	CLEANUP(closep) int fd = proc_open(kernel, O_RDONLY, "/net/rpc/", caches[cache].content);
+	CLEANUP(freep) char *text = NULL;
+	size_t length = 0, size = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	do {
+		if (size - length < CONTENT_ROOM_BYTES) {
+			char *bigger = reallocarray(text, 2, size ? size : CONTENT_ROOM_BYTES);
+
+			if (!bigger)
+				return -ENOMEM;
+			text = bigger;
+			size = size ? 2 * size : 2 * CONTENT_ROOM_BYTES;
+		}
+		n = read(fd, text + length, size - length - 1);
+		if (n > 0)
+			length += (size_t)n;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		return -errno;
+	text[length] = '\0';
+	*ret_text = TAKE_PTR(text);
+	return 0;
+}
+
 static int flush(struct kernel *kernel, enum kernel_cache cache)
 {
 	CLEANUP(closep)
@@ -276,7 +319,7 @@ int kernel_flush(struct kernel *kernel)
 
 int kernel_flush_exports(struct kernel *kernel)
 {
-	kernel->counts.flushes++;
+	kernel->counts.export_flushes++;
 	return flush(kernel, KERNEL_EXPORT);
 }
 

@@ -58,6 +58,20 @@ int kernel_sweep(struct kernel *kernel);
 /* The directory that stands for /proc. */
 const char *kernel_proc(const struct kernel *kernel);
 
+/*
+ * kernel_forget - the same with an answer that is over already, which takes the place of what the kernel was told, so
+ * that it asks again.
+ */
+int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
+
+/*
+ * kernel_read_content - all of it, as the kernel shows it (c_show()): a text to free(3).
+ *
+ * May be called by another thread than the loop's.
+ * Returns 0; -errno.
+ */
+int kernel_read_content(const struct kernel *kernel, enum kernel_cache cache, char **ret_text);
+
 /* kernel_pause - leave further questions where they are, in the kernel, until told otherwise. */
 void kernel_pause(struct kernel *kernel, bool pause);
 
@@ -94,6 +108,8 @@ uint32_t kernel_read_per_flavor_flags(const char *proc);
 struct kernel_counts {
 	uint64_t asked[KERNEL_N_CACHES];
 	uint64_t answered[KERNEL_N_CACHES];
-	uint64_t flushes;
+	uint64_t flushes; /* of everything */
+	uint64_t export_flushes; /* of nfsd.export alone */
+	uint64_t forgotten; /* single entries */
 };
 const struct kernel_counts *kernel_counts(const struct kernel *kernel);

@@ -3,7 +3,7 @@
 /*
  * One reload at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every plain path and the
  * addresses of every host name are asked for, both at once, and whose the numbers in the files are; the
- * snapshot is made, by a thread, and put in force. With 100,000 lines no step holds up the loop. Answers
+ * snapshot is made, by a thread, and put in force; the kernel is told what changed (renew.h). With 100,000 lines no step holds up the loop. Answers
  * about hosts are kept until the next ones.
  */
 
@@ -18,6 +18,7 @@
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
+#include "exportsd/renew.h"
 
 enum { NUMBERS_A_TURN = 1000 };
 
@@ -52,6 +53,8 @@ struct reload {
 	size_t n_owners_known; /* numbers of the loading whose owners were looked up */
 	size_t n_given; /* numbers given when that began */
 	sd_event_source *turn; /* the next step, in a turn of its own */
+	struct renew *telling_kernel;
+	bool changed; /* then: what will be said */
 
 	sd_event_source *renew; /* host names' age */
 };
@@ -62,6 +65,7 @@ static void stop(struct reload *reload)
 {
 	reload->turn = sd_event_source_disable_unref(reload->turn);
 	reload->background = background_abandon(reload->background);
+	reload->telling_kernel = renew_cancel(reload->telling_kernel);
 	paths_cancel(reload->paths_question);
 	reload->paths_question = NULL;
 	names_cancel(reload->names_question);
@@ -121,11 +125,39 @@ static void fail(struct reload *reload, int error)
 	finish(reload, false, false);
 }
 
+static void on_told(void *userdata)
+{
+	struct reload *reload = userdata;
+
+	reload->telling_kernel = NULL;
+	finish(reload, true, reload->changed);
+}
+
+/* @old: taken. Without one, what the kernel was told comes from an earlier process. */
+static void tell_kernel(struct reload *reload, struct snapshot *old)
+{
+	struct daemon *daemon = reload->daemon;
+	int r = 0;
+
+	reload->changed = reload->loading.changed;
+	if (old && daemon->kernel &&
+	    renew_start(&reload->telling_kernel, daemon->event, daemon->kernel, daemon->media, old,
+			daemon->snapshot, on_told, reload) == 0)
+		return;
+	if (reload->changed && daemon->kernel)
+		r = kernel_flush(daemon->kernel);
+	if (r < 0) {
+		errno = -r;
+		log_warning(NULL, "Cannot make the kernel forget the old exports: %m");
+	}
+	snapshot_free(old);
+	finish(reload, true, reload->changed);
+}
+
 static void put_in_force(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
 	struct snapshot *old = daemon->snapshot, *snapshot = reload->loading.snapshot;
-	bool changed = reload->loading.changed;
 	struct timespec now;
 	int r = media_set_snapshot(daemon->media, snapshot);
 
@@ -140,18 +172,10 @@ static void put_in_force(struct reload *reload)
 	if (daemon->mountd)
 		mountd_again(daemon->mountd);
 	questions_again(daemon->questions);
-	snapshot_free(old);
-	if (changed && daemon->kernel) {
-		r = kernel_flush(daemon->kernel);
-		if (r < 0) {
-			errno = -r;
-			log_warning(NULL, "Cannot make the kernel forget the old exports: %m");
-		}
-	}
 	facts_clear(&reload->known_hosts);
 	reload->known_hosts = TAKE_PTR(reload->loading.hosts);
 	reload->was_edited_said = false;
-	finish(reload, true, changed);
+	tell_kernel(reload, old);
 }
 
 /* ---- numbers' owners ---- */
@@ -421,7 +445,8 @@ static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *
 int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
 {
 	/* Renewing host names gives way, but for a thread's work, which would hold up the loop to its end. */
-	bool is_under_way = reload->running && (!reload->only_if_same || reload->background);
+	bool is_under_way = reload->running &&
+			    (!reload->only_if_same || reload->background || reload->telling_kernel);
 	struct waiter **waiters =
 		is_under_way && reload->has_begun ? &reload->waiters_for_next : &reload->waiters;
 	struct waiter *waiter;

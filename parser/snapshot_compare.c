@@ -160,23 +160,20 @@ static uint32_t place_called(const struct snapshot *snapshot, const char *path)
 			  hash_done(hash_bytes(hash_start(), path, length)));
 }
 
-/* Has the other snapshot a plain export, or a rule's in the same place of the list, with this path and client? */
+static bool is_like(const struct export *a, const struct export *b)
+{
+	return str_equal(a->path, b->path) && same_text(a->pattern, b->pattern) &&
+	       str_equal(a->client->name, b->client->name);
+}
+
+/* Has the other snapshot a plain export with this path and client? @at: where it most likely is */
 static bool has_like(const struct snapshot *others, uint32_t at, const struct export *export)
 {
 	const char *name = export->client->name;
 	uint32_t client, place, record;
 
-	/* Mostly both lists are the same but for a few lines. */
-	if (at < others->n_listed) {
-		const struct export *other = &others->records.items[at].export;
-
-		if (str_equal(other->path, export->path) &&
-		    same_text(other->pattern, export->pattern) &&
-		    str_equal(other->client->name, name))
-			return true;
-	}
-	if (export->pattern)
-		return false;
+	if (at < others->n_listed && is_like(&others->records.items[at].export, export))
+		return true;
 	client = client_named(others, "", name, strlen(name));
 	place = place_called(others, export->path);
 	if (client == NOTHING || place == NOTHING)
@@ -185,12 +182,38 @@ static bool has_like(const struct snapshot *others, uint32_t at, const struct ex
 	return record != NOTHING && !is_pseudo(&others->records.items[record]);
 }
 
-static bool has_all_of(const struct snapshot *snapshot, const struct snapshot *others)
+static bool has_plain_ones_of(const struct snapshot *snapshot, const struct snapshot *others)
 {
 	for (uint32_t i = 0; i < others->n_listed; i++)
-		if (!has_like(snapshot, i, &others->records.items[i].export))
+		if (!others->records.items[i].export.pattern &&
+		    !has_like(snapshot, i, &others->records.items[i].export))
 			return false;
 	return true;
+}
+
+/* The next of the list that is a rule's, from @at on; NULL at its end. */
+static const struct export *next_of_rule(const struct snapshot *snapshot, uint32_t *at)
+{
+	while (*at < snapshot->n_listed) {
+		const struct export *export = &snapshot->records.items[(*at)++].export;
+
+		if (export->pattern)
+			return export;
+	}
+	return NULL;
+}
+
+/* The same rules for the same clients, in the same order: which one owns a path depends on it. */
+static bool same_rules(const struct snapshot *a, const struct snapshot *b)
+{
+	uint32_t at_a = 0, at_b = 0;
+	const struct export *of_a, *of_b;
+
+	do {
+		of_a = next_of_rule(a, &at_a);
+		of_b = next_of_rule(b, &at_b);
+	} while (of_a && of_b && is_like(of_a, of_b));
+	return !of_a && !of_b;
 }
 
 unsigned int snapshot_changes(const struct snapshot *a, const struct snapshot *b)
@@ -201,8 +224,8 @@ unsigned int snapshot_changes(const struct snapshot *a, const struct snapshot *b
 		return 0;
 	changes = SNAPSHOT_CHANGED | changes_of_clients(a, b) | changes_of_clients(b, a);
 	/* fsid=0 makes pseudo-roots come and go as well. */
-	if (a->n_listed != b->n_listed || a->records.n != b->records.n || !has_all_of(a, b) ||
-	    !has_all_of(b, a))
+	if (a->n_listed != b->n_listed || a->records.n != b->records.n ||
+	    !has_plain_ones_of(a, b) || !has_plain_ones_of(b, a) || !same_rules(a, b))
 		changes |= SNAPSHOT_CHANGED_PATHS;
 	return changes;
 }

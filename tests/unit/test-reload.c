@@ -12,6 +12,7 @@
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
 #include "exportsd/reload.h"
+#include "exportsd/renew.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
@@ -97,6 +98,49 @@ int background_start(struct background **ret_background, sd_event *event, backgr
 	sd_event_add_defer(event, &background->source, end_work, background);
 	work(userdata);
 	*ret_background = background;
+	return 0;
+}
+
+/* ---- telling the kernel: counted as a flush, if there is something to tell ---- */
+
+struct renew {
+	struct snapshot *old;
+	renew_done_fn done;
+	void *userdata;
+	sd_event_source *source;
+};
+
+struct renew *renew_cancel(struct renew *renew)
+{
+	if (!renew)
+		return NULL;
+	sd_event_source_disable_unref(renew->source);
+	snapshot_free(renew->old);
+	free(renew);
+	return NULL;
+}
+
+static int end_telling(sd_event_source *source, void *userdata)
+{
+	struct renew *renew = userdata;
+	renew_done_fn done = renew->done;
+	void *whose = renew->userdata;
+
+	renew_cancel(renew);
+	done(whose);
+	return 0;
+}
+
+int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
+		struct media *media, struct snapshot *old, const struct snapshot *new,
+		renew_done_fn done, void *userdata)
+{
+	struct renew *renew = calloc(1, sizeof(*renew));
+
+	told.flushes += snapshot_changes(old, new) != 0;
+	*renew = (struct renew){ .old = old, .done = done, .userdata = userdata };
+	sd_event_add_defer(event, &renew->source, end_telling, renew);
+	*ret_renew = renew;
 	return 0;
 }
 
@@ -228,7 +272,7 @@ static void write_exports(const char *text)
 static void turn(void)
 {
 	/* Where names have no age they are looked up again in each turn. */
-	for (int i = 0; i < 40 && sd_event_run(server.event, 0) > 0; i++)
+	for (int i = 0; i < 60 && sd_event_run(server.event, 0) > 0; i++)
 		;
 }
 

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * What the kernel is told after a reload: two exports files, what the kernel holds, and what is written
+ * to it. The thread is a real one.
+ */
+
+#include <errno.h>
+
+#include "exportsd/content.h"
+#include "exportsd/renew.h"
+#include "tests/fake/facts.h"
+#include "tests/tap.h"
+#include "tests/unit/loop.h"
+
+static sd_event *event;
+
+/* ---- the kernel ---- */
+
+static struct {
+	const char *content[KERNEL_N_CACHES]; /* NULL: no such file */
+	unsigned int flushes, export_flushes;
+	char written[4096];
+} nfsd;
+
+int kernel_read_content(const struct kernel *kernel, enum kernel_cache cache, char **ret_text)
+{
+	if (!nfsd.content[cache])
+		return -ENOENT;
+	*ret_text = strdup(nfsd.content[cache]);
+	return *ret_text ? 0 : -ENOMEM;
+}
+
+int kernel_flush(struct kernel *kernel)
+{
+	nfsd.flushes++;
+	return 0;
+}
+
+int kernel_flush_exports(struct kernel *kernel)
+{
+	nfsd.export_flushes++;
+	return 0;
+}
+
+int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+{
+	size_t n = strlen(nfsd.written);
+
+	snprintf(nfsd.written + n, sizeof(nfsd.written) - n, "%s %.*s",
+		 cache == KERNEL_FH ? "fh" : "export", (int)n_bytes, line);
+	return 0;
+}
+
+int media_placeholder_fd(struct media *media, const char *path)
+{
+	return str_equal(path, "/mnt/cd/a") ? 7 : -1;
+}
+
+/* ---- one reload ---- */
+
+static unsigned int n_done;
+static struct facts facts;
+
+static void on_done(void *userdata)
+{
+	n_done++;
+}
+
+static struct snapshot *made(const char *text)
+{
+	struct diags diags = { 0 };
+	struct snapshot *snapshot = facts_snapshot(&facts, text, false, &diags);
+
+	diags_done(&diags);
+	if (!snapshot)
+		abort();
+	return snapshot;
+}
+
+static void reload(const char *before, const char *after)
+{
+	struct snapshot *new = made(after);
+	struct renew *renew;
+
+	nfsd.flushes = nfsd.export_flushes = 0;
+	nfsd.written[0] = '\0';
+	n_done = 0;
+	ok(renew_start(&renew, event, NULL, NULL, made(before), new, on_done, NULL) == 0,
+	   "from '%.*s' to '%.*s'", (int)strcspn(before, "\n"), before, (int)strcspn(after, "\n"),
+	   after);
+	ok(loop_until(event, &n_done, 1, 10000), "  ends");
+	snapshot_free(new);
+}
+
+static void told(unsigned int flushes, unsigned int export_flushes, const char *written)
+{
+	ok(nfsd.flushes == flushes, "  %u flushes, not %u", flushes, nfsd.flushes);
+	ok(nfsd.export_flushes == export_flushes, "  %u of the exports alone, not %u",
+	   export_flushes, nfsd.export_flushes);
+	is_str(nfsd.written, written, "  what is written");
+}
+
+/* As a 6.1 kernel shows them. */
+static const char held_addresses[] = "#class IP domain\n"
+				     "nfsd 10.0.0.1 10.0.0.0/8\n"
+				     "# nfsd 192.0.2.9 -no-domain-\n";
+static const char held_exports[] =
+	"#path domain(flags)\n"
+	"/srv/one\t10.0.0.0/8(ro,root_squash,sync,wdelay,no_subtree_check,fsid=1)\n"
+	"/srv/two\t10.0.0.0/8(ro,root_squash,sync,wdelay,no_subtree_check,uuid=0:0:0:0)\n"
+	"/srv/two/deep\\040er\t10.0.0.0/8(ro)\n"
+	"# /srv/nothing\t10.0.0.0/8()\n"
+	"/\t10.0.0.0/8(ro,v4root,fsid=0)\n"
+	"/mnt/cd/a\t10.0.0.0/8(ro,fsid=70000)\n";
+static const char held_handles[] = "#domain fsidtype fsid [path]\n"
+				   "10.0.0.0/8 1 0x00000001 /srv/one\n"
+				   "10.0.0.0/8 6 0x0102030405060708090a0b0c0d0e0f10 /srv/two\n"
+				   "# 10.0.0.0/8 1 0x00000005\n"
+				   "10.0.0.0/8 1 0x00011170 /mnt/cd/a\n";
+
+static void hold(void)
+{
+	nfsd.content[KERNEL_IP] = held_addresses;
+	nfsd.content[KERNEL_EXPORT] = held_exports;
+	nfsd.content[KERNEL_FH] = held_handles;
+}
+
+#define ONE "/srv/one 10.0.0.0/8(ro,fsid=1)\n"
+#define TWO "/srv/two 10.0.0.0/8(ro,crossmnt)\n"
+#define CD "/mnt/cd/* 10.0.0.0/8(ro,mountpoint,fsid=/run/h)\n"
+
+static void only_what_changed(void)
+{
+	hold();
+	reload(ONE TWO CD, ONE TWO CD);
+	told(0, 0, "");
+	reload(ONE TWO CD, TWO CD ONE);
+	told(0, 0, "");
+	reload(ONE TWO CD, "/srv/one 10.0.0.0/8(rw,fsid=1)\n" TWO CD);
+	told(0, 0, "export 10.0.0.0/8 /srv/one 1 \nfh 10.0.0.0/8 1 \\x01000000 1 \n");
+	reload(ONE TWO CD, "/srv/one 10.0.0.0/8(ro,fsid=2)\n" TWO CD);
+	told(0, 0, "export 10.0.0.0/8 /srv/one 1 \nfh 10.0.0.0/8 1 \\x01000000 1 \n");
+	reload(ONE TWO CD, ONE "/srv/two 10.0.0.0/8(ro,crossmnt,anonuid=7)\n" CD);
+	told(0, 0,
+	     "export 10.0.0.0/8 /srv/two 1 \nexport 10.0.0.0/8 /srv/two/deep\\040er 1 \n"
+	     "fh 10.0.0.0/8 6 \\x0403020108070605"
+	     "0c0b0a09100f0e0d 1 \n");
+	reload(ONE TWO CD, ONE "/srv/two 10.0.0.0/8(ro)\n" CD);
+	told(0, 0,
+	     "export 10.0.0.0/8 /srv/two 1 \nexport 10.0.0.0/8 /srv/two/deep\\040er 1 \n"
+	     "fh 10.0.0.0/8 6 \\x0403020108070605"
+	     "0c0b0a09100f0e0d 1 \n");
+	reload(ONE TWO CD, ONE TWO "/mnt/cd/* 10.0.0.0/8(rw,mountpoint,fsid=/run/h)\n");
+	told(0, 0,
+	     "export 10.0.0.0/8 /mnt/cd/a 1 \nexport 10.0.0.0/8 /proc/self/fd/7/. 1 \n"
+	     "fh 10.0.0.0/8 1 \\x70110100 1 \n");
+}
+
+static void paths_come_and_go(void)
+{
+	hold();
+	reload(ONE TWO CD, ONE TWO CD "/srv/three 10.0.0.0/8(ro)\n");
+	told(0, 1, "");
+	reload(ONE TWO CD, TWO CD);
+	told(0, 1, "fh 10.0.0.0/8 1 \\x01000000 1 \n");
+	/* A "no", or a question: nobody is told "no" who waits. */
+	reload("/srv 10.0.0.0/8(ro)\n", "/srv 10.0.0.0/8(ro,crossmnt)\n");
+	told(0, 1,
+	     "fh 10.0.0.0/8 1 \\x01000000 1 \n"
+	     "fh 10.0.0.0/8 6 \\x0403020108070605"
+	     "0c0b0a09100f0e0d 1 \n");
+}
+
+static void clients_change(void)
+{
+	hold();
+	reload(ONE, ONE "/srv/one 192.0.2.1(rw)\n");
+	told(0, 1, "");
+	reload(ONE, ONE "/srv/one 192.0.2.9(rw)\n");
+	told(1, 0, "");
+	reload(ONE, ONE "/srv/one 10.0.0.1(rw)\n");
+	told(1, 0, "");
+	reload(ONE, ONE "/srv/one *.example.test(rw)\n");
+	told(1, 0, "");
+	reload(ONE, ONE "/srv/one @group(rw)\n");
+	told(1, 0, "");
+	reload(ONE "/srv/one @group(ro)\n", ONE "/srv/one @group(rw)\n");
+	told(0, 0, "");
+	nfsd.content[KERNEL_IP] = NULL;
+	reload(ONE, ONE "/srv/one 192.0.2.1(rw)\n");
+	told(1, 0, "");
+	hold();
+	nfsd.content[KERNEL_EXPORT] = NULL;
+	reload(ONE TWO, ONE "/srv/two 10.0.0.0/8(rw)\n");
+	told(1, 0, "");
+}
+
+static void many(void)
+{
+	enum { N = 1000 };
+	char *text = malloc(N * 64), *held = malloc(N * 64), *after = malloc(N * 64);
+	size_t n = 0, n_held = 0, n_after = 0, n_lines = 0;
+
+	for (int i = 0; i < N; i++) {
+		n += (size_t)sprintf(text + n, "/srv/d%d 10.0.0.0/8(ro,fsid=%d)\n", i, i + 1);
+		n_after += (size_t)sprintf(after + n_after, "/srv/d%d 10.0.0.0/8(%s,fsid=%d)\n", i,
+					   i % 100 ? "ro" : "rw", i + 1);
+		n_held += (size_t)sprintf(held + n_held, "/srv/d%d\t10.0.0.0/8(ro)\n", i);
+	}
+	nfsd.content[KERNEL_IP] = nfsd.content[KERNEL_FH] = "";
+	nfsd.content[KERNEL_EXPORT] = held;
+	reload(text, after);
+	for (const char *c = nfsd.written; *c; c++)
+		n_lines += *c == '\n';
+	is_int((long long)n_lines, 10, "of a thousand entries those ten that changed");
+	free(text);
+	free(held);
+	free(after);
+}
+
+static void cancelled(void)
+{
+	struct snapshot *new = made(ONE);
+	struct renew *renew;
+
+	hold();
+	nfsd.flushes = nfsd.export_flushes = 0;
+	n_done = 0;
+	renew_start(&renew, event, NULL, NULL, made(TWO), new, on_done, NULL);
+	renew = renew_cancel(renew);
+	loop_for(event, 20);
+	is_int(n_done, 0, "what is cancelled is not told of");
+	is_int(nfsd.flushes + nfsd.export_flushes, 0, "and tells nobody");
+	snapshot_free(new);
+}
+
+static void contents(void)
+{
+	static const struct {
+		enum kernel_cache cache;
+		const char *line;
+	} others[] = {
+		{ KERNEL_IP, "#class IP domain" },
+		{ KERNEL_IP, "nlm 10.0.0.1 x" },
+		{ KERNEL_IP, "nfsd 10.0.0.1" },
+		{ KERNEL_IP, "" },
+		{ KERNEL_EXPORT, "#path domain(flags)" },
+		{ KERNEL_EXPORT, "/srv\tx" },
+		{ KERNEL_EXPORT, "srv\tx(ro)" },
+		{ KERNEL_EXPORT, "(" },
+		{ KERNEL_FH, "#domain fsidtype fsid [path]" },
+		{ KERNEL_FH, "x 1 0x0000000 /srv" },
+		{ KERNEL_FH, "x 1 0x0000000g /srv" },
+		{ KERNEL_FH, "x 9 0x00000001 /srv" },
+		{ KERNEL_FH, "x 1" },
+		{ KERNEL_GID, "#uid cnt: gids..." },
+	};
+	char line[128];
+	struct content content;
+
+	for (size_t i = 0; i < N_ELEMENTS(others); i++) {
+		snprintf(line, sizeof(line), "%s", others[i].line);
+		ok(content_parse(others[i].cache, line, &content) == CONTENT_OTHER,
+		   "'%s' is no entry", others[i].line);
+	}
+	snprintf(line, sizeof(line), "/a\\134b\\040(deleted)\t@g\\040h(ro)");
+	ok(content_parse(KERNEL_EXPORT, line, &content) == 0 &&
+		   str_equal(content.path, "/a\\b (deleted)") && str_equal(content.domain, "@g h"),
+	   "escapes are undone");
+}
+
+int main(void)
+{
+	if (sd_event_new(&event) < 0)
+		return EXIT_FAILURE;
+	contents();
+	only_what_changed();
+	paths_come_and_go();
+	clients_change();
+	many();
+	cancelled();
+	sd_event_unref(event);
+	return tap_done();
+}
