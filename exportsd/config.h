@@ -33,6 +33,7 @@ struct config {
 	char **exports_files; /* NULL-terminated: { "/etc/exports" } */
 	char **exports_directories; /* NULL-terminated: { "/etc/exports.d", "/etc/exportsd.d" } */
 	char *state_directory; /* /var/lib/exportsd */
+	char **number_copies; /* NULL-terminated, besides state_directory/numbers.sqlite: { "/etc/exportsd.numbers" } */
 	char *runtime_directory; /* /run/exportsd */
 	char *nfs_conf; /* /etc/nfs.conf; NULL: none is read */
 	char *nfs_state_directory; /* of etab and rmtab: /var/lib/nfs */

@@ -55,6 +55,24 @@ static const struct key keys[] = {
 		.example = "state-directory = /srv/cluster/exportsd",
 	},
 	{
+		.name = "number-copies",
+		.kind = KIND_PATHS,
+		.offset = FIELD(number_copies),
+		.fallback = "{\"/etc/exportsd.numbers\"}",
+		.help = "Further copies of the numbers, one file each, best on other disks: any one suffices.\n"
+			"Each is synced before a number is used. The directories must exist.",
+		.manual =
+			"further copies of the numbers, one file each.\n"
+			"Each is complete, and synced before a number is used; any one suffices to start.\n"
+			"They are best kept on other disks than the state directory.\n"
+			"Their directories must exist.\n"
+			"See\n"
+			".Sx FILES\n"
+			"of\n"
+			".Xr exportsd 8 .",
+		.example = "number-copies = {/etc/exportsd.numbers, /srv/raid/exportsd.numbers}",
+	},
+	{
 		.name = "runtime-directory",
 		.kind = KIND_PATH,
 		.offset = FIELD(runtime_directory),

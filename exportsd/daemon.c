@@ -21,6 +21,7 @@
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
 #include "exportsd/reload.h"
+#include "exportsd/store.h"
 
 enum { STATUS_SECONDS = 10 };
 
@@ -153,21 +154,19 @@ static int open_kernel(struct daemon *daemon, const char *proc)
 
 static int open_numbers(struct daemon *daemon)
 {
-	CLEANUP(freep) char *file = NULL;
+	CLEANUP(freep) char **files = NULL;
 	int r;
 
 	if (mkdir(daemon->config->state_directory, 0700) < 0 && errno != EEXIST) {
 		log_error(NULL, "Cannot make %s: %m", daemon->config->state_directory);
 		return -errno;
 	}
-	if (asprintf(&file, "%s/numbers.sqlite", daemon->config->state_directory) < 0) {
-		file = NULL;
-		return -ENOMEM;
-	}
-	r = numbers_open(&daemon->numbers, daemon->event, file);
+	files = store_file_names(daemon->config->state_directory, daemon->config->number_copies);
+	r = files ? numbers_open(&daemon->numbers, daemon->event, (const char *const *)files)
+		  : -ENOMEM;
 	if (r < 0) {
 		errno = -r;
-		log_error(NULL, "Cannot open the number store %s: %m", file);
+		log_error(NULL, "Cannot open the number store: %m");
 	}
 	return r;
 }

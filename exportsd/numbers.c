@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * numbers.c - paths and their numbers in memory, and the errands to the store's process.
+ * numbers.c - what is asked of the numbers, and the changes that come of it.
  *
- * An entry is a number with its path. It is synced (the store said so: others may see it), under way (an errand
- * has it), or in doubt: the store failed, and nobody can say whether the row is on the disk. One in
- * doubt keeps its number and its path for itself until an errand for it succeeds, so nothing that
- * the disk may yet remember is ever contradicted. Entries live until numbers_close().
+ * A change is queued, then sent to the copies with all others that wait by then: so a burst costs each copy one sync,
+ * and only one set of rows is under way at a time. Then it is applied to its entry. If no copy could take it,
+ * it is in doubt: nobody can say whether a disk has it. It keeps its number and its identity for
+ * itself, and is sent again when it is asked for again, or when the copies work again.
  *
  * A call (struct numbers_question) counts what it waits for. When that is nothing any more, it goes to the
  * ready list, and its done() is called from the loop.
@@ -16,44 +16,39 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <time.h>
+#include <utlist.h>
 #include <uuid/uuid.h>
 
-#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
-#include <uthash.h>
-#include <utlist.h>
-
 #include "exportsd/log.h"
-#include "exportsd/numbers.h"
-#include "exportsd/store.h"
-#include "exportsd/worker.h"
+#include "exportsd/numbers_copies.h"
+#include "exportsd/numbers_private.h"
 
 enum {
-	ERRAND_PATHS_MAX = 500, /* two fields each: within PROTO_FIELDS_MAX */
-	ERRAND_BYTES_MAX = 96 * 1024, /* escaped: within PROTO_MESSAGE_MAX */
-	ERRAND_TRIES_MAX = 3, /* of the same errand, when the store's process dies over it */
-	FIELD_BYTES = 32, /* what a path's fields take besides the path */
+	GROUP_MAX = 20000, /* rows under way at a time */
+	PACE_ROWS = 1000, /* while so many come together, */
+	PACE_MSEC = 100, /* more are waited for: a sync costs the whole machine */
 };
 
-struct number {
-	UT_hash_handle by_number;
-	UT_hash_handle by_path; /* primary ones only */
+enum change_state { QUEUED, SENT, DOUBT };
+
+/* What an entry is to become, all of it. */
+struct change {
+	struct change *prev, *next; /* in the list of its state */
+	enum change_state state;
+	struct number *entry;
+	const char *identity;
+	char *new_identity; /* the same, if the entry has none yet */
+	uint64_t sequence;
+	int64_t created;
+	bool retired;
 	struct waiter *waiters; /* calls to tell when it is settled */
-	uint32_t number;
-	int error; /* of the last errand */
-	bool synced;
-	bool under_way;
-	char path[];
 };
 
-/* One call waits for one entry. */
+/* One call waits for one change. */
 struct waiter {
 	struct numbers_question *question;
 	struct waiter *next;
-};
-
-struct directory {
-	UT_hash_handle hh;
-	char path[];
 };
 
 struct numbers_question {
@@ -66,184 +61,107 @@ struct numbers_question {
 	void *userdata;
 };
 
-/* One message to the store: numbers, or directories of one call. */
-struct errand {
-	struct numbers *numbers;
-	struct errand *prev, *next;
-	struct number **entries;
-	char **directories;
-	size_t n; /* of either */
-	bool made;
-	struct numbers_question *question; /* whose directories */
-	unsigned int n_tries;
-};
-
-/* Synced entries in order of number, sorted when somebody looks. */
-struct order {
-	struct number **entries;
-	size_t n, size;
-	bool sorted;
-};
-
 struct numbers {
-	char *file;
-	struct worker *worker;
-	sd_event_source *ready_source;
-	struct number *by_number;
-	struct number *by_path;
-	size_t n_paths; /* with a synced primary number */
-	struct order *order;
-	struct directory *directories;
+	struct entries *entries;
+	struct copies *copies;
+	const char *file; /* being read at the start */
+	sd_event_source *ready_source, *send_source;
+	size_t n_rows; /* sent last */
+	uint64_t sent_usec; /* when */
+	struct change *lists[3]; /* by state */
+	struct store_row *rows; /* of those that are sent */
 	struct numbers_question *waiting;
 	struct numbers_question *ready;
-	struct errand *errands;
 };
 
-/* ---- entries ---- */
+/* ---- what others see ---- */
 
 static struct number *find_path(const struct numbers *numbers, const char *path)
 {
-	struct number *entry;
-
-	HASH_FIND(by_path, numbers->by_path, path, strlen(path), entry);
-	return entry;
+	return entries_find_path(numbers->entries, path, strlen(path));
 }
 
-static struct number *find_number(const struct numbers *numbers, uint32_t number)
+static const struct number *find_synced(const struct numbers *numbers, uint32_t number)
 {
-	struct number *entry;
+	const struct number *entry = entries_find_number(numbers->entries, number);
 
-	HASH_FIND(by_number, numbers->by_number, &number, sizeof(number), entry);
-	return entry;
+	return entry && entry->synced ? entry : NULL;
 }
 
-static struct number *add_entry(struct numbers *numbers, uint32_t number, const char *path,
-				size_t n_bytes, bool is_primary)
+static bool same_identity(const char *a, const char *b)
 {
-	struct number *entry = calloc(1, sizeof(*entry) + n_bytes + 1);
-
-	if (!entry)
-		return NULL;
-	entry->number = number;
-	memcpy(entry->path, path, n_bytes);
-	HASH_ADD(by_number, numbers->by_number, number, sizeof(entry->number), entry);
-	if (!entry->by_number.tbl) {
-		free(entry);
-		return NULL;
-	}
-	if (!is_primary)
-		return entry;
-	HASH_ADD_KEYPTR(by_path, numbers->by_path, entry->path, n_bytes, entry);
-	if (!entry->by_path.tbl) {
-		HASH_DELETE(by_number, numbers->by_number, entry);
-		free(entry);
-		return NULL;
-	}
-	return entry;
-}
-
-/* From now on others may see it. */
-static int entry_synced(struct numbers *numbers, struct number *entry)
-{
-	struct order *order = numbers->order;
-
-	if (order->n == order->size) {
-		size_t size = order->size ? order->size * 2 : 64;
-		struct number **grown = reallocarray(order->entries, size, sizeof(struct number *));
-
-		if (!grown)
-			return -ENOMEM;
-		order->entries = grown;
-		order->size = size;
-	}
-	order->sorted &= !order->n || order->entries[order->n - 1]->number < entry->number;
-	order->entries[order->n++] = entry;
-	entry->synced = true;
-	numbers->n_paths += entry->by_path.tbl != NULL;
-	return 0;
-}
-
-static int compare_numbers(const void *a, const void *b)
-{
-	const struct number *first = *(struct number *const *)a,
-			    *second = *(struct number *const *)b;
-
-	return (first->number > second->number) - (first->number < second->number);
+	return a && b ? str_equal(a, b) : a == b;
 }
 
 uint32_t numbers_get(const struct numbers *numbers, const char *path)
 {
-	const struct number *entry = find_path(numbers, path);
+	const struct number *entry = entries_primary(find_path(numbers, path));
 
-	return entry && entry->synced ? entry->number : 0;
+	return entry ? entry->number : 0;
+}
+
+uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const char *identity)
+{
+	const struct number *best = NULL;
+
+	for (const struct number *entry = find_path(numbers, path); entry;
+	     entry = entry->next_of_path)
+		if (entry->number && entry->synced && !entry->retired &&
+		    same_identity(entry->identity, identity) &&
+		    (!best || entry->sequence > best->sequence))
+			best = entry;
+	return best ? best->number : 0;
 }
 
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
 {
-	const struct number *entry = find_number(numbers, number);
+	const struct number *entry = find_synced(numbers, number);
 
-	return entry && entry->synced ? entry->path : NULL;
+	return entry ? entry->path : NULL;
+}
+
+const char *numbers_identity(const struct numbers *numbers, uint32_t number)
+{
+	const struct number *entry = find_synced(numbers, number);
+
+	return entry ? entry->identity : NULL;
+}
+
+bool numbers_is_retired(const struct numbers *numbers, uint32_t number)
+{
+	const struct number *entry = find_synced(numbers, number);
+
+	return entry && entry->retired;
 }
 
 size_t numbers_count(const struct numbers *numbers)
 {
-	return numbers->n_paths;
+	return numbers->entries->n_paths;
 }
 
 uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
 {
-	struct order *order = numbers->order;
-	size_t low = 0, high = order->n;
+	const struct number *entry = entries_next(numbers->entries, after);
 
-	if (!order->sorted)
-		qsort(order->entries, order->n, sizeof(struct number *), compare_numbers);
-	order->sorted = true;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
+	return entry ? entry->number : 0;
+}
 
-		if (order->entries[middle]->number <= after)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < order->n ? order->entries[low]->number : 0;
+uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, uint32_t after)
+{
+	uint32_t next = 0;
+
+	for (const struct number *entry = find_path(numbers, path); entry;
+	     entry = entry->next_of_path)
+		if (entry->synced && entry->number > after && (!next || entry->number < next))
+			next = entry->number;
+	return next;
 }
 
 bool numbers_made_directory(const struct numbers *numbers, const char *path)
 {
-	struct directory *directory;
+	const struct number *entry = entries_find_directory(numbers->entries, path);
 
-	HASH_FIND_STR(numbers->directories, path, directory);
-	return directory;
-}
-
-static int add_directory(struct numbers *numbers, const char *path, size_t n_bytes)
-{
-	struct directory *directory;
-
-	HASH_FIND(hh, numbers->directories, path, n_bytes, directory);
-	if (directory)
-		return 0;
-	directory = calloc(1, sizeof(*directory) + n_bytes + 1);
-	if (!directory)
-		return -ENOMEM;
-	memcpy(directory->path, path, n_bytes);
-	HASH_ADD_KEYPTR(hh, numbers->directories, directory->path, n_bytes, directory);
-	if (directory->hh.tbl)
-		return 0;
-	free(directory);
-	return -ENOMEM;
-}
-
-static void remove_directory(struct numbers *numbers, const char *path)
-{
-	struct directory *directory;
-
-	HASH_FIND_STR(numbers->directories, path, directory);
-	if (!directory)
-		return;
-	HASH_DEL(numbers->directories, directory);
-	free(directory);
+	return entry && entry->synced && !entry->retired;
 }
 
 /* ---- calls ---- */
@@ -324,191 +242,229 @@ static struct numbers_question *question_new(struct numbers *numbers, size_t n_p
 	return question;
 }
 
-static void wait_for(struct numbers_question *question, struct number *entry, size_t index)
+/* It has been read to its end. */
+static int question_begun(struct numbers_question *question, int error,
+			  struct numbers_question **ret_question)
+{
+	settle_one(question, error);
+	if (ret_question)
+		*ret_question = question;
+	return 0;
+}
+
+/* ---- changes ---- */
+
+/* At the end of the loop's turn: what comes in the same one goes together. */
+static void want_send(struct numbers *numbers)
+{
+	uint64_t usec = 0;
+
+	if (numbers->n_rows >= PACE_ROWS)
+		usec = numbers->sent_usec + PACE_MSEC * 1000;
+	(void)sd_event_source_set_time(numbers->send_source, usec);
+	(void)sd_event_source_set_enabled(numbers->send_source, SD_EVENT_ONESHOT);
+}
+
+static void list_change(struct numbers *numbers, struct change *change, enum change_state state)
+{
+	change->state = state;
+	DL_APPEND(numbers->lists[state], change);
+	if (state == QUEUED && !numbers->lists[SENT])
+		want_send(numbers);
+}
+
+static void move_change(struct numbers *numbers, struct change *change, enum change_state state)
+{
+	DL_DELETE(numbers->lists[change->state], change);
+	list_change(numbers, change, state);
+}
+
+/* What an entry will be when all is written. */
+static const char *coming_identity(const struct number *entry)
+{
+	return entry->change ? entry->change->identity : entry->identity;
+}
+
+static bool coming_retired(const struct number *entry)
+{
+	return entry->change ? entry->change->retired : entry->retired;
+}
+
+static uint64_t coming_sequence(const struct number *entry)
+{
+	return entry->change ? entry->change->sequence : entry->sequence;
+}
+
+/* A change of an entry that is not sent yet, queued. */
+static struct change *change_of(struct numbers *numbers, struct number *entry)
+{
+	struct change *before = entry->change, *change;
+
+	if (before && before->state != SENT) {
+		if (before->state == DOUBT)
+			move_change(numbers, before, QUEUED);
+		return before;
+	}
+	change = calloc(1, sizeof(*change));
+	if (!change)
+		return NULL;
+	change->entry = entry;
+	change->identity = coming_identity(entry);
+	change->retired = coming_retired(entry);
+	change->sequence = coming_sequence(entry);
+	change->created = before ? before->created : entry->synced ? entry->created : time(NULL);
+	entry->change = change;
+	list_change(numbers, change, QUEUED);
+	return change;
+}
+
+static void wait_for(struct numbers_question *question, struct change *change, size_t index)
 {
 	struct waiter *waiter = &question->waiters[index];
 
-	*waiter = (struct waiter){ .question = question, .next = entry->waiters };
-	entry->waiters = waiter;
+	*waiter = (struct waiter){ .question = question, .next = change->waiters };
+	change->waiters = waiter;
 	question->n_pending++;
 }
 
-static void settle_entry(struct number *entry, int error)
+/* Wait for what is under way with an entry, if anything is. */
+static void await(struct numbers *numbers, struct numbers_question *question, struct number *entry,
+		  size_t index)
 {
-	struct waiter *waiter = entry->waiters, *next;
+	if (!entry->change)
+		return;
+	if (entry->change->state == DOUBT)
+		move_change(numbers, entry->change, QUEUED);
+	wait_for(question, entry->change, index);
+}
 
-	entry->under_way = false;
-	entry->error = error;
-	entry->waiters = NULL;
+static void tell_waiters(struct change *change, int error)
+{
+	struct waiter *waiter = change->waiters, *next;
+
+	change->waiters = NULL;
 	for (; waiter; waiter = next) {
 		next = waiter->next; /* the call, and with it the waiter, may go */
 		settle_one(waiter->question, error);
 	}
 }
 
-/* ---- errands ---- */
-
-static void errand_free(struct errand *errand)
+static void change_free(struct change *change)
 {
-	for (size_t i = 0; errand->directories && i < errand->n; i++)
-		free(errand->directories[i]);
-	free(errand->directories);
-	free(errand->entries);
-	free(errand);
+	if (change->entry->change == change)
+		change->entry->change = NULL;
+	free(change->new_identity);
+	free(change);
 }
 
-static struct errand *errand_new(struct numbers *numbers, bool with_directories)
+static void apply(struct numbers *numbers, struct change *change)
 {
-	struct errand *errand = calloc(1, sizeof(*errand));
-
-	if (!errand)
-		return NULL;
-	errand->numbers = numbers;
-	if (with_directories)
-		errand->directories = calloc(ERRAND_PATHS_MAX, sizeof(char *));
-	else
-		errand->entries = calloc(ERRAND_PATHS_MAX, sizeof(struct number *));
-	if (errand->directories || errand->entries)
-		return errand;
-	free(errand);
-	return NULL;
+	entries_set(numbers->entries, change->entry, TAKE_PTR(change->new_identity),
+		    change->sequence, change->retired, change->created);
+	tell_waiters(change, 0);
+	change_free(change);
 }
 
-static int directories_synced(const struct errand *errand)
+static void fail_change(struct numbers *numbers, struct change *change, int error)
 {
-	int r = 0;
+	struct change *later = change->entry->change;
 
-	for (size_t i = 0; i < errand->n; i++) {
-		const char *path = errand->directories[i];
-
-		if (!errand->made)
-			remove_directory(errand->numbers, path);
-		else if (add_directory(errand->numbers, path, strlen(path)) < 0)
-			r = -ENOMEM;
+	tell_waiters(change, error);
+	if (later != change) {
+		/* It says all that this one said, and more. */
+		if (change->new_identity)
+			later->new_identity = TAKE_PTR(change->new_identity);
+		change_free(change);
+	} else if (error == -EEXIST) {
+		/* What stands against it is on the disk; this is not. */
+		change_free(change);
+	} else {
+		list_change(numbers, change, DOUBT);
 	}
-	return r;
 }
 
-/* The store has answered for good. */
-static void errand_finish(struct errand *errand, int error)
-{
-	for (size_t i = 0; errand->entries && i < errand->n; i++) {
-		int r = error;
+/* ---- to the copies and back ---- */
 
-		if (r == 0)
-			r = entry_synced(errand->numbers, errand->entries[i]);
-		settle_entry(errand->entries[i], r);
+static void send_changes(struct numbers *numbers)
+{
+	struct change *change, *next;
+	size_t n = 0;
+
+	if (numbers->lists[SENT])
+		return;
+	DL_FOREACH_SAFE (numbers->lists[QUEUED], change, next) {
+		if (n == GROUP_MAX)
+			break;
+		numbers->rows[n] = (struct store_row){
+			.number = change->entry->number,
+			.path = change->entry->path,
+			.n_path = change->entry->n_path,
+			.identity = change->identity,
+			.n_identity = change->identity ? strlen(change->identity) : 0,
+			.sequence = change->sequence,
+			.retired = change->retired,
+			.created = change->created,
+		};
+		move_change(numbers, change, SENT);
+		n++;
 	}
-	if (errand->directories)
-		settle_one(errand->question, error ? error : directories_synced(errand));
-	DL_DELETE(errand->numbers->errands, errand);
-	errand_free(errand);
+	if (n == 0)
+		return;
+	numbers->n_rows = n;
+	(void)sd_event_now(sd_event_source_get_event(numbers->send_source), CLOCK_MONOTONIC,
+			   &numbers->sent_usec);
+	copies_write(numbers->copies, numbers->rows, n);
 }
 
-static int errand_send(struct errand *errand);
-
-static void on_answer(void *userdata, int error, const struct proto_message *answer)
+static int on_send(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct errand *errand = userdata;
-	const char *why = answer ? proto_get(answer, "message") : NULL;
-
-	/* The row may be there or not; said twice, it is as true as said once. */
-	if (error == -EPIPE && errand->n_tries < ERRAND_TRIES_MAX) {
-		error = errand_send(errand);
-		if (error == 0)
-			return;
-	}
-	if (error < 0) {
-		errno = -error;
-		if (why)
-			log_error(NULL, "Cannot record numbers: %s", why);
-		else
-			log_error(NULL, "Cannot record numbers in '%s': %m", errand->numbers->file);
-	}
-	errand_finish(errand, error);
-}
-
-static int errand_send(struct errand *errand)
-{
-	struct proto_writer message = {};
-	int r;
-
-	errand->n_tries++;
-	proto_begin(&message, errand->entries ? "numbers" : "directories");
-	if (errand->directories)
-		proto_put_u64(&message, "made", errand->made);
-	for (size_t i = 0; i < errand->n; i++)
-		if (errand->entries) {
-			proto_put_u64(&message, "number", errand->entries[i]->number);
-			proto_put(&message, "path", errand->entries[i]->path);
-		} else {
-			proto_put(&message, "path", errand->directories[i]);
-		}
-	r = worker_ask(errand->numbers->worker, &message, 0, on_answer, errand, NULL);
-	proto_writer_done(&message);
-	return r;
-}
-
-/* Send it; if that cannot be, it has failed already. */
-static void errand_start(struct errand *errand)
-{
-	int r;
-
-	DL_APPEND(errand->numbers->errands, errand);
-	r = errand_send(errand);
-	if (r < 0)
-		errand_finish(errand, r);
-}
-
-/* How much of a message a path may take: every byte may need an escape. */
-static size_t path_cost(const char *path)
-{
-	return 4 * strlen(path) + FIELD_BYTES;
-}
-
-/* Fill errands with what numbers_assign() and numbers_adopt() find. */
-struct load {
-	struct numbers *numbers;
-	struct errand *errand; /* being filled, or NULL */
-	size_t cost;
-};
-
-static void load_send(struct load *load)
-{
-	if (load->errand)
-		errand_start(load->errand);
-	load->errand = NULL;
-	load->cost = 0;
-}
-
-/* An errand with room for one more path. */
-static struct errand *load_errand(struct load *load, const char *path, bool with_directories)
-{
-	size_t cost = path_cost(path);
-
-	if (load->errand &&
-	    (load->errand->n == ERRAND_PATHS_MAX || load->cost + cost > ERRAND_BYTES_MAX))
-		load_send(load);
-	if (!load->errand)
-		load->errand = errand_new(load->numbers, with_directories);
-	load->cost += cost;
-	return load->errand;
-}
-
-static int load_entry(struct load *load, struct number *entry)
-{
-	struct errand *errand = load_errand(load, entry->path, false);
-
-	if (!errand)
-		return -ENOMEM;
-	entry->under_way = true;
-	errand->entries[errand->n++] = entry;
+	send_changes(userdata);
 	return 0;
+}
+
+static void on_written(void *userdata, int error)
+{
+	struct numbers *numbers = userdata;
+	struct change *change, *next, *sent = TAKE_PTR(numbers->lists[SENT]);
+
+	DL_FOREACH_SAFE (sent, change, next) {
+		DL_DELETE(sent, change);
+		if (error == 0)
+			apply(numbers, change);
+		else
+			fail_change(numbers, change, error);
+	}
+	if (error == 0)
+		while (numbers->lists[DOUBT])
+			move_change(numbers, numbers->lists[DOUBT], QUEUED);
+	if (numbers->lists[QUEUED])
+		want_send(numbers);
+}
+
+static bool next_row(void *userdata, size_t *position, struct store_row *ret_row)
+{
+	const struct entries *entries = ((struct numbers *)userdata)->entries;
+
+	while (*position < entries->n) {
+		const struct number *entry = entries->all[(*position)++];
+
+		if (!entry->synced)
+			continue;
+		*ret_row = entries_row(entry);
+		return true;
+	}
+	return false;
+}
+
+static void get_totals(void *userdata, struct store_totals *ret_totals)
+{
+	*ret_totals = ((struct numbers *)userdata)->entries->totals;
 }
 
 /* ---- giving numbers ---- */
 
-uint32_t numbers_first_choice(const char *path)
+/* The same for every version and machine: handles that clients hold depend on it when a store is lost. */
+static uint32_t hash_to_number(const char *bytes, size_t n_bytes)
 {
 	static const uuid_t name_space = { 0x5d, 0x1c, 0x7a, 0x0e, 0x6a, 0x1b, 0x4f, 0x0c,
 					   0x9f, 0x0e, 0x2f, 0x6b, 0x1f, 0x0a, 0x7c, 0x11 };
@@ -516,21 +472,43 @@ uint32_t numbers_first_choice(const char *path)
 	uint64_t value = 0;
 	uuid_t hash;
 
-	uuid_generate_sha1(hash, name_space, path, strlen(path));
+	uuid_generate_sha1(hash, name_space, bytes, n_bytes);
 	/* The first six bytes: the seventh holds the UUID's version. */
 	for (int i = 0; i < 6; i++)
 		value = value << 8 | hash[i];
 	return (uint32_t)(NUMBERS_FIRST + value % n_numbers);
 }
 
+uint32_t numbers_first_choice(const char *path)
+{
+	return hash_to_number(path, strlen(path));
+}
+
+/* A path's first number depends on the path alone, whatever medium is there; further ones on both. */
+static uint32_t first_choice_for(const struct numbers *numbers, const char *path,
+				 const char *identity)
+{
+	char bytes[PATH_MAX + NUMBERS_IDENTITY_MAX + 1];
+	size_t n_path = strlen(path), n_identity = identity ? strlen(identity) : 0;
+	const struct number *entry = find_path(numbers, path);
+
+	while (entry && !entry->number)
+		entry = entry->next_of_path;
+	if (!entry || !identity)
+		return numbers_first_choice(path);
+	memcpy(bytes, path, n_path + 1);
+	memcpy(bytes + n_path + 1, identity, n_identity);
+	return hash_to_number(bytes, n_path + 1 + n_identity);
+}
+
 /* Returns 0 if none is free. */
-static uint32_t choose(const struct numbers *numbers, const char *path,
+static uint32_t choose(const struct numbers *numbers, const char *path, const char *identity,
 		       numbers_reserved_fn reserved, void *reserved_userdata)
 {
-	uint32_t number = numbers_first_choice(path);
+	uint32_t number = first_choice_for(numbers, path, identity);
 
 	for (int i = 0; i < NUMBERS_PROBES_MAX; i++) {
-		if (!find_number(numbers, number) &&
+		if (!entries_find_number(numbers->entries, number) &&
 		    !(reserved && reserved(reserved_userdata, number)))
 			return number;
 		number = number == NUMBERS_LAST ? NUMBERS_FIRST : number + 1;
@@ -545,42 +523,78 @@ static int check_path(const char *path)
 	return strlen(path) >= PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-/* Have a call wait until an entry is synced, with an errand if it has none. */
-static int await(struct load *load, struct numbers_question *question, struct number *entry,
-		 size_t index)
+static int check_identity(const char *identity)
 {
-	if (entry->synced)
+	if (!identity)
 		return 0;
-	if (!entry->under_way) {
-		int r = load_entry(load, entry);
-
-		if (r < 0)
-			return r;
-	}
-	wait_for(question, entry, index);
-	return 0;
+	if (!*identity)
+		return -EINVAL;
+	return strlen(identity) > NUMBERS_IDENTITY_MAX ? -E2BIG : 0;
 }
 
-/* An entry that nobody was told of can go as it came. */
-static void forget_entry(struct numbers *numbers, struct number *entry)
+/* Of a path's numbers the one that will be primary, with this identity if there is one. */
+static struct number *coming_primary(struct number *chain, const char *const *identity)
 {
-	HASH_DELETE(by_number, numbers->by_number, entry);
-	HASH_DELETE(by_path, numbers->by_path, entry);
-	free(entry);
+	struct number *best = NULL;
+
+	for (struct number *entry = chain; entry; entry = entry->next_of_path)
+		if (entry->number && (entry->synced || entry->change) && !coming_retired(entry) &&
+		    (!identity || same_identity(coming_identity(entry), *identity)) &&
+		    (!best || coming_sequence(entry) > coming_sequence(best)))
+			best = entry;
+	return best;
 }
 
-static int add_and_await(struct load *load, struct numbers_question *question, uint32_t number,
-			 const char *path, size_t index)
+/* One that a call wanted for this path and identity, and could not have written. */
+static struct number *find_left(struct number *chain)
 {
-	struct number *entry = add_entry(load->numbers, number, path, strlen(path), true);
-	int r;
+	while (chain && (chain->synced || chain->change || !chain->number))
+		chain = chain->next_of_path;
+	return chain;
+}
 
-	if (!entry)
+/* Make an entry its path's primary number, and have the call wait for it. */
+static int make_primary(struct numbers *numbers, struct numbers_question *question,
+			struct number *entry, const char *identity, size_t index)
+{
+	struct change *change = change_of(numbers, entry);
+
+	if (!change)
 		return -ENOMEM;
-	r = await(load, question, entry, index);
+	if (identity && !change->identity) {
+		change->new_identity = strdup(identity);
+		change->identity = change->new_identity;
+	}
+	change->sequence = ++numbers->entries->last_sequence;
+	change->retired = false;
+	wait_for(question, change, index);
+	return identity && !change->identity ? -ENOMEM : 0;
+}
+
+static int give_new(struct numbers *numbers, struct numbers_question *question, const char *path,
+		    const char *identity, uint32_t number, size_t index)
+{
+	const struct store_row row = { .number = number, .path = path, .n_path = strlen(path) };
+	struct number *entry;
+	int r = entries_add(numbers->entries, &row, &entry);
+
+	return r < 0 ? r : make_primary(numbers, question, entry, identity, index);
+}
+
+static int assign_new(struct numbers *numbers, struct numbers_question *question, const char *path,
+		      const char *identity, numbers_reserved_fn reserved, void *reserved_userdata,
+		      size_t index)
+{
+	struct number *left = find_left(find_path(numbers, path));
+	uint32_t number;
+	int r = check_path(path);
+
 	if (r < 0)
-		forget_entry(load->numbers, entry);
-	return r;
+		return r;
+	if (left)
+		return make_primary(numbers, question, left, identity, index);
+	number = choose(numbers, path, identity, reserved, reserved_userdata);
+	return number ? give_new(numbers, question, path, identity, number, index) : -ENOSPC;
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
@@ -588,162 +602,298 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		   void *userdata, struct numbers_question **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
-	struct load load = { .numbers = numbers };
 	int r = 0;
 
 	if (!question)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_paths; i++) {
-		struct number *entry = find_path(numbers, paths[i]);
-		uint32_t number;
+		struct number *chain = find_path(numbers, paths[i]);
+		struct number *entry = coming_primary(chain, NULL);
 
-		if (entry) {
-			r = await(&load, question, entry, i);
+		if (entries_primary(chain))
 			continue;
-		}
-		r = check_path(paths[i]);
-		if (r < 0)
-			break;
-		number = choose(numbers, paths[i], reserved, reserved_userdata);
-		r = number ? add_and_await(&load, question, number, paths[i], i) : -ENOSPC;
+		if (entry)
+			await(numbers, question, entry, i);
+		else
+			r = assign_new(numbers, question, paths[i], NULL, reserved,
+				       reserved_userdata, i);
 	}
-	load_send(&load);
-	settle_one(question, r);
-	if (ret_question)
-		*ret_question = question;
-	return 0;
+	return question_begun(question, r, ret_question);
+}
+
+int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
+		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		       void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+	struct number *chain = find_path(numbers, path), *entry;
+	int r = check_identity(identity);
+
+	if (!question)
+		return -ENOMEM;
+	entry = coming_primary(chain, &identity);
+	if (r == 0 && !entry)
+		r = assign_new(numbers, question, path, identity, reserved, reserved_userdata, 0);
+	else if (r == 0 && entry == coming_primary(chain, NULL))
+		await(numbers, question, entry, 0);
+	else if (r == 0)
+		r = make_primary(numbers, question, entry, identity, 0);
+	return question_begun(question, r, ret_question);
 }
 
 /* Why a path cannot have a number; 0 if it can, or has it. */
-static int judge(const struct numbers *numbers, const char *path, uint32_t number,
-		 numbers_reserved_fn reserved, void *reserved_userdata)
+static int judge(const struct numbers *numbers, const char *path, const char *identity,
+		 uint32_t number, numbers_reserved_fn reserved, void *reserved_userdata)
 {
-	const struct number *by_path = find_path(numbers, path);
-	const struct number *by_number = find_number(numbers, number);
+	const struct number *entry = entries_find_number(numbers->entries, number);
+	const char *its_identity = entry ? coming_identity(entry) : NULL;
+	int r = check_identity(identity);
 
-	if (number < NUMBERS_FIRST || number > NUMBERS_LAST)
+	if (number < 1 || number > NUMBERS_LAST)
 		return -ERANGE;
-	if (by_path || by_number)
-		return by_path == by_number ? 0 : -EEXIST;
-	if (check_path(path) < 0)
-		return check_path(path);
-	return reserved && reserved(reserved_userdata, number) ? -EEXIST : 0;
+	if (r == 0 && entry &&
+	    (!str_equal(entry->path, path) ||
+	     (its_identity && !same_identity(its_identity, identity))))
+		return -EEXIST;
+	if (r == 0)
+		r = check_path(path);
+	if (r == 0 && !entry && reserved && reserved(reserved_userdata, number))
+		return -EEXIST;
+	return r;
+}
+
+int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+	struct number *chain = find_path(numbers, path);
+	struct number *entry = entries_find_number(numbers->entries, number);
+	int r;
+
+	if (!question)
+		return -ENOMEM;
+	r = judge(numbers, path, identity, number, reserved, reserved_userdata);
+	if (r == 0 && !entry)
+		r = give_new(numbers, question, path, identity, number, 0);
+	else if (r == 0 && entry == coming_primary(chain, NULL) &&
+		 same_identity(coming_identity(entry), identity))
+		await(numbers, question, entry, 0);
+	else if (r == 0)
+		r = make_primary(numbers, question, entry, identity, 0);
+	return question_begun(question, r, ret_question);
 }
 
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
 		  void *userdata, struct numbers_question **ret_question)
 {
+	const struct number *other = coming_primary(find_path(numbers, path), &identity);
+	struct numbers_question *question;
+	int r = number < NUMBERS_FIRST || number > NUMBERS_LAST ? -ERANGE : 0;
+
+	if (r == 0 && other && other->number != number)
+		r = -EEXIST;
+	if (r == 0)
+		return numbers_set(numbers, path, identity, number, reserved, reserved_userdata,
+				   done, userdata, ret_question);
+	question = question_new(numbers, 1, done, userdata);
+	return question ? question_begun(question, r, ret_question) : -ENOMEM;
+}
+
+/* ---- saying more of a number ---- */
+
+static int bind(struct numbers *numbers, struct numbers_question *question, uint32_t number,
+		const char *identity)
+{
+	struct number *entry = entries_find_number(numbers->entries, number);
+	struct change *change;
+	int r = identity ? check_identity(identity) : -EINVAL;
+
+	if (r < 0)
+		return r;
+	if (!entry || (!entry->synced && !entry->change))
+		return -ENOENT;
+	if (coming_identity(entry)) {
+		if (!same_identity(coming_identity(entry), identity))
+			return -EEXIST;
+		await(numbers, question, entry, 0);
+		return 0;
+	}
+	if (coming_primary(find_path(numbers, entry->path), &identity))
+		return -EEXIST;
+	change = change_of(numbers, entry);
+	if (!change)
+		return -ENOMEM;
+	change->identity = change->new_identity = strdup(identity);
+	wait_for(question, change, 0);
+	return change->identity ? 0 : -ENOMEM;
+}
+
+int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+{
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
-	struct load load = { .numbers = numbers };
-	int r;
 
 	if (!question)
 		return -ENOMEM;
-	r = judge(numbers, path, number, reserved, reserved_userdata);
-	if (r == 0) {
-		struct number *entry = find_path(numbers, path);
+	return question_begun(question, bind(numbers, question, number, identity), ret_question);
+}
 
-		if (entry)
-			r = await(&load, question, entry, 0);
-		else
-			r = add_and_await(&load, question, number, path, 0);
+/* Numbers and directories: say whether it is in use. */
+static int say_retired(struct numbers *numbers, struct numbers_question *question,
+		       struct number *entry, bool retired, size_t index)
+{
+	struct change *change;
+
+	if ((entry->synced || entry->change) && coming_retired(entry) == retired) {
+		await(numbers, question, entry, index);
+		return 0;
 	}
-	load_send(&load);
-	settle_one(question, r);
-	if (ret_question)
-		*ret_question = question;
+	change = change_of(numbers, entry);
+	if (!change)
+		return -ENOMEM;
+	change->retired = retired;
+	change->sequence = ++numbers->entries->last_sequence;
+	wait_for(question, change, index);
 	return 0;
+}
+
+int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
+		   struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+	struct number *entry = entries_find_number(numbers->entries, number);
+	int r = -ENOENT;
+
+	if (!question)
+		return -ENOMEM;
+	if (entry && (entry->synced || entry->change))
+		r = say_retired(numbers, question, entry, true, 0);
+	return question_begun(question, r, ret_question);
 }
 
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
 			       struct numbers_question **ret_question)
 {
-	struct numbers_question *question = question_new(numbers, 0, done, userdata);
-	struct load load = { .numbers = numbers };
+	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
 	int r = 0;
 
 	if (!question)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_paths; i++) {
-		struct errand *errand = load_errand(&load, paths[i], true);
-		char *copy = errand ? strdup(paths[i]) : NULL;
+		const struct store_row row = { .path = paths[i], .n_path = strlen(paths[i]) };
+		struct number *entry = entries_find_directory(numbers->entries, paths[i]);
 
-		if (errand && errand->question != question) {
-			errand->question = question;
-			errand->made = made;
-			question->n_pending++;
-		}
-		if (copy)
-			errand->directories[errand->n++] = copy;
-		else
-			r = -ENOMEM;
+		r = check_path(paths[i]);
+		if (r == 0 && !entry && made)
+			r = entries_add(numbers->entries, &row, &entry);
+		if (r == 0 && entry)
+			r = say_retired(numbers, question, entry, !made, i);
 	}
-	load_send(&load);
-	settle_one(question, r);
-	if (ret_question)
-		*ret_question = question;
-	return 0;
+	return question_begun(question, r, ret_question);
+}
+
+/* ---- the copies ---- */
+
+bool numbers_copy(const struct numbers *numbers, size_t index,
+		  struct numbers_copy_status *ret_status)
+{
+	if (index >= copies_count(numbers->copies))
+		return false;
+	copies_status(numbers->copies, index, ret_status);
+	return true;
+}
+
+int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata)
+{
+	return copies_check(numbers->copies, done, userdata);
+}
+
+void numbers_verify_cancel(struct numbers *numbers, void *userdata)
+{
+	copies_cancel_check(numbers->copies, userdata);
 }
 
 /* ---- opening and closing ---- */
 
-static int read_number(void *userdata, uint32_t number, const char *path, size_t n_bytes,
-		       bool is_primary)
+static void on_begin(void *userdata, const char *file, const struct store_totals *totals)
 {
 	struct numbers *numbers = userdata;
-	struct number *entry;
 
-	HASH_FIND(by_path, numbers->by_path, path, n_bytes, entry);
-	if (entry && is_primary) {
-		log_error(
-			NULL,
-			"Number store '%s' contradicts itself: '%s' has the primary numbers %" PRIu32
-			" and %" PRIu32 ", put a copy in its place",
-			numbers->file, entry->path, entry->number, number);
-		return -EUCLEAN;
-	}
-	entry = add_entry(numbers, number, path, n_bytes, is_primary);
-	return entry ? entry_synced(numbers, entry) : -ENOMEM;
+	numbers->file = file;
+	/* Growing step by step costs time; that there is memory for all shows later. */
+	if (totals->n < UINT32_MAX / 4)
+		(void)entries_reserve(numbers->entries, totals->n);
 }
 
-static int read_directory(void *userdata, const char *path, size_t n_bytes)
+static int on_row(void *userdata, const struct store_row *row)
 {
-	return add_directory(userdata, path, n_bytes);
+	struct numbers *numbers = userdata;
+	struct number *entry = NULL;
+	int r = entries_join(numbers->entries, row, &entry);
+
+	if (r != -EEXIST)
+		return r;
+	log_error(NULL,
+		  "The copies of the number store contradict each other: number %" PRIu32
+		  " belongs to '%.*s'%s%.*s in '%s', but to '%s'%s%s in another one. "
+		  "Move the file that is wrong to another place and start again; "
+		  "exportsctl fsid recover --from takes what else was in it",
+		  row->number, (int)row->n_path, row->path, row->identity ? " and medium " : "",
+		  (int)row->n_identity, row->identity ?: "", numbers->file, entry->path,
+		  entry->identity ? " and medium " : "", entry->identity ?: "");
+	return -EUCLEAN;
 }
 
-static int load_store(struct numbers *numbers)
+static int load_and_begin(struct numbers *numbers, sd_event *event, struct store_copy *found,
+			  size_t n_found)
 {
-	const struct store_reader reader = { numbers, read_number, read_directory };
+	const struct store_loader loader = { numbers, on_begin, on_row, get_totals };
+	const struct copies_owner owner = { numbers, on_written, next_row, get_totals };
 	CLEANUP(freep) char *why = NULL;
 	int r;
 
-	r = store_load(numbers->file, &reader, &why);
+	r = store_load(found, n_found, &loader, &why);
 	if (r < 0 && why)
-		log_error(NULL, "Cannot use %s", why);
+		log_error(NULL, "Cannot use the number store: %s", why);
+	if (r >= 0)
+		r = copies_new(&numbers->copies, event, found, n_found, &owner);
+	for (size_t i = 0; i < n_found; i++)
+		store_copy_done(&found[i]);
 	return r;
 }
 
-int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *file)
+int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files)
 {
+	struct store_copy found[COPIES_MAX] = {};
 	struct numbers *numbers = calloc(1, sizeof(*numbers));
+	size_t n_found = 0;
 	int r = -ENOMEM;
 
+	for (; files[n_found]; n_found++) {
+		if (n_found == COPIES_MAX) {
+			free(numbers);
+			return -E2BIG;
+		}
+		found[n_found].file = files[n_found];
+	}
 	if (!numbers)
 		return -ENOMEM;
-	numbers->file = strdup(file);
-	numbers->order = calloc(1, sizeof(*numbers->order));
-	if (numbers->file && numbers->order) {
-		numbers->order->sorted = true;
-		r = load_store(numbers);
-	}
-	if (r >= 0)
+	numbers->entries = calloc(1, sizeof(*numbers->entries));
+	numbers->rows = calloc(GROUP_MAX, sizeof(*numbers->rows));
+	if (numbers->entries && numbers->rows)
 		r = sd_event_add_defer(event, &numbers->ready_source, on_ready, numbers);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(numbers->ready_source, SD_EVENT_OFF);
 	if (r >= 0)
-		r = worker_new(&numbers->worker, event, WORKER_STORE, 1, file);
+		r = sd_event_add_time(event, &numbers->send_source, CLOCK_MONOTONIC, 0, 1, on_send,
+				      numbers);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(numbers->send_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = load_and_begin(numbers, event, found, n_found);
 	if (r < 0) {
 		numbers_close(numbers);
 		return r;
@@ -752,42 +902,27 @@ int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *file
 	return 0;
 }
 
-static void free_entries(struct numbers *numbers)
-{
-	struct number *entry, *next;
-	struct directory *directory, *next_directory;
-
-	HASH_CLEAR(by_path, numbers->by_path);
-	HASH_ITER (by_number, numbers->by_number, entry, next) {
-		HASH_DELETE(by_number, numbers->by_number, entry);
-		free(entry);
-	}
-	HASH_ITER (hh, numbers->directories, directory, next_directory) {
-		HASH_DEL(numbers->directories, directory);
-		free(directory);
-	}
-}
-
 struct numbers *numbers_close(struct numbers *numbers)
 {
 	struct numbers_question *question, *next_question;
-	struct errand *errand, *next_errand;
+	struct change *change, *next;
 
 	if (!numbers)
 		return NULL;
-	worker_free(numbers->worker);
-	DL_FOREACH_SAFE (numbers->errands, errand, next_errand)
-		errand_free(errand);
+	copies_free(numbers->copies);
+	for (size_t i = 0; i < N_ELEMENTS(numbers->lists); i++)
+		DL_FOREACH_SAFE (numbers->lists[i], change, next)
+			change_free(change);
 	DL_FOREACH_SAFE (numbers->waiting, question, next_question)
 		question_free(question);
 	DL_FOREACH_SAFE (numbers->ready, question, next_question)
 		question_free(question);
-	free_entries(numbers);
+	if (numbers->entries)
+		entries_done(numbers->entries);
+	free(numbers->entries);
 	sd_event_source_disable_unref(numbers->ready_source);
-	if (numbers->order)
-		free(numbers->order->entries);
-	free(numbers->order);
-	free(numbers->file);
+	sd_event_source_disable_unref(numbers->send_source);
+	free(numbers->rows);
 	free(numbers);
 	return NULL;
 }

@@ -29,12 +29,13 @@ struct numbers_question;
 /*
  * numbers_open - read the store and keep it.
  *
- * @file:   SQLite database, made if missing; its directory must exist
+ * @files: its copies, ended by NULL: SQLite files, on different disks if possible. Their directories
+ *         must exist. Those that are missing are made
  *
  * Blocks until all is read: for the start of the daemon, before anybody waits for it.
- * Returns 0; -errno; -EUCLEAN if the file is damaged or contradicts itself (logged, with both facts).
+ * Returns 0; -errno; -EUCLEAN if no copy is good, or they contradict each other (logged, with what to do).
  */
-int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *file);
+int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files);
 struct numbers *numbers_close(struct numbers *numbers);
 
 /* The primary number of a path: 0 if it has none (that is synced). */
@@ -140,3 +141,21 @@ bool numbers_made_directory(const struct numbers *numbers, const char *path);
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
 			       struct numbers_question **ret_question);
+
+/* What is known of one of the store's copies. */
+struct numbers_copy_status {
+	const char *file;
+	const char *state; /* "good"; "filling": it is given what it missed; "failed" */
+	const char *why; /* failed: in words; else NULL */
+	uint64_t n_rows; /* that it has, as it said last */
+};
+
+/* numbers_copy - the copy with this index, from 0. False: there are no more. Strings are valid until the loop goes on. */
+bool numbers_copy(const struct numbers *numbers, size_t index,
+		  struct numbers_copy_status *ret_status);
+
+/*
+ * numbers_verify - have every copy read all of itself, and compare; numbers_copy() tells then. One at a time: -EBUSY.
+ */
+int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata);
+void numbers_verify_cancel(struct numbers *numbers, void *userdata);

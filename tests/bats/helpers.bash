@@ -15,6 +15,7 @@ setup_tree() {
 		exports-files = {"$T/exports"}
 		exports-directories = {"$T/exports.d"}
 		state-directory = "$T/state"
+		number-copies = {"$T/numbers"}
 		runtime-directory = "$T/run"
 		mount-service = false
 		nfs-conf = ""

@@ -24,7 +24,8 @@
 
 enum { SECONDS = 2, MANY = 100000 };
 
-static char file[PATH_MAX];
+static char file[PATH_MAX], second_file[PATH_MAX];
+static const char *files[3];
 static sd_event *event;
 static unsigned int n_done, n_failed;
 
@@ -77,7 +78,7 @@ static struct numbers *open_numbers(void)
 {
 	struct numbers *numbers;
 
-	if (numbers_open(&numbers, event, file) < 0)
+	if (numbers_open(&numbers, event, files) < 0)
 		exit(1);
 	return numbers;
 }
@@ -170,6 +171,9 @@ int main(int argc, char **argv)
 		return 1;
 	snprintf(name, sizeof(name), "%s/syncs", directory);
 	snprintf(file, sizeof(file), "%s/numbers.sqlite", directory);
+	snprintf(second_file, sizeof(second_file), "%s/copy", directory);
+	files[0] = file;
+	files[1] = argc > 3 ? NULL : second_file;
 	setenv("BENCH_SYNCS", name, 1);
 	printf("# %s\n", directory);
 	bench_peer();
@@ -182,6 +186,7 @@ int main(int argc, char **argv)
 	numbers_close(numbers);
 	bench_open();
 	(void)unlink(file);
+	(void)unlink(second_file);
 	(void)unlink(name);
 	(void)rmdir(directory);
 	return n_failed ? 1 : 0;

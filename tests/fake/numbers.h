@@ -378,13 +378,19 @@ void numbers_cancel(struct numbers_question *question)
 		question_free(question);
 }
 
-int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *file)
+int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files)
 {
 	struct numbers *numbers = calloc(1, sizeof(*numbers));
 
 	numbers->event = event;
 	*ret_numbers = numbers;
 	return 0;
+}
+
+bool numbers_copy(const struct numbers *numbers, size_t index,
+		  struct numbers_copy_status *ret_status)
+{
+	return false;
 }
 
 struct numbers *numbers_close(struct numbers *numbers)

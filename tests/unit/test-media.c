@@ -344,7 +344,7 @@ static void start(const struct disc *list, size_t n, bool with_handler)
 	mkdir(rule_directory, 0755);
 	if (with_handler && peer_open(&peer, event, socket_path, script) < 0)
 		abort();
-	numbers_open(&numbers, event, "");
+	numbers_open(&numbers, event, NULL);
 	start_media();
 }
 

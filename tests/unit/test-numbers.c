@@ -56,7 +56,7 @@ static void remove_store(void)
 static struct numbers *open_numbers(void)
 {
 	struct numbers *numbers = NULL;
-	int r = numbers_open(&numbers, event, file);
+	int r = numbers_open(&numbers, event, (const char *const[]){ file, NULL });
 
 	if (!ok(r == 0, "the store opens"))
 		printf("#   %s\n", strerror(-r));

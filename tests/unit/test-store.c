@@ -162,7 +162,7 @@ static int sql(const char *text)
 static struct numbers *open_numbers(void)
 {
 	struct numbers *numbers = NULL;
-	int r = numbers_open(&numbers, event, file);
+	int r = numbers_open(&numbers, event, (const char *const[]){ file, NULL });
 
 	if (r < 0) {
 		ok(false, "the store opens: %s", strerror(-r));
@@ -195,7 +195,8 @@ static int victim(const char *name, unsigned int round)
 	struct numbers *numbers;
 	unsigned int i = 0;
 
-	if (sd_event_default(&event) < 0 || numbers_open(&numbers, event, name) < 0)
+	if (sd_event_default(&event) < 0 ||
+	    numbers_open(&numbers, event, (const char *const[]){ name, NULL }) < 0)
 		return 1;
 	for (;;) {
 		char texts[8][64], line[100];
@@ -509,27 +510,32 @@ static void test_full_disk(void)
 
 /* ---- files that are not right ---- */
 
-static int no_number(void *userdata, uint32_t number, const char *path, size_t n_bytes,
-		     bool is_primary)
+static void on_begin(void *userdata, const char *name, const struct store_totals *totals)
+{
+}
+
+static int on_row(void *userdata, const struct store_row *row)
 {
 	return 0;
 }
 
-static int no_directory(void *userdata, const char *path, size_t n_bytes)
+static void get_totals(void *userdata, struct store_totals *ret_totals)
 {
-	return 0;
+	*ret_totals = (struct store_totals){ 0 };
 }
 
 /* Try to load the file: it must fail so, name the file, and leave it as it is. */
 static void refused(int error, const char *word, const char *what)
 {
 	static char before[1024 * 1024], after[sizeof(before)];
-	const struct store_reader reader = { NULL, no_number, no_directory };
+	const struct store_loader loader = { NULL, on_begin, on_row, get_totals };
+	struct store_copy copy = { .file = file };
 	size_t n_before = read_file(before, sizeof(before)), n_after;
 	char *why = NULL;
 	int r;
 
-	r = store_load(file, &reader, &why);
+	r = store_load(&copy, 1, &loader, &why);
+	store_copy_done(&copy);
 	n_after = read_file(after, sizeof(after));
 	is_int(r, error, what);
 	ok(why && strstr(why, file) && strstr(why, word), "its message names the file and '%s'",
@@ -582,7 +588,7 @@ static void test_bad_files(void)
 	sql("CREATE TABLE something (x)");
 	refused(-EUCLEAN, "no number store", "somebody else's database is refused");
 	make_store();
-	sql("PRAGMA user_version = 2");
+	sql("PRAGMA user_version = 3");
 	refused(-EPROTONOSUPPORT, "newer", "a newer version is refused");
 	make_store();
 	overwrite(2 * 4096, 4096);
@@ -597,13 +603,14 @@ static void test_bad_files(void)
 	write_file(log_name(), "x", 1);
 	refused(-EUCLEAN, "gone", "a log without its database is refused");
 	make_store();
-	sql("DROP INDEX primary_of_path;"
-	    "INSERT INTO number (number, path, is_primary, created) SELECT 65536, path, 1, 0 FROM number LIMIT 1");
-	is_int(numbers_open(&numbers, event, file), -EUCLEAN,
-	       "a path with two primary numbers is refused");
-	remove_store();
+	sql("UPDATE number SET created = created + 1 WHERE number = (SELECT max(number) FROM number)");
+	refused(-EUCLEAN, "checksum", "a row that was altered is found");
+	make_store();
+	sql("DROP TRIGGER number_stays; DELETE FROM number WHERE number = (SELECT max(number) FROM number)");
+	refused(-EUCLEAN, "999 rows of 1000", "a row that is gone is found");
 	mkdir(file, 0700);
-	is_int(numbers_open(&numbers, event, file), -EUCLEAN, "a directory is refused");
+	is_int(numbers_open(&numbers, event, (const char *const[]){ file, NULL }), -EUCLEAN,
+	       "a directory is refused");
 	rmdir(file);
 }
 
@@ -613,7 +620,8 @@ static void test_lock(void)
 	uint64_t start = loop_now_msec();
 
 	assign(numbers, "/mine");
-	is_int(numbers_open(&second, event, file), -EBUSY, "a second daemon does not get the file");
+	is_int(numbers_open(&second, event, (const char *const[]){ file, NULL }), -EBUSY,
+	       "a second daemon does not get the file");
 	ok(loop_now_msec() - start >= 4000, "though it waits for one that is ending");
 	is_int(assign(numbers, "/mine/too"), 0, "the first goes on");
 	numbers_close(numbers);
@@ -624,34 +632,89 @@ static void test_lock(void)
 
 static void test_schema(void)
 {
-	struct numbers *numbers;
 
 	make_store();
 	is_int(sql("DELETE FROM number"), SQLITE_CONSTRAINT, "no number can be deleted");
 	is_int(sql("UPDATE number SET path = x'2f'"), SQLITE_CONSTRAINT, "none gets another path");
 	is_int(sql("UPDATE number SET number = 70000 WHERE number = (SELECT max(number) FROM number)"),
 	       SQLITE_CONSTRAINT, "no path another number");
-	is_int(sql("INSERT OR REPLACE INTO number SELECT number, x'2f78', NULL, 1, 0, NULL FROM number"),
+	is_int(sql("INSERT OR REPLACE INTO number SELECT number, x'2f78', NULL, 1, 0, 0, 0 FROM number"),
 	       SQLITE_CONSTRAINT, "none is replaced");
-	is_int(sql("INSERT INTO number SELECT 70000, path, NULL, 1, 0, NULL FROM number LIMIT 1"),
-	       SQLITE_CONSTRAINT, "no path has two primary numbers");
-	is_int(sql("INSERT INTO number VALUES (65535, x'2f78', NULL, 1, 0, NULL)"),
-	       SQLITE_CONSTRAINT, "no number is out of range");
-	is_int(sql("INSERT INTO number VALUES (70000, x'78', NULL, 1, 0, NULL)"), SQLITE_CONSTRAINT,
+	is_int(sql("INSERT INTO number VALUES (0, x'2f78', NULL, 1, 0, 0, 0)"), SQLITE_CONSTRAINT,
+	       "no number is 0");
+	is_int(sql("INSERT INTO number VALUES (2147483648, x'2f78', NULL, 1, 0, 0, 0)"),
+	       SQLITE_CONSTRAINT, "or out of range");
+	is_int(sql("INSERT INTO number VALUES (70000, x'78', NULL, 1, 0, 0, 0)"), SQLITE_CONSTRAINT,
 	       "no path is relative");
-	is_int(sql("INSERT INTO number VALUES (70000, '/x', NULL, 1, 0, NULL)"), SQLITE_CONSTRAINT,
+	is_int(sql("INSERT INTO number VALUES (70000, '/x', NULL, 1, 0, 0, 0)"), SQLITE_CONSTRAINT,
 	       "a path is bytes, not text");
-	is_int(sql("INSERT INTO number SELECT 70000, path, 'disc 2', 0, 0, NULL FROM number LIMIT 1"),
-	       SQLITE_OK, "a path may have further numbers");
-	is_int(sql("UPDATE number SET retired = 1, is_primary = 0 WHERE number = (SELECT max(number) FROM number)"),
-	       SQLITE_OK, "and a number may retire");
+	is_int(sql("UPDATE number SET identity = x'41' WHERE number = (SELECT max(number) FROM number)"),
+	       SQLITE_OK, "a number may stand for a medium");
+	is_int(sql("UPDATE number SET identity = x'42' WHERE number = (SELECT max(number) FROM number)"),
+	       SQLITE_CONSTRAINT, "but for no other one later");
+	is_int(sql("UPDATE number SET sequence = 0"), SQLITE_CONSTRAINT,
+	       "what was said is not taken back");
+	is_int(sql("INSERT INTO directory VALUES (x'2f78', 1, 0, 0, 0); DELETE FROM directory"),
+	       SQLITE_CONSTRAINT, "no directory is deleted");
+	remove_store();
+}
+
+/* A store of exportsd 0.1. */
+static const char version_1[] =
+	"PRAGMA page_size = 4096;"
+	"CREATE TABLE number ("
+	" number INTEGER PRIMARY KEY CHECK (number BETWEEN 65536 AND 2147483647),"
+	" path BLOB NOT NULL CHECK (substr(path, 1, 1) = x'2f' AND instr(path, x'00') = 0),"
+	" identity TEXT,"
+	" is_primary INTEGER NOT NULL CHECK (is_primary IN (0, 1)),"
+	" created INTEGER NOT NULL,"
+	" retired INTEGER"
+	") STRICT;"
+	"CREATE UNIQUE INDEX primary_of_path ON number (path) WHERE is_primary = 1;"
+	"CREATE TRIGGER number_stays BEFORE DELETE ON number BEGIN"
+	" SELECT raise(ABORT, 'a number is never deleted, only retired'); END;"
+	"CREATE TRIGGER number_keeps_its_meaning"
+	" BEFORE UPDATE OF number, path, identity, created ON number BEGIN"
+	" SELECT raise(ABORT, 'a number never changes its meaning'); END;"
+	"CREATE TABLE directory (path BLOB PRIMARY KEY NOT NULL) STRICT, WITHOUT ROWID;"
+	"PRAGMA application_id = 0x78707364;"
+	"PRAGMA user_version = 1;"
+	"INSERT INTO number VALUES (70000, x'2f61ff', NULL, 1, 1700000000, NULL),"
+	" (70001, x'2f62', NULL, 1, 1700000001, NULL), (70002, x'2f62', 'disc 2', 0, 1700000002, NULL),"
+	" (70003, x'2f63', NULL, 0, 1700000003, 1700000004);"
+	"INSERT INTO directory VALUES (x'2f61ff');";
+
+static void check_migrated(const struct numbers *numbers)
+{
+	is_int(numbers_get(numbers, "/a\377"), 70000, "a path has its number");
+	is_int(numbers_get(numbers, "/b"), 70001, "the primary one, if it has several");
+	is_int(numbers_get_for(numbers, "/b", "disc 2"), 70002, "a further one is found");
+	is_str(numbers_identity(numbers, 70002), "disc 2", "and stands for its medium");
+	is_int(numbers_get(numbers, "/c"), 0, "a path whose only number retired has none");
+	is_str(numbers_path(numbers, 70003), "/c", "but the number has the path");
+	ok(numbers_is_retired(numbers, 70003), "and is known as retired");
+	ok(numbers_made_directory(numbers, "/a\377") && !numbers_made_directory(numbers, "/b"),
+	   "directories are known");
+}
+
+static void test_migration(void)
+{
+	struct numbers *numbers;
+
+	is_int(sql(version_1), SQLITE_OK, "a store of version 1");
 	numbers = open_numbers();
-	is_int((long long)numbers_count(numbers), 999, "a path whose only number retired has none");
-	ok(numbers_path(numbers, 70000) != NULL, "a further number has its path");
-	ok(numbers_get(numbers, numbers_path(numbers, 70000)) > 70000,
-	   "which keeps its primary one");
+	check_migrated(numbers);
+	is_int(assign(numbers, "/d"), 0, "it goes on");
+	numbers_close(numbers);
+	numbers = open_numbers();
+	check_migrated(numbers);
+	is_int((long long)numbers_count(numbers), 3, "after a restart, too");
 	numbers_close(numbers);
 	remove_store();
+	is_int(sql(version_1), SQLITE_OK, "a store of version 1, damaged");
+	sql("DROP TRIGGER number_keeps_its_meaning; PRAGMA writable_schema = 1;"
+	    "UPDATE sqlite_schema SET rootpage = 99 WHERE name = 'directory'");
+	refused(-EUCLEAN, "damaged", "it is refused");
 }
 
 /* Somebody wrote to the file behind the daemon's back: refused, both facts named. */
@@ -664,7 +727,7 @@ static void test_contradiction(void)
 	kill(store, SIGKILL);
 	loop_for(event, 200);
 	snprintf(text, sizeof(text),
-		 "INSERT INTO number VALUES (%u, x'2f6f74686572', NULL, 1, 0, NULL)",
+		 "INSERT INTO number VALUES (%u, x'2f6f74686572', NULL, 1, 0, 0, 0)",
 		 numbers_first_choice("/mine"));
 	is_int(sql(text), SQLITE_OK, "a row from elsewhere");
 	is_int(assign(numbers, "/mine"), -EEXIST, "that takes a path's number is an error");
@@ -695,6 +758,7 @@ int main(int argc, char **argv)
 	test_bad_files();
 	test_lock();
 	test_schema();
+	test_migration();
 	test_contradiction();
 	sd_event_unref(event);
 	(void)unlink(name);
