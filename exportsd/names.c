@@ -4,9 +4,13 @@
  * names.c - what the name service said, by address, host and user, and how it is asked.
  *
  * An entry is what is known under one key. However many calls want it, one question is under way for it. A
- * call holds its entries until its done() was called; entries that nobody holds may be evicted, and
- * are freed when they are forgotten. A forgotten entry is out of the table: whoever waits for
- * it gets its answer, new calls make a new one.
+ * call holds its entries until its done() was called or it was cancelled; entries that nobody holds are idle: they
+ * may be evicted, the longest idle first, and are freed when they are forgotten. A forgotten entry is out of
+ * the table: whoever waits for it gets its answer, new calls make a new one.
+ *
+ * Exports files may name a thousand hosts, which a reload asks for all at once. They have processes of their own, so
+ * that a client that comes meanwhile need not wait behind them. And they have no time limit each, which most
+ * would spend waiting for a process, but one together: how long no answer came for any of them.
  */
 
 #include <errno.h>
@@ -23,7 +27,8 @@
 #include "exportsd/worker.h"
 
 enum {
-	N_PROCESSES = 4,
+	N_PROCESSES = 4, /* for addresses and users */
+	N_HOST_PROCESSES = 24, /* WORKER_PROCESSES_MAX leaves some in place of those that hang */
 	NETGROUPS_PER_QUESTION = 400, /* within PROTO_FIELDS_MAX */
 	NETGROUP_BYTES_MAX = 48 * 1024,
 	FAILURE_AGE_MIN_USEC = 1000 * 1000,
@@ -40,6 +45,8 @@ struct verdict {
 
 struct entry {
 	UT_hash_handle hh;
+	struct entry *prev,
+		*next; /* in asked_hosts while asked, if a host; else in idle while nobody holds it */
 	struct names *names;
 	enum kind kind;
 	unsigned int n_users; /* calls that hold it */
@@ -73,6 +80,7 @@ struct names_question {
 	struct names *names;
 	struct names_question *prev, *next; /* in waiting or ready */
 	enum kind kind;
+	bool is_ready; /* it is in ready */
 	struct entry **entries;
 	struct waiter *waiters; /* one an entry */
 	size_t n_entries;
@@ -88,6 +96,10 @@ struct names_question {
 
 struct names {
 	struct worker *worker;
+	struct worker *host_worker;
+	struct entry *idle; /* lists: the longest idle first */
+	struct entry *asked_hosts;
+	sd_event_source *stall_source; /* on while hosts are asked for */
 	uint64_t age_usec;
 	uint64_t timeout_usec;
 	bool trust_reverse;
@@ -129,9 +141,31 @@ static void entry_clear(struct entry *entry)
 	entry->answered = false;
 }
 
+static void note_asked(struct entry *entry, struct worker_question *asked)
+{
+	struct names *names = entry->names;
+
+	if (entry->kind == KIND_HOST && !entry->asked && asked)
+		DL_APPEND(names->asked_hosts, entry);
+	else if (entry->kind == KIND_HOST && entry->asked && !asked)
+		DL_DELETE(names->asked_hosts, entry);
+	entry->asked = asked;
+	if (entry->kind == KIND_HOST && !names->asked_hosts) {
+		(void)sd_event_source_set_enabled(names->stall_source, SD_EVENT_OFF);
+		worker_rest(names->host_worker);
+	}
+}
+
+/* Nobody holds it and nothing is asked about it. */
+static bool is_idle(const struct entry *entry)
+{
+	return !entry->n_users && !entry->asked && !entry->forgotten;
+}
+
 static void entry_free(struct entry *entry)
 {
 	worker_cancel(entry->asked);
+	note_asked(entry, NULL);
 	entry_clear(entry);
 	free(entry);
 }
@@ -140,15 +174,28 @@ static void entry_free(struct entry *entry)
 static void entry_forget(struct entry *entry)
 {
 	HASH_DEL(entry->names->entries, entry);
+	if (is_idle(entry))
+		DL_DELETE(entry->names->idle, entry);
 	entry->forgotten = true;
 	if (!entry->n_users)
 		entry_free(entry);
 }
 
+static void entry_use(struct entry *entry)
+{
+	if (is_idle(entry))
+		DL_DELETE(entry->names->idle, entry);
+	entry->n_users++;
+}
+
 static void entry_unuse(struct entry *entry)
 {
-	if (--entry->n_users == 0 && entry->forgotten)
+	if (--entry->n_users)
+		return;
+	if (entry->forgotten)
 		entry_free(entry);
+	else if (is_idle(entry))
+		DL_APPEND(entry->names->idle, entry);
 }
 
 static uint64_t now_usec(void)
@@ -159,17 +206,11 @@ static uint64_t now_usec(void)
 	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Make room for one more: the first that nobody uses, oldest first. */
+/* Make room for one more. What is held stays, however much it is. */
 static void evict(struct names *names)
 {
-	struct entry *entry, *next;
-
-	HASH_ITER (hh, names->entries, entry, next) {
-		if (HASH_COUNT(names->entries) < NAMES_CACHE_MAX)
-			return;
-		if (!entry->n_users)
-			entry_forget(entry);
-	}
+	while (names->idle && HASH_COUNT(names->entries) >= NAMES_CACHE_MAX)
+		entry_forget(names->idle);
 }
 
 /* The entry of a key, made if need be; one too old is made anew. NULL: out of memory. */
@@ -196,14 +237,15 @@ static struct entry *use_entry(struct names *names, enum kind kind, const char *
 		free(fresh);
 	} else {
 		evict(names);
-		entry = fresh;
-		HASH_ADD_STR(names->entries, key, entry);
-		if (!entry->hh.tbl) {
+		HASH_ADD_STR(names->entries, key, fresh);
+		if (!fresh->hh.tbl) {
 			free(fresh);
 			return NULL;
 		}
+		fresh->n_users = 1;
+		return fresh;
 	}
-	entry->n_users++;
+	entry_use(entry);
 	return entry;
 }
 
@@ -238,6 +280,13 @@ static void put_netgroups(const struct entry *entry, const struct names_question
 	}
 }
 
+/* From now on it counts how long no answer comes for any host. */
+static void wait_for_hosts(struct names *names)
+{
+	(void)sd_event_source_set_time_relative(names->stall_source, names->timeout_usec);
+	(void)sd_event_source_set_enabled(names->stall_source, SD_EVENT_ONESHOT);
+}
+
 /* Ask what this call still needs of an entry. */
 static int ask(struct entry *entry, const struct names_question *question)
 {
@@ -245,6 +294,8 @@ static int ask(struct entry *entry, const struct names_question *question)
 		[KIND_ADDRESS] = "address", [KIND_HOST] = "host", [KIND_USER] = "user"
 	};
 	struct names *names = entry->names;
+	bool is_host = entry->kind == KIND_HOST;
+	struct worker_question *asked;
 	struct proto_writer message = {};
 	int r;
 
@@ -257,10 +308,15 @@ static int ask(struct entry *entry, const struct names_question *question)
 			proto_put(&message, "listed", "1");
 		put_netgroups(entry, question, &message);
 	}
-	r = worker_ask(names->worker, &message, names->timeout_usec, on_answer, entry,
-		       &entry->asked);
+	r = worker_ask(is_host ? names->host_worker : names->worker, &message,
+		       is_host ? 0 : names->timeout_usec, on_answer, entry, &asked);
 	proto_writer_done(&message);
-	return r;
+	if (r < 0)
+		return r;
+	if (is_host && !names->asked_hosts)
+		wait_for_hosts(names);
+	note_asked(entry, asked);
+	return 0;
 }
 
 static bool covers(const struct entry *entry, const struct names_question *question)
@@ -281,6 +337,7 @@ static void make_ready(struct names_question *question)
 
 	DL_DELETE(names->waiting, question);
 	DL_APPEND(names->ready, question);
+	question->is_ready = true;
 	(void)sd_event_source_set_enabled(names->ready_source, SD_EVENT_ONESHOT);
 }
 
@@ -423,7 +480,9 @@ static void on_answer(void *userdata, int error, const struct proto_message *ans
 	struct waiter *waiter = entry->waiters, *next;
 	bool more = entry->answered; /* further netgroups: what was known does not get younger */
 
-	entry->asked = NULL;
+	note_asked(entry, NULL);
+	if (entry->kind == KIND_HOST && entry->names->asked_hosts)
+		wait_for_hosts(entry->names);
 	if (error == -ETIMEDOUT && entry->kind == KIND_ADDRESS && !entry->listed_only && waiter) {
 		entry->listed_only = true;
 		if (ask(entry, waiter->question) >= 0)
@@ -439,6 +498,29 @@ static void on_answer(void *userdata, int error, const struct proto_message *ans
 		next = waiter->next;
 		advance(waiter, entry);
 	}
+	if (is_idle(entry))
+		DL_APPEND(entry->names->idle, entry);
+}
+
+/* For so long nobody said anything about any host. */
+static int on_stall(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct names *names = userdata;
+	struct entry *entry, *last = names->asked_hosts ? names->asked_hosts->prev : NULL;
+	bool more = last;
+
+	/* A host that is asked about anew is behind the last one. */
+	while (more && (entry = names->asked_hosts)) {
+		bool has_begun = worker_has_begun(entry->asked);
+
+		more = entry != last;
+		worker_cancel(entry->asked);
+		on_answer(entry, -ETIMEDOUT, NULL);
+		/* It only stood behind others: next time these are known, and it has its turn. */
+		if (!has_begun)
+			entry->expires_usec = 0;
+	}
+	return 0;
 }
 
 /* ---- calls ---- */
@@ -563,10 +645,27 @@ int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *
 	return r;
 }
 
+static void stop_waiting(struct waiter *waiter, struct entry *entry)
+{
+	struct waiter **link = &entry->waiters;
+
+	while (*link && *link != waiter)
+		link = &(*link)->next;
+	if (*link)
+		*link = waiter->next;
+}
+
 void names_cancel(struct names_question *question)
 {
-	if (question)
-		question->cancelled = true;
+	if (!question)
+		return;
+	question->cancelled = true;
+	if (question->is_ready)
+		return; /* on_ready() may be at it */
+	for (size_t i = 0; i < question->n_entries; i++)
+		stop_waiting(&question->waiters[i], question->entries[i]);
+	DL_DELETE(question->names->waiting, question);
+	question_free(question);
 }
 
 /* ---- telling ---- */
@@ -657,7 +756,14 @@ int names_new(struct names **ret_names, sd_event *event, uint64_t age_usec, uint
 	if (r >= 0)
 		r = sd_event_source_set_enabled(names->ready_source, SD_EVENT_OFF);
 	if (r >= 0)
+		r = sd_event_add_time(event, &names->stall_source, CLOCK_MONOTONIC, 0, 0, on_stall,
+				      names);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(names->stall_source, SD_EVENT_OFF);
+	if (r >= 0)
 		r = worker_new(&names->worker, event, WORKER_NAMES, N_PROCESSES, NULL);
+	if (r >= 0)
+		r = worker_new(&names->host_worker, event, WORKER_NAMES, N_HOST_PROCESSES, NULL);
 	if (r < 0) {
 		names_free(names);
 		return r;
@@ -691,7 +797,9 @@ struct names *names_free(struct names *names)
 	DL_FOREACH_SAFE (names->ready, question, next)
 		question_free(question);
 	worker_free(names->worker);
+	worker_free(names->host_worker);
 	sd_event_source_disable_unref(names->ready_source);
+	sd_event_source_disable_unref(names->stall_source);
 	free(names);
 	return NULL;
 }

@@ -15,7 +15,7 @@
 #include "parser/snapshot.h"
 
 enum {
-	NAMES_CACHE_MAX = 65536, /* addresses, hosts and users remembered; the oldest go first */
+	NAMES_CACHE_MAX = 65536, /* addresses, hosts and users remembered; the longest unused go first */
 	NAMES_PER_ADDRESS_MAX = 64, /* official name and aliases */
 	NAMES_ADDRESSES_MAX = 16, /* of one host */
 };
@@ -55,6 +55,9 @@ struct names_host {
 
 /*
  * names_of_hosts - forward look-ups of many names at once, each asked once.
+ *
+ * They are asked beside addresses and users, many at a time. However many they are, they are waited for as
+ * long as answers come: when none came for timeout_usec, what is left counts as not answered.
  *
  * @done: when all are answered or timed out; @hosts in the order asked, valid during the call
  */

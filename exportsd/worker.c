@@ -562,14 +562,14 @@ static void send_question(struct worker *worker, struct process *process)
 	}
 }
 
-/* More than wanted, because one that was stuck came back: let idle ones go. */
-static void shrink(struct worker *worker)
+/* Let idle processes go while there are more than @n_kept. */
+static void shrink(struct worker *worker, size_t n_kept)
 {
 	struct process *process;
 	size_t n = n_counting(worker);
 
 	DL_FOREACH (worker->processes, process)
-		if (n > worker->n_wanted && process->fd >= 0 && !process->questions) {
+		if (n > n_kept && process->fd >= 0 && !process->questions) {
 			process->dismissed = true;
 			close_socket(process);
 			n--;
@@ -583,7 +583,7 @@ static void pump(struct worker *worker)
 
 	while (worker->waiting && (process = free_process(worker)))
 		send_question(worker, process);
-	shrink(worker);
+	shrink(worker, worker->n_wanted); /* one that was stuck may have come back */
 	busy = worker->waiting;
 	if (worker->kind != WORKER_STORE)
 		DL_FOREACH (worker->processes, process)
@@ -592,6 +592,17 @@ static void pump(struct worker *worker)
 		(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
 	(void)sd_event_source_set_enabled(worker->tick_source,
 					  busy ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+}
+
+bool worker_has_begun(const struct worker_question *question)
+{
+	return question->process;
+}
+
+void worker_rest(struct worker *worker)
+{
+	if (worker && !worker->waiting)
+		shrink(worker, 1);
 }
 
 static int on_pump(sd_event_source *source, void *userdata)

@@ -78,6 +78,12 @@ int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t tim
 /* worker_cancel - done() will not be called. NULL is fine. */
 void worker_cancel(struct worker_question *question);
 
+/* worker_has_begun - does a process have it, or does it wait for one? */
+bool worker_has_begun(const struct worker_question *question);
+
+/* worker_rest - a burst of questions is over: let processes that have nothing to do go, but for one. NULL is fine. */
+void worker_rest(struct worker *worker);
+
 /* How many questions wait for a process; how many processes there are, those that hang included. */
 size_t worker_n_waiting(const struct worker *worker);
 size_t worker_n_processes(const struct worker *worker);

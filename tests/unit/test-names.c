@@ -26,7 +26,7 @@
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 
-enum { PATIENCE_MSEC = 20000, MANY_GROUPS = 3000 };
+enum { PATIENCE_MSEC = 20000, MANY_GROUPS = 3000, LATE_MSEC = 100, N_LATE = 200 };
 
 static sd_event *event;
 
@@ -103,6 +103,8 @@ static int answer_for(const char *name, unsigned int type, uint8_t *to, unsigned
 	bool exists = false;
 	int n = 0;
 
+	if (strncmp(name, "silent-", 7) == 0)
+		return -1;
 	for (size_t i = 0; i < N_ELEMENTS(records); i++) {
 		const struct record *record = &records[i];
 
@@ -121,8 +123,24 @@ static int answer_for(const char *name, unsigned int type, uint8_t *to, unsigned
 	return exists ? n : -3;
 }
 
+/* Names "late-N.example.test" have an address, which is told after 100 ms. */
+static bool is_late(const char *name)
+{
+	return strncmp(name, "late-", 5) == 0;
+}
+
+static void send_later(int fd, const uint8_t *packet, size_t n_bytes, const struct sockaddr_in *to)
+{
+	if (fork() == 0) {
+		usleep(LATE_MSEC * 1000);
+		sendto(fd, packet, n_bytes, 0, (const struct sockaddr *)to, sizeof(*to));
+		_exit(0);
+	}
+}
+
 static void serve_dns(int fd)
 {
+	signal(SIGCHLD, SIG_IGN);
 	for (;;) {
 		uint8_t packet[1500];
 		struct sockaddr_in from;
@@ -143,13 +161,24 @@ static void serve_dns(int fd)
 				strcat(name, ".");
 		}
 		at += 5;
-		size = answer_for(name, packet[at - 3], packet + at, &n_answers);
+		if (is_late(name) && packet[at - 3] == TYPE_A)
+			size = (int)put_record(packet + at, name, TYPE_A, "192.0.2.200");
+		else if (is_late(name))
+			size = 0;
+		else
+			size = answer_for(name, packet[at - 3], packet + at, &n_answers);
+		if (is_late(name))
+			n_answers = size > 0;
 		if (size == -1)
 			continue;
 		packet[2] = 0x85; /* an authoritative answer */
 		packet[3] = size == -2 ? 0x82 : size == -3 ? 0x83 : 0x80;
 		memset(packet + 6, 0, 6);
 		packet[7] = (uint8_t)n_answers;
+		if (is_late(name)) {
+			send_later(fd, packet, at + (size_t)size, &from);
+			continue;
+		}
 		sendto(fd, packet, at + (size > 0 ? (size_t)size : 0), 0, (struct sockaddr *)&from,
 		       length);
 	}
@@ -507,6 +536,127 @@ static void test_hosts(void)
 	names_free(names);
 }
 
+static unsigned int n_hosts_done;
+static size_t n_resolved, n_errors;
+
+static void on_many_hosts(void *userdata, const struct names_host *hosts, size_t n_hosts)
+{
+	n_hosts_done++;
+	n_resolved = n_errors = 0;
+	for (size_t i = 0; i < n_hosts; i++) {
+		n_resolved += hosts[i].n_addresses > 0;
+		n_errors += hosts[i].error != 0;
+	}
+}
+
+/* Host names of a form, for names_of_hosts(). */
+static const char **make_hosts(const char *format, size_t n)
+{
+	const char **hosts = calloc(n, sizeof(char *));
+	char text[64];
+
+	for (size_t i = 0; i < n; i++) {
+		snprintf(text, sizeof(text), "%s-%zu.example.test", format, i);
+		hosts[i] = strdup(text);
+	}
+	return hosts;
+}
+
+static void free_hosts(const char **hosts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free((char *)hosts[i]);
+	free(hosts);
+}
+
+static void test_many_hosts(void)
+{
+	/* Each is waited for longer than there is time: the limit is for all together. */
+	struct names *names = new_names(600000, 600, false);
+	const char **hosts = make_hosts("late", N_LATE);
+	uint64_t start = loop_now_msec(), took;
+	unsigned int before = *n_queries;
+	struct names_question *question;
+
+	n_hosts_done = n_done = 0;
+	is_int(names_of_hosts(names, hosts, N_LATE, on_many_hosts, NULL, NULL), 0, "many hosts");
+	ask_address(names, "192.0.2.10", NULL, 0);
+	ok(loop_until(event, &n_done, 1, 300) && last_error == 0 && !n_hosts_done,
+	   "a client that comes meanwhile is answered (after %d ms)",
+	   (int)(loop_now_msec() - start));
+	ok(loop_until(event, &n_hosts_done, 1, PATIENCE_MSEC), "then they are");
+	took = loop_now_msec() - start;
+	ok(n_resolved == N_LATE && n_errors == 0, "all have an address (%zu, %zu not)", n_resolved,
+	   n_errors);
+	ok(took < N_LATE * LATE_MSEC / 4, "in %d ms, many at a time", (int)took);
+	/* An A and an AAAA question each; three for the client. */
+	is_int((long long)*n_queries - before, 2 * N_LATE + 3, "each was asked for once");
+	before = *n_queries;
+	n_hosts_done = 0;
+	names_of_hosts(names, hosts, N_LATE, on_many_hosts, NULL, NULL);
+	ok(loop_until(event, &n_hosts_done, 1, 100) && n_resolved == N_LATE && *n_queries == before,
+	   "the next time they are remembered");
+
+	names_forget(names);
+	names_of_hosts(names, hosts, N_LATE, on_many_hosts, NULL, &question);
+	loop_for(event, LATE_MSEC / 2);
+	names_forget(names);
+	names_cancel(question); /* as when a reload begins anew */
+	before = *n_queries;
+	loop_for(event, 3 * LATE_MSEC);
+	ok(*n_queries - before <= N_LATE / 2, "what nobody wants is not asked for (%u packets)",
+	   *n_queries - before);
+	names_free(names);
+	free_hosts(hosts, N_LATE);
+}
+
+static void test_stall(void)
+{
+	struct names *names = new_names(600000, 400, false);
+	const char *hosts[60];
+	char silent[50][64];
+	uint64_t start = loop_now_msec();
+
+	for (size_t i = 0; i < 50; i++) {
+		snprintf(silent[i], sizeof(silent[i]), "silent-%zu.example.test", i);
+		hosts[i] = silent[i];
+	}
+	for (size_t i = 50; i < 60; i++)
+		hosts[i] = "gamma";
+	hosts[0] = "alpha.example.test";
+	hosts[1] = "six.example.test";
+	n_hosts_done = 0;
+	names_of_hosts(names, hosts, 60, on_many_hosts, NULL, NULL);
+	ok(loop_until(event, &n_hosts_done, 1, 1500),
+	   "hosts of which most are not answered (%d ms)", (int)(loop_now_msec() - start));
+	is_int((long long)n_resolved, 2, "those at the head of the line are there");
+	is_int((long long)n_errors, 58,
+	       "and the others are errors, which is not the same as unknown");
+	names_free(names);
+}
+
+/* More hosts at once than are remembered: all are held, and none can go. */
+static void test_hosts_beyond_limit(void)
+{
+	enum { N = NAMES_CACHE_MAX + 20000 };
+	struct names *names = new_names(600000, 300, false);
+	const char **hosts = make_hosts("silent", N);
+	uint64_t start = loop_now_msec(), took;
+
+	n_hosts_done = 0;
+	names_of_hosts(names, hosts, N, on_many_hosts, NULL, NULL);
+	took = loop_now_msec() - start;
+	ok(took < 3000, "%d hosts are taken up in %d ms", N, (int)took);
+	ok(loop_until(event, &n_hosts_done, 1, PATIENCE_MSEC) && n_errors == N, "and answered");
+	is_int((long long)names_n_remembered(names), N, "while they are held they are remembered");
+	n_done = 0;
+	ask_address(names, "192.0.2.10", NULL, 0);
+	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "another one");
+	is_int((long long)names_n_remembered(names), NAMES_CACHE_MAX, "has the rest forgotten");
+	names_free(names);
+	free_hosts(hosts, N);
+}
+
 static uint32_t last_groups[MANY_GROUPS + 10];
 static size_t n_last_groups;
 
@@ -578,6 +728,9 @@ int main(int argc, char **argv)
 	test_cache();
 	test_many_netgroups();
 	test_hosts();
+	test_many_hosts();
+	test_stall();
+	test_hosts_beyond_limit();
 	test_groups();
 	test_cache_limit();
 	ok(names_free(NULL) == NULL, "freeing nothing is fine");
