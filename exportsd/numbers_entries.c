@@ -145,6 +145,11 @@ int entries_add(struct entries *entries, const struct store_row *row, struct num
 	}
 	if (row->number)
 		numbers_index_add(&entries->by_number, row->number, (uint32_t)entries->n);
+	if (row->number > entries->highest)
+		entries->highest = row->number;
+	entry->is_alone = !first;
+	if (first)
+		first->is_alone = false;
 	entries->all[entries->n++] = entry;
 	*ret_entry = entry;
 	return 0;
@@ -153,7 +158,9 @@ int entries_add(struct entries *entries, const struct store_row *row, struct num
 void entries_set(struct entries *entries, struct number *entry, char *identity, uint64_t sequence,
 		 bool retired, int64_t created)
 {
-	struct number *chain = entries_find_path(entries, entry->path, entry->n_path);
+	/* Nearly all are, and looking at the table waits for memory. */
+	struct number *chain =
+		entry->is_alone ? entry : entries_find_path(entries, entry->path, entry->n_path);
 	struct store_row row = entries_row(entry);
 
 	entries->n_paths -= entries_primary(chain) != NULL;
@@ -180,6 +187,9 @@ static struct number *find_row(const struct entries *entries, const struct store
 {
 	struct number *entry;
 
+	/* Copies are read in order. */
+	if (row->number > entries->highest)
+		return NULL;
 	if (row->number)
 		return entries_find_number(entries, row->number);
 	entry = entries_find_path(entries, row->path, row->n_path);

@@ -21,6 +21,7 @@ struct number {
 	uint32_t number; /* 0: the record of a directory */
 	bool synced; /* others may see it */
 	bool retired;
+	bool is_alone; /* its path has no other entry */
 	uint32_t n_path;
 	struct number *next_of_path;
 	char *identity; /* NULL: stands for any */
@@ -37,6 +38,7 @@ struct entries {
 	struct numbers_index by_path; /* the first of each chain */
 	struct store_totals totals; /* of the synced ones */
 	uint64_t last_sequence;
+	uint32_t highest; /* number */
 	size_t n_paths; /* with a primary number */
 	/* Those with numbers, in order, made when somebody looks. */
 	struct number **sorted;
