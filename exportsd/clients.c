@@ -8,6 +8,9 @@
 #include "exportsd/clients.h"
 
 #include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/address.h"
 
 struct clients_question {
 	struct names *names;
@@ -93,4 +96,26 @@ void clients_cancel(struct clients_question *question)
 	names_cancel(question->names_question);
 	sd_event_source_disable_unref(question->deferred);
 	free(question);
+}
+
+char *clients_kernel_domain(const struct snapshot *snapshot, bool by_address,
+			    const struct address *address, const char *domain)
+{
+	char text[ADDRESS_TEXT_MAX], *name;
+
+	if (!by_address && !snapshot_names_by_address(snapshot) &&
+	    strlen(domain) <= CLIENTS_DOMAIN_MAX)
+		return strdup(domain);
+	address_format(address, text, sizeof(text));
+	return asprintf(&name, "$%s", text) < 0 ? NULL : name;
+}
+
+bool clients_is_by_address(const char *kernel_domain, struct address *ret_address)
+{
+	*ret_address = (struct address){ 0 };
+	if (kernel_domain[0] != '$')
+		return false;
+	if (!address_parse(kernel_domain + 1, ret_address))
+		*ret_address = (struct address){ 0 };
+	return true;
 }

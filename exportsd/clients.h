@@ -3,6 +3,9 @@
 
 /*
  * clients.h - which domain an address belongs to, whoever asks (the kernel, a MOUNT caller).
+ *
+ * A domain lists all clients of the exports that the address matches. The kernel may be given "$ADDRESS" in
+ * its place, and asks with that: then who the address is is found out again for each question.
  */
 
 #include "exportsd/names.h"
@@ -26,3 +29,23 @@ int clients_domain(struct names *names, sd_event *event, const struct snapshot *
 		   struct clients_question **ret_question);
 /* clients_cancel - done() will not be called. NULL is fine. */
 void clients_cancel(struct clients_question *question);
+
+/* The kernel puts a domain and a path into a page: a longer domain is named by the address. */
+enum { CLIENTS_DOMAIN_MAX = 1024 };
+
+/*
+ * clients_kernel_domain - what the kernel is to call an address's domain.
+ *
+ * @by_address: always by the address, else only if that is better (snapshot_names_by_address(), or it is too long)
+ *
+ * Returns a string to free(3), or NULL when memory is out.
+ */
+char *clients_kernel_domain(const struct snapshot *snapshot, bool by_address,
+			    const struct address *address, const char *domain);
+
+/*
+ * clients_is_by_address - does the kernel ask for "$..."?
+ *
+ * @ret_address: family 0 if no address follows
+ */
+bool clients_is_by_address(const char *kernel_domain, struct address *ret_address);

@@ -70,6 +70,7 @@ struct mount_job {
 	char *path;
 	bool is_real; /* path is what realpath(3) said, or it said nothing */
 	char *domain;
+	char *kernel_domain; /* what the kernel calls it */
 	bool is_domain_complete;
 	struct chosen chosen;
 	int root_fd; /* holds a medium */
@@ -115,6 +116,7 @@ static void forget_progress(struct mount_job *job)
 	cancel_question(job);
 	free(TAKE_PTR(job->path));
 	free(TAKE_PTR(job->domain));
+	free(TAKE_PTR(job->kernel_domain));
 	free(TAKE_PTR(job->groups));
 	clear_choice(&job->chosen);
 	closep(&job->root_fd);
@@ -278,8 +280,9 @@ static void give_handle(struct mount_job *job)
 	if (makes_own_handle(job)) {
 		length = (ssize_t)make_handle(job, handle);
 	} else {
-		length = kernel_file_handle(job->mountd->daemon->kernel, job->domain, job->path,
-					    mountproto_handle_max(job->request.version), handle);
+		length = kernel_file_handle(job->mountd->daemon->kernel, job->kernel_domain,
+					    job->path, mountproto_handle_max(job->request.version),
+					    handle);
 		if (length < 0) {
 			refuse_error(job, (int)length, "the kernel makes no file handle for it");
 			return;
@@ -306,8 +309,8 @@ static void on_told(void *userdata, int error)
 static void tell_path(struct mount_job *job)
 {
 	CLEANUP(freep) char *path = strndup(job->path, job->n_told);
-	int r = path ? questions_tell_export(job->mountd->daemon->questions, job->domain, path,
-					     on_told, job, &job->question)
+	int r = path ? questions_tell_export(job->mountd->daemon->questions, job->kernel_domain,
+					     path, on_told, job, &job->question)
 		     : -ENOMEM;
 
 	if (r < 0)
@@ -360,7 +363,7 @@ static void tell_kernel(struct mount_job *job)
 		give_handle(job);
 		return;
 	}
-	r = questions_tell_client(questions, job->caller.text, job->domain);
+	r = questions_tell_client(questions, job->caller.text, job->kernel_domain);
 	if (r < 0) {
 		refuse_error(job, r, "the kernel does not take its address");
 		return;
@@ -703,6 +706,7 @@ static void find_export(struct mount_job *job)
 static void on_domain(void *userdata, const char *domain, bool complete)
 {
 	struct mount_job *job = userdata;
+	const struct daemon *daemon = job->mountd->daemon;
 
 	job->clients_question = NULL;
 	if (!domain) {
@@ -715,7 +719,9 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 	}
 	job->is_domain_complete = complete;
 	job->domain = strdup(domain);
-	if (job->domain)
+	job->kernel_domain = clients_kernel_domain(
+		daemon->snapshot, daemon->config->cache_use_ipaddr, &job->caller.address, domain);
+	if (job->domain && job->kernel_domain)
 		find_export(job);
 	else
 		refuse_no_memory(job);

@@ -64,6 +64,7 @@ static void question_free(struct question *question)
 	if (questions->n_waiting == WAITING_MAX - 1 && questions->daemon->kernel)
 		kernel_pause(questions->daemon->kernel, false);
 	upcall_done(&question->upcall);
+	free(question->composed);
 	free(question->answer_path);
 	free(question->key);
 	free(question);
@@ -118,6 +119,26 @@ void question_again(struct question *question, unsigned int seconds)
 
 /* ---- auth.unix.ip ---- */
 
+/* @domain: NULL: nobody */
+static void answer_ip(struct question *question, const char *domain, uint32_t seconds)
+{
+	const struct daemon *daemon = question->daemon;
+	CLEANUP(freep) char *name = NULL;
+	struct address address;
+
+	if (domain && address_parse(question->upcall.address, &address)) {
+		name = clients_kernel_domain(daemon->snapshot, daemon->config->cache_use_ipaddr,
+					     &address, domain);
+		if (!name) {
+			question_again(question, 1);
+			return;
+		}
+	}
+	if (question_answer(question, upcall_answer_ip(question->upcall.address,
+						       question_expiry(seconds), name)) < 0)
+		question_end(question, -EINVAL);
+}
+
 static void on_domain(void *userdata, const char *domain, bool complete)
 {
 	struct question *question = userdata;
@@ -144,9 +165,7 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 		seconds = config->name_age_seconds;
 	if (!domain)
 		log_info(ABOUT(.client = address), "Refused %s: no export is for it", address);
-	if (question_answer(question, upcall_answer_ip(address, question_expiry(seconds), domain)) <
-	    0)
-		question_end(question, -EINVAL);
+	answer_ip(question, domain, seconds);
 }
 
 static void begin_ip(struct question *question)
@@ -201,19 +220,80 @@ static void begin_gid(struct question *question)
 		question_again(question, 1);
 }
 
+/* ---- who a domain is ---- */
+
+const struct client_set *question_clients(const struct question *question)
+{
+	return snapshot_client_set(question->daemon->snapshot, question->composed
+								       ? question->composed
+								       : question->upcall.domain);
+}
+
+uint32_t question_ttl(const struct question *question)
+{
+	const struct config *config = question->daemon->config;
+	bool by_name = question->composed && snapshot_needs_names(question->daemon->snapshot);
+
+	return by_name && config->name_age_seconds < config->ttl_seconds ? config->name_age_seconds
+									 : config->ttl_seconds;
+}
+
+static void begin_export_or_fh(struct question *question)
+{
+	if (question->upcall.cache == KERNEL_EXPORT)
+		question_begin_export(question);
+	else
+		question_begin_fh(question);
+}
+
+static void on_composed(void *userdata, const char *domain, bool complete)
+{
+	struct question *question = userdata;
+
+	question->clients = NULL;
+	question->is_partial = !complete;
+	question->composed = strdup(domain ? domain : "");
+	if (question->composed && (domain || complete))
+		begin_export_or_fh(question);
+	else
+		question_again(question, question->composed ? AGAIN_SECONDS : 1);
+}
+
+/* A domain is asked about at once, but for one that was named by an address: who is that now? */
+static void begin_domain(struct question *question)
+{
+	struct daemon *daemon = question->daemon;
+	struct address address;
+
+	if (!clients_is_by_address(question->upcall.domain, &address)) {
+		begin_export_or_fh(question);
+		return;
+	}
+	if (!address.family) {
+		log_warning(NULL,
+			    "The kernel asks about the domain '%s', which is nobody's; ignoring",
+			    question->upcall.domain);
+		question_end(question, -EINVAL);
+		return;
+	}
+	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address, on_composed,
+			   question, &question->clients) < 0)
+		question_again(question, 1);
+}
+
 /* ---- all kinds ---- */
 
 static void begin(struct question *question)
 {
 	stop_waiting(question);
-	question->mount_root_checked = false;
-	free(question->answer_path);
-	question->answer_path = NULL;
+	question->mount_root_checked = question->is_partial = false;
+	free(TAKE_PTR(question->answer_path));
+	free(TAKE_PTR(question->composed));
 	switch (question->upcall.cache) {
 	case KERNEL_IP: begin_ip(question); break;
 	case KERNEL_GID: begin_gid(question); break;
-	case KERNEL_EXPORT: question_begin_export(question); break;
-	case KERNEL_FH: question_begin_fh(question); break;
+	case KERNEL_EXPORT:
+	case KERNEL_FH: begin_domain(question); break;
 	case KERNEL_N_CACHES: break;
 	}
 }

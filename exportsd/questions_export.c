@@ -18,9 +18,13 @@
 static void answer_no(struct question *question, uint32_t seconds)
 {
 	const struct upcall *upcall = &question->upcall;
-	char *line =
-		upcall_answer_export(upcall->domain, upcall->path, question_expiry(seconds), NULL);
+	char *line;
 
+	if (question->is_partial && !question->told) {
+		question_again(question, AGAIN_SECONDS);
+		return;
+	}
+	line = upcall_answer_export(upcall->domain, upcall->path, question_expiry(seconds), NULL);
 	if (question->told) {
 		/* Nobody waits in the kernel, and MOUNT's caller learns it from us. */
 		free(line);
@@ -48,7 +52,7 @@ static void refused(struct question *question, int error)
 static void answer_yes(struct question *question, const struct upcall_export *export)
 {
 	const struct upcall *upcall = &question->upcall;
-	uint64_t expiry = question_expiry(question->daemon->config->ttl_seconds);
+	uint64_t expiry = question_expiry(question_ttl(question));
 	int r = question_answer(question,
 				upcall_answer_export(upcall->domain, upcall->path, expiry, export));
 
@@ -279,7 +283,7 @@ static uint32_t no_seconds(const struct question *question)
 void question_begin_export(struct question *question)
 {
 	struct snapshot *snapshot = question->daemon->snapshot;
-	const struct client_set *clients = snapshot_client_set(snapshot, question->upcall.domain);
+	const struct client_set *clients = question_clients(question);
 
 	if (!clients) {
 		question_again(question, 1);

@@ -18,8 +18,10 @@
 
 static void answer_no(struct question *question)
 {
-	if (question_answer(question, upcall_answer_fh(&question->upcall,
-						       question_expiry(NO_SECONDS), NULL)) < 0)
+	if (question->is_partial)
+		question_again(question, AGAIN_SECONDS);
+	else if (question_answer(question, upcall_answer_fh(&question->upcall,
+							    question_expiry(NO_SECONDS), NULL)) < 0)
 		question_end(question, -EINVAL);
 }
 
@@ -89,7 +91,7 @@ static void begin_medium(struct question *question, const struct client_set *cli
 static void answer_plain(struct question *question)
 {
 	const char *path = question->answer_path;
-	int r = answer_path(question, path, question->daemon->config->ttl_seconds);
+	int r = answer_path(question, path, question_ttl(question));
 
 	if (r == 0)
 		return;
@@ -146,7 +148,7 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 {
 	struct question *question = userdata;
 	struct snapshot *snapshot = question->daemon->snapshot;
-	const struct client_set *clients = snapshot_client_set(snapshot, question->upcall.domain);
+	const struct client_set *clients = question_clients(question);
 	enum snapshot_found best_found = SNAPSHOT_FOUND_NOTHING;
 	const struct export *best = NULL;
 	const char *best_path = NULL;
@@ -176,7 +178,7 @@ void question_begin_fh(struct question *question)
 {
 	struct daemon *daemon = question->daemon;
 	const struct upcall *upcall = &question->upcall;
-	const struct client_set *clients = snapshot_client_set(daemon->snapshot, upcall->domain);
+	const struct client_set *clients = question_clients(question);
 	const struct export *export;
 	const char *path;
 	uint32_t number;

@@ -39,6 +39,8 @@ struct question {
 	sd_event_source *timer;
 
 	/* What is known so far. */
+	char *composed; /* of a domain "$ADDRESS": the domain that it stands for; NULL: the domain stands for itself */
+	bool is_partial; /* the name service was silent about it, so more clients may match it */
 	enum snapshot_found found;
 	struct snapshot_match match;
 	bool mount_root_checked;
@@ -62,6 +64,12 @@ struct questions {
 
 void question_begin_export(struct question *question);
 void question_begin_fh(struct question *question);
+
+/* question_clients - who asks; NULL when memory is out. */
+const struct client_set *question_clients(const struct question *question);
+
+/* question_ttl - how long the kernel may believe what only a reload, or other names of who asks, can change. */
+uint32_t question_ttl(const struct question *question);
 
 /* question_again - begin anew after so many seconds (0: in the next turn of the loop). */
 void question_again(struct question *question, unsigned int seconds);

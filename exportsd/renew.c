@@ -151,10 +151,20 @@ static int look_at_ip(struct renew *renew, const struct content *content)
 	return 0;
 }
 
+/* Who "$ADDRESS" is, only the name service can say: then all is forgotten, as rpc.mountd does at every change. */
+static bool is_by_address(struct renew *renew, const char *domain)
+{
+	renew->flush_all |= *domain == '$';
+	return *domain == '$';
+}
+
 static int look_at_export(struct renew *renew, const struct content *content)
 {
-	const struct domain *domain = domain_named(renew, content->domain);
+	const struct domain *domain;
 
+	if (is_by_address(renew, content->domain))
+		return 0;
+	domain = domain_named(renew, content->domain);
 	if (!domain)
 		return -ENOMEM;
 	if (snapshot_same_answer(renew->old, domain->old_clients, renew->new, domain->new_clients,
@@ -183,7 +193,7 @@ static int look_at_fh(struct renew *renew, const struct content *content)
 {
 	const struct domain *domain;
 
-	if (content->is_not_valid || !content->path)
+	if (content->is_not_valid || !content->path || is_by_address(renew, content->domain))
 		return 0;
 	domain = domain_named(renew, content->domain);
 	if (!domain)

@@ -141,6 +141,12 @@ bool snapshot_needs_names(const struct snapshot *snapshot);
 size_t snapshot_n_netgroups(const struct snapshot *snapshot);
 const char *snapshot_netgroup(const struct snapshot *snapshot, size_t index);
 
+/*
+ * snapshot_names_by_address - are there so many netgroups that domains are better named "$ADDRESS"? When their names
+ * take more than 512 bytes (nfs-utils support/export/auth.c check_useipaddr()).
+ */
+bool snapshot_names_by_address(const struct snapshot *snapshot);
+
 enum { SNAPSHOT_NOBODY = 1 };
 
 /*

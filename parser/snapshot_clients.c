@@ -500,6 +500,16 @@ const char *snapshot_netgroup(const struct snapshot *snapshot, size_t index)
 	return snapshot->clients.items[snapshot->netgroups.items[index]]->name + 1;
 }
 
+bool snapshot_names_by_address(const struct snapshot *snapshot)
+{
+	enum { BYTES_MAX = 1024 / 2 }; /* half of NFSCLNT_IDMAX; a comma stands behind each name */
+	size_t n_bytes = 0;
+
+	for (uint32_t i = 0; i < snapshot->netgroups.n && n_bytes <= BYTES_MAX; i++)
+		n_bytes += strlen(snapshot_netgroup(snapshot, i)) + sizeof("@,") - 1;
+	return n_bytes > BYTES_MAX;
+}
+
 struct domain_names {
 	const struct snapshot *snapshot;
 	VECTOR(const char *) names;

@@ -166,6 +166,48 @@ static void test_trouble(void)
 	is_int(n_told, 0, "who is cancelled is not told");
 }
 
+static void kernel_domain_is(bool by_address, const char *address_text, const char *domain,
+			     const char *wanted, const char *what)
+{
+	struct address address = facts_address(address_text);
+	CLEANUP(freep) char *name = clients_kernel_domain(snapshot, by_address, &address, domain);
+
+	is_str(name, wanted, what);
+}
+
+static void test_kernel_domains(void)
+{
+	struct address address;
+	char exports[2048] = "", domain[CLIENTS_DOMAIN_MAX + 2];
+
+	put_in_force("/a @one(ro)\n");
+	kernel_domain_is(false, "192.0.2.7", "@one", "@one", "a domain");
+	kernel_domain_is(true, "192.0.2.7", "@one", "$192.0.2.7", "named by the address");
+	kernel_domain_is(true, "2001:db8::7", "@one", "$2001:db8::7", "an IPv6 one");
+	memset(domain, 'a', sizeof(domain));
+	domain[CLIENTS_DOMAIN_MAX] = '\0';
+	kernel_domain_is(false, "192.0.2.7", domain, domain, "a domain as long as may be");
+	domain[CLIENTS_DOMAIN_MAX] = 'a';
+	domain[CLIENTS_DOMAIN_MAX + 1] = '\0';
+	kernel_domain_is(false, "192.0.2.7", domain, "$192.0.2.7", "a longer one");
+
+	/* 32 netgroups of 15 bytes, "@" and comma: 512 bytes. */
+	for (int i = 0; i < 32; i++)
+		sprintf(exports + strlen(exports), "/a @%014d(ro)\n", i);
+	put_in_force(exports);
+	ok(!snapshot_names_by_address(snapshot), "netgroups of 512 bytes");
+	kernel_domain_is(false, "192.0.2.7", "@1", "@1", "leave domains as they are");
+	strcat(exports, "/a @x(ro)\n");
+	put_in_force(exports);
+	ok(snapshot_names_by_address(snapshot), "one more");
+	kernel_domain_is(false, "192.0.2.7", "@1", "$192.0.2.7", "has them named by address");
+
+	ok(clients_is_by_address("$192.0.2.7", &address) && address.family == AF_INET,
+	   "by address");
+	ok(clients_is_by_address("$", &address) && !address.family, "by none");
+	ok(!clients_is_by_address("*,192.0.2.7", &address), "by name");
+}
+
 int main(void)
 {
 	if (sd_event_new(&event) < 0)
@@ -173,6 +215,7 @@ int main(void)
 	test_addresses();
 	test_names();
 	test_trouble();
+	test_kernel_domains();
 	snapshot_free(snapshot);
 	sd_event_unref(event);
 	return tap_done();

@@ -564,6 +564,51 @@ static void waiting_for_a_medium(void)
 		"a handle does not let others in");
 }
 
+/* Domains named "$ADDRESS": each question finds out who that is. */
+static void by_address(void)
+{
+	reset();
+	put_in_force("/srv/a 192.0.2.0/24(ro,fsid=7)\n/srv/b @group(ro,fsid=8)\n");
+	server.config->cache_use_ipaddr = true;
+	answers(KERNEL_IP, "nfsd 192.0.2.7", "nfsd 192.0.2.7 T+600 $192.0.2.7 ",
+		"cache-use-ipaddr: a client's domain is its address");
+	answers(KERNEL_IP, "nfsd 198.51.100.1", "nfsd 198.51.100.1 T+60 ", "nobody stays nobody");
+	is_int(questions_tell_client(server.questions, "192.0.2.7", "$192.0.2.7"), 0,
+	       "told by MOUNT");
+	server.config->cache_use_ipaddr = false;
+	answers(KERNEL_EXPORT, "$192.0.2.7 /srv/a",
+		"$192.0.2.7 /srv/a T+600 9253 65534 65534 7 secinfo 1 1 9253 ",
+		"an export, asked for by address");
+	answers(KERNEL_EXPORT, "$192.0.2.7 /srv/b", "$192.0.2.7 /srv/b T+1800 ",
+		"that of a netgroup which it is not in");
+	name_service.netgroups[0] = "group";
+	name_service.n_netgroups = 1;
+	answers(KERNEL_EXPORT, "$192.0.2.7 /srv/b",
+		"$192.0.2.7 /srv/b T+600 9253 65534 65534 8 secinfo 1 1 9253 ",
+		"and now it is in it");
+	answers(KERNEL_FH, "$192.0.2.7 1 \\x08000000", "$192.0.2.7 1 \\x08000000 T+600 /srv/b ",
+		"a handle");
+	name_service.n_netgroups = 0;
+	answers(KERNEL_FH, "$198.51.100.1 1 \\x08000000", "$198.51.100.1 1 \\x08000000 T+5 ",
+		"nobody's handle");
+	name_service.error = -ETIMEDOUT;
+	answers(KERNEL_EXPORT, "$192.0.2.7 /srv/a",
+		"$192.0.2.7 /srv/a T+600 9253 65534 65534 7 secinfo 1 1 9253 ",
+		"a dead name service: what is for its address is answered");
+	answers(KERNEL_EXPORT, "$192.0.2.7 /srv/b", "no line", "anything else may be for it later");
+	answers(KERNEL_FH, "$192.0.2.7 1 \\x08000000", "no line", "and so may a handle");
+	is_int((long long)questions_n_waiting(server.questions), 2, "both are kept");
+	name_service.error = 0;
+	put_in_force("/srv/a 192.0.2.0/24(ro,fsid=7)\n");
+	turn();
+	is_int((long long)questions_n_waiting(server.questions), 0, "until a reload");
+	answers(KERNEL_EXPORT, "$192.0.2.7 /srv/a",
+		"$192.0.2.7 /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
+		"without names in the exports it lives as long as any");
+	answers(KERNEL_EXPORT, "$nonsense /srv/a", "no line", "what is no address is not answered");
+	is_int((long long)questions_n_waiting(server.questions), 0, "nor kept");
+}
+
 static int told_error = 1;
 
 static void on_told(void *userdata, int error)
@@ -613,6 +658,7 @@ int main(void)
 	media_answers();
 	looking_again();
 	waiting_for_a_medium();
+	by_address();
 	telling();
 	forget_told();
 	server.questions = questions_free(server.questions);
