@@ -75,15 +75,6 @@ void fact_set(struct fact *fact, const struct address *addresses, size_t n_addre
 
 /* ---- reading ---- */
 
-static size_t count(char *const *strings)
-{
-	size_t n = 0;
-
-	while (strings[n])
-		n++;
-	return n;
-}
-
 /* A line's clients have the path in common: one question for them. */
 static int list_questions(struct loading *loading)
 {
@@ -98,7 +89,7 @@ static int list_questions(struct loading *loading)
 		const struct export_item *item = &source->items[i];
 		struct address address;
 
-		if (!item->pattern && item->path != path)
+		if (!item->pattern && (!path || !str_equal(item->path, path)))
 			loading->paths[loading->n_paths++] = path = item->path;
 		if (item->options->flags & EXPORT_FSID)
 			loading->numbers[loading->n_numbers++] = item->options->fsid;
@@ -112,17 +103,17 @@ static int list_questions(struct loading *loading)
 
 void loading_read(struct loading *loading)
 {
-	const struct config *config = loading->config;
-	int r = exports_read_files(
-		(const char *const *)config->exports_files, count(config->exports_files),
-		(const char *const *)config->exports_directories,
-		count(config->exports_directories), &loading->diags, &loading->source);
+	int r;
 
-	if (r == 0) {
-		loading->fingerprint = exports_fingerprint(loading->source);
-		r = list_questions(loading);
-	}
-	loading->error = r;
+	loading->work = (struct change_work){
+		.change = loading->change,
+		.config = loading->config,
+		.in_force = loading->in_force,
+		.runtime = loading->runtime,
+		.diags = &loading->diags,
+	};
+	r = change_read(&loading->work, &loading->source);
+	loading->error = r < 0 ? r : list_questions(loading);
 }
 
 /* ---- building ---- */
@@ -189,6 +180,18 @@ static const char *owner_path(void *userdata, uint32_t number)
 	return owner ? owner->path : NULL;
 }
 
+/* What commands and other programs change is never refused, so it can be noted before it is in force. */
+static int note_run_time(struct loading *loading)
+{
+	enum change_kind kind = loading->change->kind;
+
+	if (kind != CHANGE_EXPORT && kind != CHANGE_UNEXPORT && kind != CHANGE_UNEXPORT_ALL &&
+	    kind != CHANGE_ETAB)
+		return 0;
+	return runtime_note(loading->runtime, loading->in_force, loading->snapshot,
+			    kind == CHANGE_UNEXPORT_ALL);
+}
+
 void loading_build(struct loading *loading)
 {
 	struct snapshot_facts facts = {
@@ -199,11 +202,18 @@ void loading_build(struct loading *loading)
 		.kerberos = access(keytab, F_OK) == 0,
 	};
 
-	loading->error = snapshot_new(TAKE_PTR(loading->source), &facts, false, &loading->diags,
-				      &loading->snapshot);
-	if (loading->error == 0)
-		loading->changed =
-			!loading->in_force || !snapshot_equal(loading->in_force, loading->snapshot);
+	int r = change_choose(&loading->work, &facts, loading->source);
+
+	if (r == 0)
+		r = snapshot_new(TAKE_PTR(loading->source), &facts, false, &loading->diags,
+				 &loading->snapshot);
+	if (r == 0)
+		r = change_say(&loading->work, loading->snapshot);
+	if (r == 0)
+		r = note_run_time(loading);
+	loading->changed = r == 0 && (!loading->in_force ||
+				      !snapshot_equal(loading->in_force, loading->snapshot));
+	loading->error = r;
 }
 
 void loading_clear(struct loading *loading)
@@ -217,9 +227,14 @@ void loading_clear(struct loading *loading)
 	facts_clear(&loading->real_paths);
 	facts_clear(&loading->hosts);
 	diags_done(&loading->diags);
+	change_work_done(&loading->work);
 	free(loading->paths);
 	free(loading->numbers);
 	exports_source_free(loading->source);
 	snapshot_free(loading->snapshot);
-	*loading = (struct loading){ .config = loading->config };
+	*loading = (struct loading){
+		.config = loading->config,
+		.change = loading->change,
+		.runtime = loading->runtime,
+	};
 }

@@ -4,7 +4,7 @@
 /*
  * loading.h - one load of the exports: what takes time with many lines, apart from the loop.
  *
- * Two steps that only compute and therefore run in a thread (background.h): loading_read() reads the files and lists
+ * Two steps that only compute and therefore run in a thread (background.h): loading_read() reads the files and whatever else the change is made of, and lists
  * what must be asked; loading_build() makes the snapshot of that and the answers, and compares it with the
  * one in force. Between them the loop asks: real paths, host names, who owns numbers. While a step runs a struct
  * loading is the thread's, else the loop's.
@@ -12,7 +12,7 @@
 
 #include <uthash.h>
 
-#include "exportsd/config.h"
+#include "exportsd/change.h"
 #include "parser/diag.h"
 #include "parser/snapshot.h"
 
@@ -44,12 +44,14 @@ struct number_owner {
 struct loading {
 	/* Set by whoever begins. */
 	const struct config *config;
-	const struct snapshot *in_force; /* to compare with; NULL: none */
+	const struct change *change;
+	struct runtime *runtime; /* NULL: none */
+	const struct snapshot *in_force; /* NULL: none */
 
 	/* loading_read(). */
-	int error; /* 0, -ENOMEM */
+	int error; /* 0, -errno */
 	struct diags diags;
-	uint64_t fingerprint; /* of what the files say */
+	struct change_work work;
 	struct exports_source *source;
 	const char **paths; /* plain ones, whose realpath(3) is needed */
 	size_t n_paths;

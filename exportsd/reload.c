@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One reload at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every plain path and the
+ * One change at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every plain path and the
  * addresses of every host name are asked for, both at once, and whose the numbers in the files are; the
- * snapshot is made, by a thread, and put in force; the kernel is told what changed (renew.h). With 100,000 lines no step holds up the loop. Answers
- * about hosts are kept until the next ones.
+ * snapshot is made, by a thread, and put in force; the kernel is told what changed (renew.h); etab is written, by a
+ * thread (recording.h). With 100,000 lines no step holds up the loop. Answers about hosts are kept until the next ones.
+ *
+ * Changes wait in a line, the first one is under way. Reloads of the files that have not begun are one.
  */
 
 #include "exportsd/reload.h"
@@ -14,10 +16,13 @@
 #include <utlist.h>
 
 #include "exportsd/background.h"
+#include "exportsd/etab_file.h"
+#include "exportsd/etab_watch.h"
 #include "exportsd/loading.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
+#include "exportsd/recording.h"
 #include "exportsd/renew.h"
 
 enum { NUMBERS_A_TURN = 1000 };
@@ -28,24 +33,29 @@ struct waiter {
 	struct waiter *next;
 };
 
+struct job {
+	struct change *change;
+	struct waiter *waiters;
+	struct job *next;
+};
+
 struct reload {
 	struct daemon *daemon;
-	struct waiter *waiters; /* lists: for the one under way, and for the one after it */
-	struct waiter *waiters_for_next;
+	struct job *jobs; /* the first one is under way */
 	struct waiter *being_told;
+	char *said;
 	size_t n_errors;
 	uint64_t applied_usec;
-	/* Of the snapshot in force. */
-	uint64_t fingerprint; /* of the files it was read from */
-	struct fact *known_hosts;
-	bool was_edited_said;
+	struct fact *known_hosts; /* of the snapshot in force */
+	struct runtime *runtime;
+	struct etab_watch *etab_watch;
+	bool is_etab_touched; /* by whom is not known yet */
+	bool was_etab_failure_said;
 
 	/* The one under way. */
-	bool running;
 	bool has_begun; /* the files are being read, or were */
-	bool accept_faults;
-	bool only_if_same; /* to renew host names: not if files were edited */
 	struct loading loading;
+	struct recording recording;
 	struct background *background; /* the loading is its, not ours */
 	struct paths_question *paths_question;
 	struct names_question *names_question;
@@ -54,12 +64,17 @@ struct reload {
 	size_t n_given; /* numbers given when that began */
 	sd_event_source *turn; /* the next step, in a turn of its own */
 	struct renew *telling_kernel;
-	bool changed; /* then: what will be said */
 
 	sd_event_source *renew; /* host names' age */
 };
 
 /* ---- end ---- */
+
+/* The change under way, or NULL. */
+static const struct change *under_way(const struct reload *reload)
+{
+	return reload->jobs ? reload->jobs->change : NULL;
+}
 
 static void stop(struct reload *reload)
 {
@@ -73,7 +88,7 @@ static void stop(struct reload *reload)
 	free(reload->host_names);
 	reload->host_names = NULL;
 	loading_clear(&reload->loading);
-	reload->running = reload->has_begun = false;
+	reload->has_begun = false;
 }
 
 /* @waiters: taken. A callback may forget others among them, and start the next reload. */
@@ -91,23 +106,52 @@ static void tell(struct reload *reload, struct waiter *waiters, const struct dia
 	}
 }
 
+static void free_waiters(struct waiter *waiters)
+{
+	while (waiters) {
+		struct waiter *next = waiters->next;
+
+		free(waiters);
+		waiters = next;
+	}
+}
+
+static void job_free(struct job *job)
+{
+	change_free(job->change);
+	free_waiters(job->waiters);
+	free(job);
+}
+
 static void start_next(struct reload *reload);
 static void schedule_renewal(struct reload *reload);
+static void look_at_etab(struct reload *reload);
 
 static void finish(struct reload *reload, bool applied, bool changed)
 {
-	struct waiter *waiters = TAKE_PTR(reload->waiters);
+	struct job *job = reload->jobs;
+	struct waiter *waiters = TAKE_PTR(job->waiters);
 	struct diags diags = reload->loading.diags;
 
 	reload->loading.diags = (struct diags){ 0 };
-	if (!reload->only_if_same)
+	free(reload->said);
+	reload->said = TAKE_PTR(reload->loading.work.said);
+	if (job->change->kind != CHANGE_NAMES)
 		reload->n_errors = diags.n_errors;
 	stop(reload);
+	LL_DELETE(reload->jobs, job);
+	job_free(job);
 	if (applied || !reload->renew)
 		schedule_renewal(reload);
+	look_at_etab(reload);
 	start_next(reload);
 	tell(reload, waiters, &diags, applied, changed);
 	diags_done(&diags);
+}
+
+const char *reload_said(const struct reload *reload)
+{
+	return reload->said ?: "";
 }
 
 /* One at a time. The handler ends itself: it is called in each turn. */
@@ -125,12 +169,75 @@ static void fail(struct reload *reload, int error)
 	finish(reload, false, false);
 }
 
+/* ---- recording ---- */
+
+static void tell_record(struct reload *reload, const char *file, int error)
+{
+	const struct position nowhere = { .file = "" };
+
+	if (error == 0)
+		return;
+	diag_add(&reload->loading.diags, DIAG_MISTAKE, &nowhere, "cannot write %s: %s", file,
+		 strerror(-error));
+	if (!reload->was_etab_failure_said)
+		log_warning(NULL, "Cannot write %s, other tools see old exports: %s", file,
+			    strerror(-error));
+	reload->was_etab_failure_said = true;
+}
+
+static void on_recorded(void *userdata)
+{
+	struct reload *reload = userdata;
+	const struct recording *recording = &reload->recording;
+
+	reload->background = NULL;
+	if (recording->etab_error == 0 && recording->runtime_error == 0)
+		reload->was_etab_failure_said = false;
+	tell_record(reload, "etab", recording->etab_error);
+	tell_record(reload, "run-time-exports", recording->runtime_error);
+	finish(reload, true, reload->loading.changed);
+}
+
+static void record_beside(void *userdata)
+{
+	struct reload *reload = userdata;
+
+	recording_run(&reload->recording);
+}
+
+static void record(struct reload *reload)
+{
+	struct daemon *daemon = reload->daemon;
+	int r = 0;
+
+	reload->recording = (struct recording){
+		.config = daemon->config,
+		.kind = under_way(reload)->kind,
+		.per_flavor = daemon->kernel ? kernel_per_flavor_flags(daemon->kernel)
+					     : EXPORT_PER_FLAVOR,
+		.runtime = reload->runtime,
+		.now = daemon->snapshot,
+		.has_etab = reload->loading.work.has_read_etab,
+		.etab = reload->loading.work.etab,
+	};
+	/* Without a directory for it there is no etab: in tests. */
+	if (daemon->config->nfs_state_directory)
+		r = background_start(&reload->background, daemon->event, record_beside, on_recorded,
+				     reload);
+	if (r < 0)
+		tell_record(reload, "etab", r);
+	if (!reload->background)
+		finish(reload, true, reload->loading.changed);
+}
+
+/* ---- in force ---- */
+
 static void on_told(void *userdata)
 {
 	struct reload *reload = userdata;
 
 	reload->telling_kernel = NULL;
-	finish(reload, true, reload->changed);
+	record(reload);
 }
 
 /* @old: taken. Without one, what the kernel was told comes from an earlier process. */
@@ -139,19 +246,18 @@ static void tell_kernel(struct reload *reload, struct snapshot *old)
 	struct daemon *daemon = reload->daemon;
 	int r = 0;
 
-	reload->changed = reload->loading.changed;
 	if (old && daemon->kernel &&
 	    renew_start(&reload->telling_kernel, daemon->event, daemon->kernel, daemon->media, old,
 			daemon->snapshot, on_told, reload) == 0)
 		return;
-	if (reload->changed && daemon->kernel)
+	if (reload->loading.changed && daemon->kernel)
 		r = kernel_flush(daemon->kernel);
 	if (r < 0) {
 		errno = -r;
 		log_warning(NULL, "Cannot make the kernel forget the old exports: %m");
 	}
 	snapshot_free(old);
-	finish(reload, true, reload->changed);
+	record(reload);
 }
 
 static void put_in_force(struct reload *reload)
@@ -167,14 +273,12 @@ static void put_in_force(struct reload *reload)
 	}
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	reload->applied_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	reload->fingerprint = reload->loading.fingerprint;
 	daemon->snapshot = TAKE_PTR(reload->loading.snapshot);
 	if (daemon->mountd)
 		mountd_again(daemon->mountd);
 	questions_again(daemon->questions);
 	facts_clear(&reload->known_hosts);
 	reload->known_hosts = TAKE_PTR(reload->loading.hosts);
-	reload->was_edited_said = false;
 	tell_kernel(reload, old);
 }
 
@@ -205,7 +309,8 @@ static void on_built(void *userdata)
 	if (r == 0 && owners_changed(reload))
 		r = begin(
 			reload); /* a medium has got a number that the files give to another path */
-	else if (r == 0 && reload->loading.diags.n_errors && !reload->accept_faults)
+	else if (r == 0 && reload->loading.diags.n_errors &&
+		 !change_takes_faults(under_way(reload)))
 		finish(reload, false, false);
 	else if (r == 0)
 		put_in_force(reload);
@@ -225,7 +330,6 @@ static void build(struct reload *reload)
 {
 	int r;
 
-	reload->loading.in_force = reload->daemon->snapshot;
 	r = background_start(&reload->background, reload->daemon->event, build_beside, on_built,
 			     reload);
 	if (r < 0)
@@ -347,17 +451,7 @@ static void on_read(void *userdata)
 	int r = loading->error;
 
 	reload->background = NULL;
-	if (r == 0 && reload->only_if_same && loading->fingerprint != reload->fingerprint) {
-		if (!reload->was_edited_said)
-			log_notice(
-				NULL,
-				"Host names not looked up again: the exports files were edited and wait for "
-				"a reload");
-		reload->was_edited_said = true;
-		finish(reload, false, false);
-		return;
-	}
-	if (r == 0 && loading->diags.n_errors && !reload->accept_faults) {
+	if (r == 0 && loading->diags.n_errors && !change_takes_faults(under_way(reload))) {
 		finish(reload, false, false);
 		return;
 	}
@@ -382,6 +476,9 @@ static int on_turn_read(sd_event_source *source, void *userdata)
 	int r;
 
 	loading_clear(&reload->loading);
+	reload->loading.change = under_way(reload);
+	reload->loading.runtime = reload->runtime;
+	reload->loading.in_force = reload->daemon->snapshot;
 	reload->n_owners_known = 0;
 	reload->turn = sd_event_source_disable_unref(reload->turn);
 	reload->has_begun = true;
@@ -397,39 +494,46 @@ static int begin(struct reload *reload)
 	return next_turn(reload, on_turn_read);
 }
 
-static int start(struct reload *reload, bool accept_faults, bool only_if_same)
-{
-	int r;
+/* ---- the line of changes ---- */
 
+/* The first job in the line begins. */
+static int start(struct reload *reload)
+{
 	stop(reload);
-	r = begin(reload);
-	if (r < 0)
-		return r;
-	reload->running = true;
-	reload->accept_faults = accept_faults;
-	reload->only_if_same = only_if_same;
-	return 0;
-}
-
-static int reload_now(struct reload *reload, bool accept_faults)
-{
-	names_forget(reload->daemon->names);
-	return start(reload, accept_faults, false);
+	if (under_way(reload)->kind != CHANGE_NAMES)
+		names_forget(reload->daemon->names);
+	return begin(reload);
 }
 
 static void start_next(struct reload *reload)
 {
 	static const struct diags no_diags;
-	int r;
 
-	if (!reload->waiters_for_next)
-		return;
-	r = reload_now(reload, false);
-	reload->waiters = TAKE_PTR(reload->waiters_for_next);
-	if (r == 0)
-		return;
-	log_error(NULL, "No memory to reload, keeping the previous exports");
-	tell(reload, TAKE_PTR(reload->waiters), &no_diags, false, false);
+	while (reload->jobs && start(reload) < 0) {
+		struct job *job = reload->jobs;
+
+		log_error(NULL, "No memory to reload, keeping the previous exports");
+		LL_DELETE(reload->jobs, job);
+		tell(reload, TAKE_PTR(job->waiters), &no_diags, false, false);
+		job_free(job);
+	}
+}
+
+/* The job that would do this one's work, too. */
+static struct job *find_job(struct reload *reload, const struct change *change)
+{
+	struct job *job;
+
+	if (change->kind != CHANGE_FILES && change->kind != CHANGE_START &&
+	    change->kind != CHANGE_ETAB)
+		return NULL;
+	LL_FOREACH (reload->jobs, job)
+		if (job->change->kind == change->kind &&
+		    (job != reload->jobs || !reload->has_begun) &&
+		    /* What is done in between counts. */
+		    (change->kind == CHANGE_ETAB || !job->next))
+			return job;
+	return NULL;
 }
 
 static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *userdata)
@@ -442,29 +546,75 @@ static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *
 	return false;
 }
 
-int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
+/* Renewing host names gives way, but for a thread's work, which would hold up the loop to its end. */
+static void give_way(struct reload *reload)
 {
-	/* Renewing host names gives way, but for a thread's work, which would hold up the loop to its end. */
-	bool is_under_way = reload->running &&
-			    (!reload->only_if_same || reload->background || reload->telling_kernel);
-	struct waiter **waiters =
-		is_under_way && reload->has_begun ? &reload->waiters_for_next : &reload->waiters;
-	struct waiter *waiter;
-	int r;
+	struct job *job = reload->jobs;
 
-	if (is_under_way && is_waiting(*waiters, done, userdata))
+	if (!job || job->change->kind != CHANGE_NAMES || reload->background ||
+	    reload->telling_kernel)
+		return;
+	stop(reload);
+	LL_DELETE(reload->jobs, job);
+	job_free(job);
+}
+
+static int add_job(struct reload *reload, struct change *change, struct job **ret_job)
+{
+	struct job *job = calloc(1, sizeof(*job));
+	bool is_first;
+	int r = 0;
+
+	if (!job)
+		return -ENOMEM;
+	job->change = change;
+	give_way(reload);
+	is_first = !reload->jobs;
+	LL_APPEND(reload->jobs, job);
+	if (is_first)
+		r = start(reload);
+	if (r < 0) {
+		LL_DELETE(reload->jobs, job);
+		free(job);
+		return r;
+	}
+	*ret_job = job;
+	return 0;
+}
+
+int reload_change(struct reload *reload, struct change *change, reload_done_fn done, void *userdata)
+{
+	struct job *job = find_job(reload, change);
+	struct waiter *waiter;
+	int r = 0;
+
+	if (job && is_waiting(job->waiters, done, userdata)) {
+		change_free(change);
 		return 0;
+	}
 	waiter = calloc(1, sizeof(*waiter));
 	if (!waiter)
-		return -ENOMEM;
-	r = is_under_way ? 0 : reload_now(reload, accept_faults);
+		r = -ENOMEM;
+	else if (!job)
+		r = add_job(reload, change, &job);
+	else
+		change_free(TAKE_PTR(change));
 	if (r < 0) {
 		free(waiter);
+		change_free(change);
 		return r;
 	}
 	*waiter = (struct waiter){ .done = done, .userdata = userdata };
-	LL_APPEND(*waiters, waiter);
+	LL_APPEND(job->waiters, waiter);
 	return 0;
+}
+
+int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
+{
+	struct change *change;
+	int r = change_new(&change, accept_faults ? CHANGE_START : CHANGE_FILES);
+
+	return r < 0 ? r : reload_change(reload, change, done, userdata);
 }
 
 static void forget(struct waiter *waiters, const void *userdata)
@@ -478,9 +628,11 @@ static void forget(struct waiter *waiters, const void *userdata)
 
 void reload_forget(struct reload *reload, const void *userdata)
 {
+	struct job *job;
+
 	forget(reload->being_told, userdata);
-	forget(reload->waiters, userdata);
-	forget(reload->waiters_for_next, userdata);
+	LL_FOREACH (reload->jobs, job)
+		forget(job->waiters, userdata);
 }
 
 /* ---- host names' age ---- */
@@ -488,9 +640,12 @@ void reload_forget(struct reload *reload, const void *userdata)
 static int on_renew(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	struct reload *reload = userdata;
+	struct change *change;
 
 	reload->renew = sd_event_source_disable_unref(reload->renew);
-	if (!reload->running && start(reload, true, true) < 0)
+	if (reload->jobs)
+		return 0;
+	if (change_new(&change, CHANGE_NAMES) < 0 || reload_change(reload, change, NULL, NULL) < 0)
 		schedule_renewal(reload);
 	return 0;
 }
@@ -515,6 +670,71 @@ static void schedule_renewal(struct reload *reload)
 		log_warning(NULL, "Host names will not be looked up again before the next reload");
 }
 
+/* ---- other programs' etab ---- */
+
+static void on_etab_taken_in(void *userdata, const struct diags *diags, bool applied, bool changed)
+{
+	for (size_t i = 0; i < diags->n_items; i++)
+		log_warning(NULL, "etab:%u: %s", diags->items[i].line, diags->items[i].text);
+	if (applied)
+		log_notice(NULL, "Another program has written etab: %s",
+			   changed ? "its exports are in force" : "nothing changed");
+}
+
+/* Is the etab that is there now another program's? While ours is written nobody can tell. */
+static void look_at_etab(struct reload *reload)
+{
+	struct file_version version;
+	struct change *change;
+
+	if (!reload->is_etab_touched || reload->background)
+		return;
+	reload->is_etab_touched = false;
+	if (etab_file_version(reload->daemon->config->nfs_state_directory, &version) < 0 ||
+	    runtime_knows_etab(reload->runtime, &version))
+		return;
+	if (change_new(&change, CHANGE_ETAB) < 0 ||
+	    reload_change(reload, change, on_etab_taken_in, reload) < 0)
+		log_error(NULL, "No memory to take in what another program wrote into etab");
+}
+
+static void on_etab(void *userdata)
+{
+	struct reload *reload = userdata;
+
+	reload->is_etab_touched = true;
+	look_at_etab(reload);
+}
+
+/* What cannot be read is as if it were not there: the files count. */
+static void read_runtime(struct reload *reload)
+{
+	CLEANUP(freep) char *file = recording_runtime_file(reload->daemon->config);
+	int r = file ? runtime_read(reload->runtime, file) : -ENOMEM;
+
+	if (r < 0 && r != -ENOENT)
+		log_warning(NULL, "Cannot read %s, exports made by commands are lost: %s",
+			    file ?: "run-time-exports", strerror(-r));
+}
+
+static int open_etab(struct reload *reload)
+{
+	const char *directory = reload->daemon->config->nfs_state_directory;
+	int r;
+
+	if (!directory)
+		return 0;
+	read_runtime(reload);
+	r = etab_watch_new(&reload->etab_watch, reload->daemon->event, directory, on_etab, reload);
+	if (r < 0 && r != -ENOMEM) {
+		log_warning(NULL,
+			    "Cannot watch %s, what other tools write into etab is not seen: %s",
+			    directory, strerror(-r));
+		return 0;
+	}
+	return r;
+}
+
 size_t reload_n_errors(const struct reload *reload)
 {
 	return reload->n_errors;
@@ -528,23 +748,21 @@ uint64_t reload_applied_usec(const struct reload *reload)
 int reload_new(struct reload **ret_reload, struct daemon *daemon)
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
+	int r;
 
 	if (!reload)
 		return -ENOMEM;
 	reload->daemon = daemon;
 	reload->loading.config = daemon->config;
+	r = runtime_new(&reload->runtime);
+	if (r >= 0)
+		r = open_etab(reload);
+	if (r < 0) {
+		reload_free(reload);
+		return r;
+	}
 	*ret_reload = reload;
 	return 0;
-}
-
-static void free_waiters(struct waiter *waiters)
-{
-	while (waiters) {
-		struct waiter *next = waiters->next;
-
-		free(waiters);
-		waiters = next;
-	}
 }
 
 struct reload *reload_free(struct reload *reload)
@@ -553,9 +771,16 @@ struct reload *reload_free(struct reload *reload)
 		return NULL;
 	stop(reload);
 	sd_event_source_disable_unref(reload->renew);
-	free_waiters(reload->waiters);
-	free_waiters(reload->waiters_for_next);
+	etab_watch_free(reload->etab_watch);
+	while (reload->jobs) {
+		struct job *job = reload->jobs;
+
+		LL_DELETE(reload->jobs, job);
+		job_free(job);
+	}
 	facts_clear(&reload->known_hosts);
+	runtime_free(reload->runtime);
+	free(reload->said);
 	free(reload);
 	return NULL;
 }

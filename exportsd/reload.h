@@ -5,11 +5,14 @@
  * reload.h - from files to the snapshot in force, all or nothing (P8): read them, ask paths and names
  * without holding up the loop, make a snapshot, put it in force, tell the kernel if something changed.
  *
- * Host names are asked again when their age is over, and a new snapshot made if their addresses
- * changed; files that were edited meanwhile wait for the administrator's reload. A host name that the name
+ * Host names are asked again when their age is over, and a new snapshot made of what is exported; files
+ * that were edited meanwhile wait for the administrator's reload. A host name that the name
  * service says nothing about keeps the addresses it had.
+ *
+ * What is in force is written into nfs-utils' etab; when another program writes that, it comes into force.
  */
 
+#include "exportsd/change.h"
 #include "exportsd/daemon.h"
 #include "parser/diag.h"
 
@@ -33,6 +36,20 @@ struct reload *reload_free(struct reload *reload);
 typedef void (*reload_done_fn)(void *userdata, const struct diags *diags, bool applied,
 			       bool changed);
 int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata);
+/*
+ * reload_change - the same for another change of what is exported; they are made one after another, none is left out.
+ *
+ * @change: taken
+ *
+ * When done() is called etab is written, and the change remembered; what went wrong with these files is among the
+ * diags, and logged. Returns 0; -ENOMEM.
+ */
+int reload_change(struct reload *reload, struct change *change, reload_done_fn done,
+		  void *userdata);
+
+/* reload_said - from within done(): the lines that exportfs -v prints; "" if there are none. */
+const char *reload_said(const struct reload *reload);
+
 /* reload_forget - done() of the callers with this userdata will not be called. */
 void reload_forget(struct reload *reload, const void *userdata);
 

@@ -50,6 +50,22 @@ struct exports_arena *arena_free(struct exports_arena *arena)
 	return NULL;
 }
 
+void arena_join(struct exports_arena *arena, struct exports_arena *from)
+{
+	struct chunk **end = &from->chunks;
+
+	/* Behind the newest: that one is being filled. */
+	while (*end)
+		end = &(*end)->next;
+	if (arena->chunks) {
+		*end = arena->chunks->next;
+		arena->chunks->next = TAKE_PTR(from->chunks);
+	} else {
+		arena->chunks = TAKE_PTR(from->chunks);
+	}
+	arena_free(from);
+}
+
 static bool add_chunk(struct exports_arena *arena, size_t size)
 {
 	struct chunk *chunk;

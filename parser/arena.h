@@ -16,6 +16,9 @@ struct exports_arena;
 struct exports_arena *arena_new(void);
 struct exports_arena *arena_free(struct exports_arena *arena);
 
+/* arena_join - what @from holds is @arena's from now on. @from: freed */
+void arena_join(struct exports_arena *arena, struct exports_arena *from);
+
 /* @size bytes set to zero, aligned for any type, or NULL when memory is out. */
 void *arena_alloc(struct exports_arena *arena, size_t size);
 

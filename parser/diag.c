@@ -127,7 +127,7 @@ static bool fill_item(struct diag *diag, const struct position *at, const char *
 void diag_add(struct diags *diags, enum diag_level level, const struct position *at,
 	      const char *format, ...)
 {
-	struct diag diag = { .level = level };
+	struct diag diag = { .level = level == DIAG_MISTAKE ? DIAG_WARNING : level };
 	va_list ap;
 	bool filled;
 
@@ -135,6 +135,7 @@ void diag_add(struct diags *diags, enum diag_level level, const struct position 
 		diags->n_errors++;
 	else
 		diags->n_warnings++;
+	diags->n_mistakes += level == DIAG_MISTAKE;
 	if (!has_room(diags, level))
 		return;
 	va_start(ap, format);

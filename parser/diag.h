@@ -16,6 +16,7 @@
 enum diag_level {
 	DIAG_WARNING, /* in force all the same */
 	DIAG_ERROR, /* the entry is not in force */
+	DIAG_MISTAKE, /* shown as a warning; exportfs(8) ends with 1 because of it, as nfs-utils' does */
 };
 
 /* A place in a file. Lines and columns count from 1, columns in bytes. line 0: the file as a whole. */
@@ -47,6 +48,7 @@ struct diags {
 	size_t n_items;
 	size_t n_errors;
 	size_t n_warnings;
+	size_t n_mistakes; /* among the warnings */
 	bool out_of_memory; /* a message was lost: treat as an error */
 };
 

@@ -97,15 +97,20 @@ static void put_pattern(FILE *to, const char *pattern)
 	}
 }
 
+void etab_put_pair(FILE *to, const char *path, const char *pattern, const char *client)
+{
+	if (pattern)
+		put_pattern(to, pattern);
+	else
+		put_path(to, path);
+	putc_unlocked('\t', to);
+	etab_put_text(to, client);
+}
+
 int export_print_etab(FILE *to, const char *path, const char *client,
 		      const struct export_options *options, uint32_t per_flavor)
 {
-	if (options->handler)
-		put_pattern(to, path);
-	else
-		put_path(to, path);
-	putc('\t', to);
-	etab_put_text(to, client);
+	etab_put_pair(to, path, options->handler ? path : NULL, client);
 	putc('(', to);
 	options_print(options, per_flavor, to);
 	fputs(")\n", to);

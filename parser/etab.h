@@ -16,3 +16,10 @@ void etab_put_text(FILE *to, const char *text);
 
 /* As nfs-utils writes paths: backslash and '#' are always escaped. */
 void etab_put_path(FILE *to, const char *text);
+
+/*
+ * What an etab line starts with, a path, a tab and a client: its key, there is one line for each.
+ *
+ * @pattern: NULL, or a rule's, in the path's place
+ */
+void etab_put_pair(FILE *to, const char *path, const char *pattern, const char *client);

@@ -174,6 +174,22 @@ int exports_read_text(const char *name, const char *text, size_t n_bytes, struct
 	return r;
 }
 
+int exports_read_based(const char *text, size_t n_bytes, const struct export_options *base,
+		       struct diags *diags, struct exports_source **ret_source)
+{
+	struct reader reader;
+	int r = reader_init(&reader, diags);
+
+	if (base)
+		reader.defaults = base;
+	if (r == 0)
+		r = reader_text(&reader, "command line", text, n_bytes);
+	if (r == 0)
+		r = make_source(&reader, ret_source);
+	reader_done(&reader);
+	return r;
+}
+
 struct exports_source *exports_source_free(struct exports_source *source)
 {
 	if (source) {

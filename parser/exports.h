@@ -130,10 +130,14 @@ struct export_item {
 	const char *pattern;
 	struct client_spec client;
 	const struct export_options *options; /* shared between equal ones */
-	const char *file;
+	const char *file; /* exports_at_run_time: of no file */
 	unsigned int line, column; /* of the client, or of the path where there is none */
 	unsigned int path_line, path_column;
+	bool gives_way; /* to an earlier item of the same path and client, without a word */
 };
+
+/* Stands for the file of what was exported by a command: nfs-utils' exportfs client:/path. */
+extern const char exports_at_run_time[];
 
 struct exports_source {
 	const struct export_item *items; /* in the order of the files */
@@ -166,6 +170,32 @@ int exports_read_files(const char *const *files, size_t n_files, const char *con
  */
 int exports_read_text(const char *name, const char *text, size_t n_bytes, struct diags *diags,
 		      struct exports_source **ret_source);
+
+/*
+ * exports_read_argument - one item from the parts of a command line: nfs-utils' exportfs -o OPTIONS CLIENT:PATH.
+ *
+ * @options: a list without parentheses, applied to @base; NULL: none
+ * @base:    what the options start with; NULL: an entry's defaults. Its strings must live as long as ret_source
+ *
+ * A path's wildcards make it a rule only if the options name a handler. Returns 0, and no item if there is a
+ * fault in it; -ENOMEM.
+ */
+int exports_read_argument(const char *client, const char *path, const char *options,
+			  const struct export_options *base, struct diags *diags,
+			  struct exports_source **ret_source);
+
+/*
+ * exports_source_append - @more's items behind @source's.
+ *
+ * @more: taken; without items only its memory is, and @source's items stay where they are
+ *
+ * Returns 0; -ENOMEM: @source is as it was.
+ */
+int exports_source_append(struct exports_source *source, struct exports_source *more);
+
+/* exports_source_choose - other items: some of the source's own, in any order, changed or not. @items: copied. */
+int exports_source_choose(struct exports_source *source, const struct export_item *items,
+			  size_t n_items);
 
 struct exports_source *exports_source_free(struct exports_source *source);
 

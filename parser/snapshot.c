@@ -110,16 +110,26 @@ const struct export *snapshot_export(const struct snapshot *snapshot, size_t ind
 	return &snapshot->records.items[index].export;
 }
 
-int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
-			  uint32_t per_flavor)
+struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
+					     const struct export *export)
 {
 	/* The item knows what was written: "" or "*", and the options of a "/" that became fsid=0. */
 	const struct export_item *item = export_item_of(snapshot, export);
-	const char *client =
-		item->client.type == CLIENT_ANONYMOUS ? item->client.text : export->client->name;
 
-	return export_print_etab(to, item->pattern ? item->pattern : export->path, client,
-				 item->options, per_flavor);
+	return (struct export_as_written){
+		.client = item->client.type == CLIENT_ANONYMOUS ? item->client.text
+								: export->client->name,
+		.options = item->options,
+	};
+}
+
+int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
+			  uint32_t per_flavor)
+{
+	struct export_as_written written = snapshot_as_written(snapshot, export);
+
+	return export_print_etab(to, export->pattern ?: export->path, written.client,
+				 written.options, per_flavor);
 }
 
 int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_flavor)

@@ -27,6 +27,8 @@
  * support/export/client.c client_compose(), support/export/v4root.c.
  */
 
+#include <sys/types.h>
+
 #include "parser/exports.h"
 
 struct snapshot;
@@ -110,6 +112,25 @@ unsigned int snapshot_changes(const struct snapshot *a, const struct snapshot *b
 size_t snapshot_n_exports(const struct snapshot *snapshot);
 const struct export *snapshot_export(const struct snapshot *snapshot, size_t index);
 
+/*
+ * snapshot_listed - which of them is this path's, for this client.
+ *
+ * @path: canonical; @pattern: NULL, or a rule's, in its place; @client: its name, compared without case
+ *
+ * Returns its index, or -ENOENT.
+ */
+ssize_t snapshot_listed(const struct snapshot *snapshot, const char *path, const char *pattern,
+			const char *client);
+
+/*
+ * snapshot_copy_items - exports of the snapshot as items that another snapshot can be made of: with what was
+ * written, so that paths and host names are asked about again. Each gives way to other items.
+ *
+ * @indices: of those to copy, in this order
+ */
+int snapshot_copy_items(const struct snapshot *snapshot, const size_t *indices, size_t n_indices,
+			struct exports_source **ret_source);
+
 /* The clients, in order of id. */
 size_t snapshot_n_clients(const struct snapshot *snapshot);
 const struct client *snapshot_client(const struct snapshot *snapshot, size_t id);
@@ -123,6 +144,14 @@ int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_
 /* snapshot_print_export - one of its lines: of an export that snapshot_export() gave. */
 int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
 			  uint32_t per_flavor);
+
+/* snapshot_as_written - what stands in etab for an export that snapshot_export() gave. */
+struct export_as_written {
+	const char *client; /* its name; "" or "*", as written, for everybody */
+	const struct export_options *options;
+};
+struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
+					     const struct export *export);
 
 /* ---- who is asking ---- */
 

@@ -146,14 +146,16 @@ static bool is_duplicate(struct build *build, const struct export_item *item, ui
 
 	if (number == NOTHING)
 		return false;
+	if (item->gives_way)
+		return true;
 	first = &build->snapshot->records.items[number].export;
 	if (first->options->flags != item->options->flags)
-		WARN(build, item,
+		COMPLAIN(build, DIAG_MISTAKE, item,
 		     "incompatible duplicate: '%s' is exported to '%s' with other options at %s:%u; "
 		     "this entry is ignored",
 		     item->path, first->client->name, first->file, first->line);
 	else
-		WARN(build, item,
+		COMPLAIN(build, DIAG_MISTAKE, item,
 		     "duplicate: '%s' is exported to '%s' at %s:%u already; this entry is ignored",
 		     item->path, first->client->name, first->file, first->line);
 	return true;

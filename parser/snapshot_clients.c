@@ -103,6 +103,11 @@ uint32_t client_named(const struct snapshot *snapshot, const char *before, const
 	return NOTHING;
 }
 
+uint32_t client_find(const struct snapshot *snapshot, const char *name)
+{
+	return client_named(snapshot, "", name, strlen(name));
+}
+
 static unsigned int n_commas(const char *name)
 {
 	unsigned int n = 0;

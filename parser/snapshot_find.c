@@ -86,6 +86,31 @@ uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t c
 }
 
 /* @client NOTHING: any record with the number. */
+static uint32_t place_of(const struct snapshot *snapshot, const char *path, const char *pattern)
+{
+	size_t length = strlen(path);
+
+	for (uint32_t rule = 0; pattern && rule < snapshot->rules.n; rule++)
+		if (str_equal(snapshot->rules.items[rule].public.pattern, pattern))
+			return place_of_media(rule);
+	if (pattern)
+		return NOTHING;
+	return place_find(snapshot, path, length,
+			  hash_done(hash_bytes(hash_start(), path, length)));
+}
+
+ssize_t snapshot_listed(const struct snapshot *snapshot, const char *path, const char *pattern,
+			const char *client)
+{
+	uint32_t place = place_of(snapshot, path, pattern);
+	uint32_t number = client_find(snapshot, *client ? client : "*");
+
+	if (place == NOTHING || number == NOTHING)
+		return -ENOENT;
+	number = record_find(snapshot, place, number);
+	return number < snapshot->n_listed ? (ssize_t)number : -ENOENT;
+}
+
 uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t client)
 {
 	uint32_t hash = hash_pair(fsid, client), position = hash, number;

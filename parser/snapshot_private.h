@@ -238,6 +238,8 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 		uint32_t *ret_client);
 /* Puts the addresses where they stay. */
 int clients_finish(struct clients_builder *builder);
+/* The client with this name in etab, or NOTHING. */
+uint32_t client_find(const struct snapshot *snapshot, const char *name);
 void clients_builder_done(struct clients_builder *builder);
 void clients_done(struct snapshot *snapshot);
 /* The client called @before and then @name, or NOTHING. */

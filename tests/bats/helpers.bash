@@ -10,12 +10,13 @@ setup_tree() {
 	BIN=${B:-build}/bin
 	T=$BATS_TEST_TMPDIR
 	export T
-	mkdir "$T/exports.d" "$T/state" "$T/media"
+	mkdir "$T/exports.d" "$T/state" "$T/media" "$T/nfs"
 	cat >"$T/conf" <<-END
 		exports-files = {"$T/exports"}
 		exports-directories = {"$T/exports.d"}
 		state-directory = "$T/state"
 		number-copies = {"$T/numbers"}
+		nfs-state-directory = "$T/nfs"
 		runtime-directory = "$T/run"
 		mount-service = false
 		nfs-conf = ""
