@@ -99,7 +99,7 @@ static int medium_new(struct media *media, const char *path, struct medium **ret
 	medium = calloc(1, sizeof(*medium));
 	if (!medium)
 		return -ENOMEM;
-	medium->placeholder_fd = medium->mount_fd = -1;
+	medium->placeholder_fd = medium->mount_fd = medium->unmount_watch = -1;
 	medium->path = strdup(path);
 	if (medium->path)
 		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
@@ -141,6 +141,8 @@ static void medium_free(struct medium *medium)
 	medium_forget_domains(medium);
 	closep(&medium->placeholder_fd);
 	medium_forget_users(medium);
+	identity_done(medium);
+	free(medium->claimed_identity);
 	free(medium->asked_client);
 	free(medium->asked_domain);
 	free(medium->identity);
@@ -157,8 +159,9 @@ void medium_release(struct medium *medium)
 		return;
 	if (medium->drain.stage != DRAIN_NONE || medium->is_drain_queued || medium->drain_asker)
 		return;
-	if (medium->load.stage != MEDIUM_IDLE || medium->lookup.stage == MEDIUM_ASKING ||
-	    medium->lookup.stage == MEDIUM_PAUSING || medium->lookup.stage == MEDIUM_FAILED)
+	if (medium->identity_question || medium->load.stage != MEDIUM_IDLE ||
+	    medium->lookup.stage == MEDIUM_ASKING || medium->lookup.stage == MEDIUM_PAUSING ||
+	    medium->lookup.stage == MEDIUM_FAILED)
 		return;
 	if (numbers_get(medium->rule->media->numbers, medium->path))
 		return;
@@ -266,6 +269,7 @@ static void configure(struct rule *rule)
 	};
 	rule->idle_usec = settings.idle_seconds * media->second_usec;
 	rule->min_hold_usec = settings.min_hold_seconds * media->second_usec;
+	rule->identity = settings.identity;
 }
 
 static int rule_new(struct media *media, const struct snapshot_rule *facts, struct rule **ret_rule)
@@ -525,6 +529,7 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->event = sd_event_ref(event);
 	media->config = config;
 	media->numbers = numbers;
+	media->unmounts_fd = -1;
 	media->handler_uid = find_uid(config->handler_user);
 	media->mounts_fd = -1;
 	r = sd_event_add_defer(event, &media->deliver, media_deliver, media);
@@ -568,6 +573,7 @@ struct media *media_free(struct media *media)
 	free_rules(&media->gone_rules);
 	places_end(media);
 	drains_end(media);
+	closep(&media->unmounts_fd);
 	sd_event_source_disable_unref(media->deliver);
 	sd_event_unref(media->event);
 	free(media);

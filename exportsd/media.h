@@ -10,7 +10,8 @@
  *
  * Invariants: a medium counts as mounted only while its path is the root of a mount that is not its own
  * placeholder's (P4), which is looked at each time it is asked for. Trouble that may pass keeps its waiters
- * waiting (P5). A rule's handler that is not there is asked again with a growing pause.
+ * waiting (P5). A rule's handler that is not there is asked again with a growing pause. Under identity=strict
+ * nobody is told of a mount before its handler has said which medium it is (media_identity.c).
  *
  * Owns the handlers (handler.h) and the placeholder directories; borrows the number store.
  */
@@ -69,6 +70,20 @@ int media_number(struct media *media, const char *path, media_number_fn done, vo
  * media_is_mounted - is the medium itself mounted at its path right now (a statx(2))?
  */
 bool media_is_mounted(struct media *media, const char *path);
+
+/*
+ * media_open_mounted - the medium itself, if it is mounted at its path right now.
+ *
+ * Returns an O_PATH descriptor on its root, the caller's to close, and its number; -ENOENT: it is not mounted;
+ * -EAGAIN: something is, and which medium it is has to be asked first: media_mount() does; -errno.
+ */
+int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number);
+
+/*
+ * media_number_fits - does a number of a path stand for the medium that media_mount() has found there? Not, under
+ * identity=strict, if it was given for another one.
+ */
+bool media_number_fits(struct media *media, const char *path, uint32_t number);
 
 /* A medium, mounted, held so: while the descriptor is open umount(2) says EBUSY. */
 struct media_mounted {

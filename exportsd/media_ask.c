@@ -220,8 +220,8 @@ static void deliver_mount(struct media_request *request)
 
 	DL_DELETE(request->media->decided, request);
 	if (is_ok) {
-		mounted.root_fd = medium_open_root(medium);
-		mounted.number = numbers_get(request->media->numbers, medium->path);
+		mounted.root_fd = medium_open_mounted(medium);
+		mounted.number = identity_number(medium);
 		if (mounted.root_fd < 0 || !mounted.number) {
 			closep(&mounted.root_fd);
 			wait_again(request);
@@ -503,6 +503,26 @@ bool media_is_mounted(struct media *media, const char *path)
 	       state == PLACEHOLDER_MEDIUM;
 }
 
+int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number)
+{
+	CLEANUP(closep) int fd = -1;
+	struct medium *medium;
+	const char *key;
+	struct rule *rule = media_rule_of(media, path, &key);
+	int r;
+
+	if (!rule || (!media_find(media, path) && !media_is_mounted(media, path)))
+		return -ENOENT;
+	r = medium_get(rule, path, &medium);
+	if (r < 0)
+		return r;
+	fd = medium_open_mounted(medium);
+	*ret_number = identity_number(medium);
+	if (fd >= 0 && !*ret_number)
+		return -EAGAIN;
+	return TAKE_FD(fd);
+}
+
 int media_placeholder_fd(struct media *media, const char *path)
 {
 	const struct medium *medium = media_find(media, path);
@@ -547,7 +567,7 @@ static void fill_status(const struct medium *medium, struct medium_status *statu
 	*status = (struct medium_status){
 		.path = medium->path,
 		.state = state_of(medium),
-		.number = numbers_get(medium->rule->media->numbers, medium->path),
+		.number = identity_number(medium),
 		.listed = medium->is_listed,
 		.identity = medium->identity,
 		.label = medium->label,

@@ -118,6 +118,8 @@ static void add_key(struct rule *rule, const char *key, const struct proto_messa
 	medium->is_gone = false;
 	medium->generation = catalogue->generation;
 	medium_take_facts(medium, message);
+	set_string(&medium->listed_identity, proto_get(message, "identity"));
+	identity_follow_list(medium);
 	medium_changed(medium);
 }
 
@@ -229,6 +231,7 @@ static void on_listed(void *userdata, enum handler_outcome outcome,
 	catalogue->list = NULL;
 	closep(&mount_fd);
 	if (outcome == HANDLER_OK) {
+		rule_take_kind(rule, message);
 		is_back(rule);
 		finish_list(rule);
 		if (catalogue->watch_unsupported) {

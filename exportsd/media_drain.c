@@ -472,8 +472,10 @@ static void finish(struct medium *medium, enum media_drain_outcome outcome)
 	run_queue(media);
 	if (medium_first_asker(medium, &client, &domain))
 		medium_want_mount(medium, client, domain);
-	else if (outcome == MEDIA_DRAINED)
+	else if (outcome == MEDIA_DRAINED) {
+		identity_follow_list(medium);
 		medium_release(medium);
+	}
 }
 
 static void drain_event(struct medium *medium, enum drain_event event)

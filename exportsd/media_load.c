@@ -74,9 +74,18 @@ int medium_open_root(struct medium *medium)
 	return state == PLACEHOLDER_MEDIUM ? TAKE_FD(fd) : -ENOENT;
 }
 
-static bool is_mounted(struct medium *medium)
+int medium_open_mounted(struct medium *medium)
 {
 	CLEANUP(closep) int fd = medium_open_root(medium);
+
+	if (fd < 0)
+		return fd;
+	return identity_is_settled(medium, fd) ? TAKE_FD(fd) : -EAGAIN;
+}
+
+static bool is_mounted(struct medium *medium)
+{
+	CLEANUP(closep) int fd = medium_open_mounted(medium);
 
 	return fd >= 0;
 }
@@ -267,6 +276,7 @@ static void on_looked_up(void *userdata, enum handler_outcome outcome,
 		medium->rule->catalogue.lookup_unsupported = true;
 		look_in_list(medium);
 	} else if (outcome == HANDLER_OK) {
+		rule_take_kind(medium->rule, message);
 		medium_take_facts(medium, message);
 		assign(medium);
 	} else {
@@ -412,6 +422,42 @@ static void refuse(struct medium *medium)
 		load_event(medium, MEDIUM_BROKEN);
 }
 
+void medium_identified(struct medium *medium, int error)
+{
+	if (error == -ENODATA) {
+		set_string(&medium->message,
+			   "its handler does not say which medium this is, as it did before "
+			   "(identity = path in exportsd.conf would not ask)");
+		load_event(medium, MEDIUM_BROKEN);
+		return;
+	}
+	if (error < 0) {
+		broken(medium, error, "the number of what is mounted cannot be recorded");
+		return;
+	}
+	identity_settled(medium, medium->claimed_identity);
+	found(medium);
+}
+
+/* It is mounted; which of its numbers is it now? */
+static void identify(struct medium *medium, int root_fd)
+{
+	int r = identity_settle(medium, root_fd, medium->claimed_identity);
+
+	if (r != -EINPROGRESS)
+		medium_identified(medium, r);
+}
+
+/* Something was mounted already. A file system that has no device of its own is another one each time. */
+static bool is_same_file_system(struct medium *medium)
+{
+	struct mounts_place sent, there;
+	CLEANUP(closep) int root = medium_open_root(medium);
+
+	return root >= 0 && mounts_look(root, &there) == 0 &&
+	       mounts_look(medium->mount_fd, &sent) == 0 && mounts_same(&sent, &there);
+}
+
 /* The handler says it is mounted: is it? */
 static void verify(struct medium *medium)
 {
@@ -419,7 +465,16 @@ static void verify(struct medium *medium)
 	CLEANUP(closep) int fd = -1;
 	int r;
 
-	if (medium->mount_fd >= 0) {
+	if (medium->mount_fd >= 0 && medium->was_mounted) {
+		if (!is_same_file_system(medium)) {
+			set_string(
+				&medium->message,
+				"another mount is there than the one its handler sent; unmount it");
+			close_mount(medium);
+			load_event(medium, MEDIUM_BROKEN);
+			return;
+		}
+	} else if (medium->mount_fd >= 0) {
 		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
 		if (r < 0) {
 			message_errno(medium, "the mount that its handler sent cannot be attached",
@@ -431,7 +486,7 @@ static void verify(struct medium *medium)
 	fd = open_path(medium, &state);
 	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
 		close_mount(medium);
-		found(medium);
+		identify(medium, fd);
 		return;
 	}
 	if (fd >= 0)
@@ -480,7 +535,7 @@ static void on_adopted(void *userdata, int error)
 static int check_number(struct medium *medium, const struct proto_message *message)
 {
 	struct media *media = media_of(medium);
-	const char *owner;
+	const char *owner, *identity = NULL;
 	uint64_t number;
 	int r = proto_get_u64(message, "fsid", UINT32_MAX, &number);
 
@@ -488,13 +543,28 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 		return 0;
 	if (r < 0)
 		return r;
+	if (identity_is_strict(medium))
+		identity = proto_get(message, "identity");
 	owner = numbers_path(media->numbers, (uint32_t)number);
-	if (owner && str_equal(owner, medium->path))
+	if (owner && str_equal(owner, medium->path) &&
+	    (!identity || numbers_get_for(media->numbers, medium->path, identity) == number))
 		return 0;
 	medium->offered_number = (uint32_t)number;
-	r = numbers_adopt(media->numbers, medium->path, NULL, (uint32_t)number, media_is_reserved,
-			  media, on_adopted, medium, &medium->load_question);
+	r = numbers_adopt(media->numbers, medium->path, identity, (uint32_t)number,
+			  media_is_reserved, media, on_adopted, medium, &medium->load_question);
 	return r < 0 ? r : -EINPROGRESS;
+}
+
+/* Never what it said of an earlier mount. */
+static int take_identity(struct medium *medium, const struct proto_message *message)
+{
+	const char *identity = proto_get(message, "identity");
+
+	free(TAKE_PTR(medium->claimed_identity));
+	if (!identity || !*identity)
+		return 0;
+	medium->claimed_identity = strdup(identity);
+	return medium->claimed_identity ? 0 : -ENOMEM;
 }
 
 static void take_ok(struct medium *medium, const struct proto_message *message, int mount_fd)
@@ -503,8 +573,11 @@ static void take_ok(struct medium *medium, const struct proto_message *message, 
 
 	medium->mount_fd = mount_fd;
 	medium->has_sent_mount = mount_fd >= 0;
+	rule_take_kind(medium->rule, message);
 	medium_take_facts(medium, message);
-	r = check_number(medium, message);
+	r = take_identity(medium, message);
+	if (r == 0)
+		r = check_number(medium, message);
 	if (r == -EINPROGRESS)
 		return;
 	if (r == 0) {
@@ -648,8 +721,12 @@ static void load_on(struct medium *medium)
 		blocked(medium, r);
 		return;
 	}
-	if (state == PLACEHOLDER_MEDIUM) {
-		found(medium);
+	medium->was_mounted = state == PLACEHOLDER_MEDIUM;
+	if (medium->was_mounted) {
+		if (identity_is_settled(medium, fd))
+			found(medium);
+		else
+			ask_mount(medium);
 		return;
 	}
 	sd_event_source_set_enabled(medium->placeholder_timer, SD_EVENT_OFF);
@@ -705,7 +782,8 @@ static void load_event(struct medium *medium, enum medium_event event)
 
 	if (before != medium->load.stage) {
 		if (medium->load.stage == MEDIUM_DONE)
-			medium_is_mounted_now(medium, before != MEDIUM_ASKING);
+			medium_is_mounted_now(medium,
+					      before != MEDIUM_ASKING || medium->was_mounted);
 		set_since(medium);
 		medium_changed(medium);
 	}
@@ -751,7 +829,13 @@ void medium_want_mount(struct medium *medium, const char *client, const char *do
 
 void medium_adopt(struct medium *medium)
 {
-	if (medium->load.stage == MEDIUM_IDLE && is_mounted(medium))
+	CLEANUP(closep) int root = -1;
+
+	if (medium->load.stage != MEDIUM_IDLE)
+		return;
+	/* Whichever medium it is: that is found out before anybody is told of it. */
+	root = medium_open_root(medium);
+	if (root >= 0)
 		load_event(medium, MEDIUM_FOUND);
 }
 
@@ -782,6 +866,7 @@ void medium_stop(struct medium *medium)
 	medium_stop_drain(medium);
 	numbers_cancel(TAKE_PTR(medium->lookup_question));
 	numbers_cancel(TAKE_PTR(medium->load_question));
+	identity_stop(medium);
 	medium->lookup_waits_for_list = medium->load_waits_for_number = false;
 	close_mount(medium);
 	if (medium->lookup_timer)

@@ -213,7 +213,7 @@ static int on_names_time(sd_event_source *source, uint64_t usec, void *userdata)
 }
 
 /* Slices follow one another quickly, and each time is told costs the kernel what it knew. */
-static void names_changed(struct media *media)
+void media_names_changed(struct media *media)
 {
 	int is_armed = 0;
 
@@ -266,7 +266,7 @@ static void on_recorded(void *userdata, int error)
 		return;
 	}
 	place_slice(rule);
-	names_changed(rule->media);
+	media_names_changed(rule->media);
 }
 
 /* Take the next slice; its missing directories are listed. */
@@ -453,7 +453,7 @@ static void strike_all(struct media *media, struct struck *struck)
 					       struck->n, false, on_struck, media,
 					       &media->removals_question);
 	if (struck->n > 0)
-		names_changed(media);
+		media_names_changed(media);
 	for (size_t i = 0; i < struck->n; i++)
 		free(struck->paths[i]);
 	if (struck->n == 0 || r < 0)

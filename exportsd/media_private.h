@@ -7,6 +7,7 @@
  *	media.c            rules and their handlers, the media objects, the snapshot in force
  *	media_ask.c        who asks for media, is told, watches, lists
  *	media_load.c       from "somebody wants it" to a number, and to a mount
+ *	media_identity.c   which of its numbers goes with what is mounted
  *	media_catalogue.c  what the handlers list
  *	media_places.c     placeholder directories, in slices
  *	media_drain.c      from mounted to unmounted: idle, ejected, taken out by hand
@@ -59,12 +60,17 @@ struct catalogue {
 	bool has_complained;
 };
 
+/* Does a rule's handler call its media removable (identity=strict by default)? */
+enum rule_removable { REMOVABLE_UNKNOWN, REMOVABLE_NO, REMOVABLE_YES };
+
 struct rule {
 	struct rule *prev, *next;
 	struct media *media;
 	struct snapshot_rule facts; /* strings are the rule's own */
 	const struct snapshot_rule *in_force; /* its key in media->by_facts */
 	bool is_writable; /* some client may write */
+	enum config_identity identity; /* as configured */
+	enum rule_removable removable;
 	bool is_gone; /* in media->gone_rules */
 	struct medium_limits limits;
 	uint64_t idle_usec; /* 0: never */
@@ -106,6 +112,8 @@ struct medium {
 	bool is_handler_lost; /* and nothing else is wrong */
 	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
 	bool has_sent_mount;
+	bool was_mounted; /* already, when its handler was asked last */
+	char *claimed_identity; /* the handler's last word for a mount; NULL: none */
 	uint32_t offered_number; /* the handler's, being adopted */
 	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
 	int placeholder_fd;
@@ -113,6 +121,18 @@ struct medium {
 
 	struct mounts_place seen; /* the last mount root at the path, and what it was */
 	enum placeholder_state seen_state;
+
+	/* media_identity.c */
+	struct mounts_place settled; /* the mount that its handler has identified, if is_settled */
+	bool is_settled;
+	int unmount_watch; /* of settled's file system; -1: none */
+	char *mounted_identity; /* of settled; NULL: its handler gave none */
+	char *listed_identity; /* of the list */
+	char *new_identity; /* being recorded */
+	struct numbers_question *identity_question;
+	bool identity_is_listed; /* not mounted: the list said so */
+	unsigned int n_identity_steps;
+	uint32_t number_before;
 
 	bool is_listed;
 	unsigned int generation;
@@ -185,6 +205,7 @@ struct media {
 	void (*names_changed)(void *userdata); /* media_on_names() */
 	void *names_userdata;
 	sd_event_source *names_timer;
+	int unmounts_fd; /* inotify(7), -1 until needed: media_identity.c */
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
 
@@ -253,6 +274,37 @@ int medium_ask(struct medium *medium, struct proto_writer *writer,
 /* What the handler says of a medium: identity, label, size, source. */
 void medium_take_facts(struct medium *medium, const struct proto_message *message);
 
+/*
+ * medium_open_mounted - medium_open_root() for what is known to be the medium that its number stands for.
+ * Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
+ */
+int medium_open_mounted(struct medium *medium);
+/* What identity_settle() began is done. */
+void medium_identified(struct medium *medium, int error);
+
+/* ---- media_identity.c ---- */
+
+/* An answer of the rule's handler: does it call its media removable? */
+void rule_take_kind(struct rule *rule, const struct proto_message *message);
+/* Do the medium's numbers stand for one identity each? */
+bool identity_is_strict(const struct medium *medium);
+/* Is it known which medium is mounted here? Always, if that does not matter. */
+bool identity_is_settled(struct medium *medium, int root_fd);
+/*
+ * identity_settle - the handler says that this is what is mounted now; NULL: it does not say.
+ *
+ * Returns 0: the path's primary number is the medium's, go on with identity_settled(); -EINPROGRESS: medium_identified()
+ * will be called, then go on; -ENODATA: it does not say, and it did before; -errno.
+ */
+int identity_settle(struct medium *medium, int root_fd, const char *identity);
+void identity_settled(struct medium *medium, const char *identity);
+/* The number of what is mounted and settled; else the primary one. */
+uint32_t identity_number(const struct medium *medium);
+/* Its handler lists another medium there, or what was mounted there is not any more: the primary number follows. */
+void identity_follow_list(struct medium *medium);
+void identity_stop(struct medium *medium);
+void identity_done(struct medium *medium);
+
 /* ---- media_catalogue.c ---- */
 
 void catalogue_start(struct rule *rule);
@@ -288,6 +340,8 @@ void places_forget(struct medium *medium);
 void places_remove(struct media *media, const char *directory, const char *path);
 void places_stop(struct rule *rule);
 int places_start(struct media *media);
+/* Clients that list the rules' directories are to list them again. */
+void media_names_changed(struct media *media);
 void places_end(struct media *media);
 /*
  * The directories of a medium that are missing, as paths: for numbers_record_directories().

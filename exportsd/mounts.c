@@ -20,6 +20,10 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+#ifndef STATX_MNT_ID_UNIQUE
+#define STATX_MNT_ID_UNIQUE 0x4000
+#endif
+
 /* The C library has no openat2(). */
 static int open_how(int directory_fd, const char *path, uint64_t resolve)
 {
@@ -46,12 +50,13 @@ static int look(int fd, const char *name, struct mounts_place *ret_place)
 
 	if (statx(fd, name,
 		  AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_STATX_DONT_SYNC,
-		  STATX_TYPE | STATX_INO | STATX_MNT_ID, &facts) < 0)
+		  STATX_TYPE | STATX_INO | STATX_MNT_ID | STATX_MNT_ID_UNIQUE, &facts) < 0)
 		return -errno;
 	if (!(facts.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT))
 		return -ENOSYS; /* before Linux 5.8 */
 	*ret_place = (struct mounts_place){
 		.mount_id = facts.stx_mnt_id,
+		.id_is_unique = facts.stx_mask & STATX_MNT_ID_UNIQUE,
 		.device = makedev(facts.stx_dev_major, facts.stx_dev_minor),
 		.inode = facts.stx_ino,
 		.is_mount_root = facts.stx_attributes & STATX_ATTR_MOUNT_ROOT,

@@ -14,6 +14,7 @@
 /* What lies at a place right now. */
 struct mounts_place {
 	uint64_t mount_id;
+	bool id_is_unique; /* never used again (Linux 6.8), and not /proc/self/mountinfo's */
 	dev_t device;
 	ino_t inode;
 	bool is_mount_root; /* a bind mount's root too */

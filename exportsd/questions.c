@@ -390,6 +390,7 @@ void questions_again(struct questions *questions)
 {
 	for (struct question *q = questions->all; q; q = q->next)
 		question_again(q, 0);
+	namings_again(questions);
 	identities_forget(questions->identities);
 }
 
@@ -466,6 +467,8 @@ struct questions *questions_free(struct questions *questions)
 		return NULL;
 	while (questions->all)
 		question_free(questions->all);
+	while (questions->namings)
+		questions_name_cancel(questions->namings);
 	sd_event_source_disable_unref(questions->look_timer);
 	identities_free(questions->identities);
 	free(questions);

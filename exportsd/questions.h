@@ -7,6 +7,7 @@
  */
 
 #include "exportsd/daemon.h"
+#include "exportsd/upcall.h"
 
 /* daemon: borrowed; its names, paths and media must be there, its kernel and snapshot before the first question. */
 int questions_new(struct questions **ret_questions, struct daemon *daemon);
@@ -23,6 +24,20 @@ void questions_again(struct questions *questions);
 
 /* questions_serve_media - be the kernel's side of daemon->media's drains (media_set_kernel()). */
 void questions_serve_media(struct daemon *daemon);
+
+/*
+ * questions_name - which exported directories a file handle's file system id means, for people.
+ *
+ * @fsid: fsid_length(type) bytes. Of an FSID_NUM only exports that have the number by hand are told
+ * @done: exactly once, never from within this call; valid during the call. @complete: false: something did not answer
+ */
+struct naming;
+typedef void (*questions_named_fn)(void *userdata, const char *const *paths, size_t n_paths,
+				   bool complete);
+int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
+		   questions_named_fn done, void *userdata, struct naming **ret_naming);
+/* questions_name_cancel - done() will not be called. NULL is fine. */
+void questions_name_cancel(struct naming *naming);
 
 /* How many questions wait for an answer. */
 size_t questions_n_waiting(const struct questions *questions);

@@ -74,8 +74,15 @@ static int tell_kernel(struct question *question, const char *path, uint32_t sec
 	return kernel_answer(question->daemon->kernel, KERNEL_EXPORT, line, strlen(line));
 }
 
+/* Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(), nd_jump_link()). */
+const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX])
+{
+	(void)snprintf(text, QUESTION_ROOT_MAX, "/proc/self/fd/%d/.", root_fd);
+	return text;
+}
+
 int question_tell_medium(struct question *question, const char *path,
-			 const struct snapshot_match *match, uint32_t number)
+			 const struct snapshot_match *match, uint32_t number, int root_fd)
 {
 	const struct config *config = question->daemon->config;
 	struct media *media = question->daemon->media;
@@ -86,9 +93,10 @@ int question_tell_medium(struct question *question, const char *path,
 			 (match->parent_exported ? EXPORT_NOHIDE : 0),
 		.fsid = number,
 	};
-	bool mounted = media_is_mounted(media, path);
+	bool mounted = root_fd >= 0;
 	int covered = media_placeholder_fd(media, path);
-	int r = tell_kernel(question, path,
+	char root[QUESTION_ROOT_MAX];
+	int r = tell_kernel(question, mounted ? question_root(root_fd, root) : path,
 			    mounted ? media_ttl_seconds(media, path) : config->ttl_seconds,
 			    &export);
 
@@ -101,17 +109,18 @@ int question_tell_medium(struct question *question, const char *path,
 	 * leads to the medium. A path that ends in "." is not followed into the mount (KERNEL: handle_dots()).
 	 */
 	if (r == 0 && mounted && covered >= 0) {
-		char hidden[64];
+		char hidden[QUESTION_ROOT_MAX];
 
-		(void)snprintf(hidden, sizeof(hidden), "/proc/self/fd/%d/.", covered);
-		(void)tell_kernel(question, hidden, config->ttl_seconds, &export);
+		(void)tell_kernel(question, question_root(covered, hidden), config->ttl_seconds,
+				  &export);
 	}
 	return r;
 }
 
-static void answer_medium(struct question *question, uint32_t number)
+static void answer_medium(struct question *question, uint32_t number, int root_fd)
 {
-	int r = question_tell_medium(question, question->upcall.path, &question->match, number);
+	int r = question_tell_medium(question, question->upcall.path, &question->match, number,
+				     root_fd);
 
 	if (r == 0)
 		question_end(question, 0);
@@ -121,25 +130,51 @@ static void answer_medium(struct question *question, uint32_t number)
 		refused(question, r);
 }
 
+static void begin_medium(struct question *question);
+
 static void on_number(void *userdata, enum media_outcome outcome, uint32_t number)
 {
 	struct question *question = userdata;
 
 	question->media = NULL;
 	if (outcome == MEDIA_OK)
-		answer_medium(question, number);
+		begin_medium(question); /* it may have been mounted meanwhile */
+	else
+		answer_no(question, NO_SECONDS);
+}
+
+static void on_identified(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
+			  const char *why)
+{
+	struct question *question = userdata;
+
+	question->media = NULL;
+	if (outcome == MEDIA_OK)
+		answer_medium(question, mounted->number, mounted->root_fd);
 	else
 		answer_no(question, NO_SECONDS);
 }
 
 static void begin_medium(struct question *question)
 {
+	struct media *media = question->daemon->media;
+	const char *path = question->upcall.path;
 	uint32_t number;
-	int r = media_number(question->daemon->media, question->upcall.path, on_number, question,
-			     &number, &question->media);
+	CLEANUP(closep) int root = media_open_mounted(media, path, &number);
+	int r = root;
 
+	if (root >= 0) {
+		answer_medium(question, number, root);
+		return;
+	}
+	/* Mounted by somebody else: whoever looks at it must not be told another medium's number. */
+	if (root == -EAGAIN)
+		r = media_mount(media, path, NULL, question->upcall.domain, 0, on_identified,
+				question, &question->media);
+	else
+		r = media_number(media, path, on_number, question, &number, &question->media);
 	if (r == MEDIA_NOW)
-		answer_medium(question, number);
+		answer_medium(question, number, -1);
 	else if (r < 0)
 		question_again(question, 1);
 }

@@ -33,12 +33,27 @@ static int answer_path(struct question *question, const char *path, uint32_t sec
 
 /* ---- media ---- */
 
+/* An old handle, and another medium is in its place. */
+static void tell_stale(const struct question *question, uint32_t number, uint32_t now)
+{
+	const struct numbers *numbers = question->daemon->numbers;
+	const char *wanted = numbers_identity(numbers, number),
+		   *is = numbers_identity(numbers, now);
+
+	log_info(
+		ABOUT(.path = question->answer_path, .client = question->upcall.domain,
+		      .fsid = number),
+		"A handle of %s was not answered: it is of '%s', number %u, and '%s', number %u, is "
+		"there now",
+		question->answer_path, wanted ? wanted : "?", number, is ? is : "?", now);
+}
+
 static void on_mounted(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
 		       const char *why)
 {
 	struct question *question = userdata;
 	uint32_t number = upcall_fsid_number(&question->upcall);
-	char root[64];
+	char root[QUESTION_ROOT_MAX];
 	int r;
 
 	question->media = NULL;
@@ -46,12 +61,16 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		answer_no(question);
 		return;
 	}
-	/* Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(), nd_jump_link()). */
-	(void)snprintf(root, sizeof(root), "/proc/self/fd/%d/.", mounted->root_fd);
-	/* What nfsd will ask next, so that it need not. */
-	r = question_tell_medium(question, question->answer_path, &question->match, number);
+	/* What nfsd will ask next, so that it need not: also if this handle is of another medium, new ones are not. */
+	r = question_tell_medium(question, question->answer_path, &question->match, mounted->number,
+				 mounted->root_fd);
+	if (!media_number_fits(question->daemon->media, question->answer_path, number)) {
+		tell_stale(question, number, mounted->number);
+		answer_no(question);
+		return;
+	}
 	if (r == 0)
-		r = answer_path(question, root,
+		r = answer_path(question, question_root(mounted->root_fd, root),
 				media_ttl_seconds(question->daemon->media, question->answer_path));
 	if (r == 0)
 		return;

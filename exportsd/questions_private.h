@@ -56,11 +56,15 @@ struct questions {
 	struct question *all; /* list */
 	struct question *by_key; /* hash */
 	size_t n_waiting;
+	struct naming *namings; /* questions_name() */
 
 	/* Media that are not mounted were shown: see question_showed_unmounted(). */
 	sd_event_source *look_timer; /* armed while there is something to forget */
 	uint64_t first_look_usec, last_look_usec;
 };
+
+/* questions_again(): those of questions_name() begin anew, too. */
+void namings_again(struct questions *questions);
 
 void question_begin_export(struct question *question);
 void question_begin_fh(struct question *question);
@@ -91,9 +95,15 @@ uint64_t question_expiry(uint32_t seconds);
 /*
  * Entries of an export's path, told before the file handle's so that the kernel need not ask: 0, or the
  * kernel's errno.
+ *
+ * @root_fd: O_PATH on the medium's root, and the entry is of this mount and no other; -1: it is not mounted
  */
 int question_tell_medium(struct question *question, const char *path,
-			 const struct snapshot_match *match, uint32_t number);
+			 const struct snapshot_match *match, uint32_t number, int root_fd);
+
+/* A path of /proc that leads to the very mount of an O_PATH descriptor: "." is not followed into another one. */
+enum { QUESTION_ROOT_MAX = 40 };
+const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX]);
 
 /*
  * question_showed_unmounted - a medium that is not mounted was shown to somebody who may only be looking.

@@ -163,6 +163,19 @@ static int forget_key(struct daemon *daemon, const char *domain, uint32_t number
 	return tell(daemon->kernel, KERNEL_FH, upcall_answer_fh(&key, LONG_AGO, NULL));
 }
 
+/* Of each medium that was ever there: what was said of one holds the mount, or was a "no" that is over. */
+static int forget_keys(struct daemon *daemon, const char *domain,
+		       const struct media_withdrawal *withdrawal)
+{
+	const struct numbers *numbers = daemon->numbers;
+	int r = 0;
+
+	for (uint32_t number = numbers_next_of_path(numbers, withdrawal->path, 0); r == 0 && number;
+	     number = numbers_next_of_path(numbers, withdrawal->path, number))
+		r = forget_key(daemon, domain, number);
+	return r;
+}
+
 static int forget(struct daemon *daemon, const struct media_withdrawal *withdrawal,
 		  const struct listed *listed)
 {
@@ -174,7 +187,7 @@ static int forget(struct daemon *daemon, const struct media_withdrawal *withdraw
 	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
 		r = forget_export(daemon->kernel, listed->domains[i], withdrawal->root_fd, "");
 	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
-		r = forget_key(daemon, listed->domains[i], withdrawal->number);
+		r = forget_keys(daemon, listed->domains[i], withdrawal);
 	return r;
 }
 

@@ -6,6 +6,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -203,7 +204,12 @@ void paths_fold_uuid(const char *text, size_t size, uint8_t *ret_bytes)
 
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
 {
-	return number == 70001 ? "/mnt/cdrom/rom1" : NULL;
+	return number == 70001 || number == 70002 ? "/mnt/cdrom/rom1" : NULL;
+}
+
+const char *numbers_identity(const struct numbers *numbers, uint32_t number)
+{
+	return number == 70001 ? "iso9660 FIRST" : "iso9660 SECOND";
 }
 
 static struct {
@@ -213,6 +219,7 @@ static struct {
 	enum media_outcome outcome;
 	unsigned int loads;
 	int placeholder_fd;
+	bool is_unknown; /* mounted by somebody else, and not identified yet */
 } medium;
 
 struct media_request {
@@ -238,6 +245,7 @@ static int on_medium(sd_event_source *source, void *userdata)
 		return 0;
 	}
 	medium.mounted = medium.outcome == MEDIA_OK;
+	medium.is_unknown = false;
 	request.mount(request.userdata, medium.outcome, &mounted, NULL);
 	return 0;
 }
@@ -292,9 +300,20 @@ uint32_t media_ttl_seconds(struct media *media, const char *path)
 	return server.config->medium_ttl_seconds;
 }
 
-bool media_is_mounted(struct media *media, const char *path)
+enum { ROOT_FD = 144 };
+
+/* A new descriptor each time, as the asker closes it. */
+int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number)
 {
-	return medium.mounted;
+	*ret_number = 70001;
+	if (medium.is_unknown)
+		return -EAGAIN;
+	return medium.mounted ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, ROOT_FD) : -ENOENT;
+}
+
+bool media_number_fits(struct media *media, const char *path, uint32_t number)
+{
+	return number == 70001;
 }
 
 int media_placeholder_fd(struct media *media, const char *path)
@@ -483,7 +502,7 @@ static void media_answers(void)
 	ask(KERNEL_FH, "* 1 \\x71110100");
 	is_int(medium.loads, 1, "its handle does");
 	is_int((long long)n_told, 2, "two entries are told");
-	is_str(told[0], "* /mnt/cdrom/rom1 T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	is_str(told[0], "* /proc/self/fd/44/. T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
 	       "first the export, short-lived");
 	is_str(told[1], "* 1 \\x71110100 T+60 /proc/self/fd/44/. ",
 	       "then the handle's path, by what holds the medium");
@@ -510,6 +529,32 @@ static void media_answers(void)
 	is_int((long long)n_told, 2, "just mounted: the covered directory is answered too");
 	is_str(told[1], "* /proc/self/fd/33/. T+1800 9253 65534 65534 70001 secinfo 1 1 9253 ",
 	       "through its descriptor");
+}
+
+static void another_medium(void)
+{
+	reset();
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n");
+	medium.number_known = true;
+	ask(KERNEL_FH, "* 1 \\x72110100");
+	is_int((long long)n_told, 2, "a handle of another medium than the one that is there");
+	is_str(told[0], "* /proc/self/fd/44/. T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	       "the path is told with the number of what is there");
+	is_str(told[1], "* 1 \\x72110100 T+5 ", "the handle: no, for seconds");
+
+	medium.is_unknown = true;
+	medium.silent = true;
+	answers(KERNEL_EXPORT, "* /mnt/cdrom/rom1", "no line",
+		"a mount that nobody knows is not told of");
+	is_int(medium.loads, 2, "its handler is asked");
+	medium.silent = false;
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n");
+	forget_told();
+	turn();
+	is_str(n_told ? told[0] : NULL,
+	       "* /proc/self/fd/44/. T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	       "and then it is told, by what was looked at");
+	is_int((long long)questions_n_waiting(server.questions), 0, "nothing is left");
 }
 
 /* A client that has looked is made to list again rather than ask by handle, which would load. */
@@ -656,6 +701,7 @@ int main(void)
 	plain_exports();
 	pseudo_roots();
 	media_answers();
+	another_medium();
 	looking_again();
 	waiting_for_a_medium();
 	by_address();

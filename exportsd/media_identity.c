@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * media_identity.c - which of a path's numbers goes with the medium that is mounted there.
+ *
+ * Two discs may have the same inode numbers in the same places, so a handle of one, decoded on the other, is
+ * another file. Under identity=strict a number therefore stands for one medium: the identity that its handler
+ * gave when it was first mounted. At every mount, and of every mount that was made by somebody else or
+ * by an earlier run, the handler is asked which medium it is before anybody is told anything of it; the number of
+ * that medium is the path's primary number, durably, before the first answer. Numbers of other media of the path
+ * are "no" as long as this one is there.
+ *
+ * What was said is true of one mount, so that mount must be known again. Its unique id tells (Linux 6.8). Before
+ * that, ids are used again at once, as are loop devices: then its file system is watched for its end, which
+ * inotify(7) tells in order with everything else (IN_UNMOUNT), and a file system that has not ended
+ * shares its device number with no other.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/sysmacros.h>
+
+#include "exportsd/log.h"
+#include "exportsd/media_private.h"
+
+/* Bound, then made primary; more steps mean that somebody else changes them, too. */
+enum { STEPS_MAX = 4 };
+
+#define ABOUT_MEDIUM(medium)                                                                       \
+	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
+	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
+
+static const struct numbers *numbers_of(const struct medium *medium)
+{
+	return medium->rule->media->numbers;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b && str_equal(a, b);
+}
+
+/* ---- strict or not ---- */
+
+void rule_take_kind(struct rule *rule, const struct proto_message *message)
+{
+	const char *removable = proto_get(message, "removable");
+
+	if (removable)
+		rule->removable = str_equal(removable, "1") ? REMOVABLE_YES : REMOVABLE_NO;
+	else if (rule->removable == REMOVABLE_UNKNOWN && proto_outcome(message->word) == PROTO_OK)
+		rule->removable = REMOVABLE_NO;
+}
+
+bool identity_is_strict(const struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+
+	if (medium->rule->identity != CONFIG_AUTO)
+		return medium->rule->identity == CONFIG_STRICT;
+	/* Until its handler has said so: as it was when the number was first used. */
+	if (medium->rule->removable == REMOVABLE_UNKNOWN)
+		return numbers_identity(numbers, numbers_get(numbers, medium->path)) != NULL;
+	return medium->rule->removable == REMOVABLE_YES;
+}
+
+/* ---- knowing a mount again ---- */
+
+/* Also one that is just being settled, so it is the place that is forgotten. */
+static void forget_file_system(struct media *media, int watch, bool all)
+{
+	struct medium *medium, *next;
+
+	HASH_ITER (hh, media->by_path, medium, next)
+		if (medium->unmount_watch >= 0 && (all || medium->unmount_watch == watch)) {
+			medium->unmount_watch = -1;
+			medium->settled = (struct mounts_place){ 0 };
+		}
+}
+
+/* File systems that have ended since this was called last. */
+static void hear_unmounts(struct media *media)
+{
+	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
+
+	while (media->unmounts_fd >= 0 &&
+	       (n = read(media->unmounts_fd, events, sizeof(events))) > 0)
+		for (char *at = events; at < events + n;) {
+			const struct inotify_event *event = (const void *)at;
+
+			if (event->mask & (IN_UNMOUNT | IN_IGNORED | IN_Q_OVERFLOW))
+				forget_file_system(media, event->wd, event->mask & IN_Q_OVERFLOW);
+			at += sizeof(*event) + event->len;
+		}
+}
+
+/*
+ * Without a watch (no memory, too many, a file system without a device of its own, which could hang) the numbers of
+ * mount, device and inode have to do.
+ */
+static void watch_for_unmount(struct medium *medium, int root_fd)
+{
+	struct media *media = medium->rule->media;
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	medium->unmount_watch = -1;
+	if (medium->settled.id_is_unique || major(medium->settled.device) == 0)
+		return;
+	if (media->unmounts_fd < 0)
+		media->unmounts_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", root_fd);
+	if (media->unmounts_fd >= 0)
+		medium->unmount_watch = inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
+}
+
+bool identity_is_settled(struct medium *medium, int root_fd)
+{
+	struct mounts_place place;
+
+	if (!identity_is_strict(medium))
+		return true;
+	hear_unmounts(medium->rule->media);
+	return medium->is_settled && mounts_look(root_fd, &place) == 0 &&
+	       mounts_same(&place, &medium->settled) && place.mount_id == medium->settled.mount_id;
+}
+
+/* ---- its number ---- */
+
+uint32_t identity_number(const struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t number = 0;
+
+	if (identity_is_strict(medium) && medium->mounted_identity)
+		number = numbers_get_for(numbers, medium->path, medium->mounted_identity);
+	return number ? number : numbers_get(numbers, medium->path);
+}
+
+bool media_number_fits(struct media *media, const char *path, uint32_t number)
+{
+	const struct medium *medium = media_find(media, path);
+	const char *identity = numbers_identity(media->numbers, number);
+
+	if (!identity || !medium || !identity_is_strict(medium) || !medium->mounted_identity)
+		return true;
+	return str_equal(identity, medium->mounted_identity);
+}
+
+/* Another medium than the last one: whoever looks at the path is to be told its number. */
+static void tell_of_change(struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t number = numbers_get(numbers, medium->path);
+	const char *before = numbers_identity(numbers, medium->number_before);
+	const char *now = numbers_identity(numbers, number);
+
+	if (number == medium->number_before)
+		return;
+	log_info(
+		ABOUT_MEDIUM(medium),
+		"Another medium is at '%s' now: '%s', number %u. Handles of '%s', number %u, are stale "
+		"until it is back",
+		medium->path, now ? now : "?", number, before ? before : "?",
+		medium->number_before);
+	media_names_changed(medium->rule->media);
+	medium_changed(medium);
+}
+
+static void on_recorded(void *userdata, int error);
+
+/*
+ * One step towards: the number of this identity is the path's primary one.
+ * Returns 0: it is; -EINPROGRESS; -errno.
+ */
+static int step(struct medium *medium)
+{
+	struct media *media = medium->rule->media;
+	struct numbers *numbers = media->numbers;
+	uint32_t primary = numbers_get(numbers, medium->path);
+	uint32_t own = numbers_get_for(numbers, medium->path, medium->new_identity);
+	int r;
+
+	if (own && own == primary)
+		return 0;
+	if (medium->n_identity_steps++ == STEPS_MAX)
+		return -ELOOP;
+	if (!own && primary && !numbers_identity(numbers, primary))
+		r = numbers_bind(numbers, primary, medium->new_identity, on_recorded, medium,
+				 &medium->identity_question);
+	else
+		r = numbers_assign_for(numbers, medium->path, medium->new_identity,
+				       media_is_reserved, media, on_recorded, medium,
+				       &medium->identity_question);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
+static void finish(struct medium *medium, int error)
+{
+	bool is_listed_only = medium->identity_is_listed;
+
+	medium->identity_is_listed = false;
+	if (error == 0)
+		tell_of_change(medium);
+	else if (is_listed_only) {
+		errno = -error;
+		log_warning(
+			ABOUT_MEDIUM(medium),
+			"The number of the medium that is at '%s' now cannot be recorded; it is "
+			"tried again when it is mounted: %m",
+			medium->path);
+	}
+	if (!is_listed_only)
+		medium_identified(medium, error);
+}
+
+static void on_recorded(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+	bool is_listed_only = medium->identity_is_listed;
+
+	medium->identity_question = NULL;
+	if (error == 0 || error == -EEXIST)
+		error = step(medium);
+	if (error == -EINPROGRESS)
+		return;
+	finish(medium, error);
+	if (is_listed_only)
+		medium_release(medium);
+}
+
+static int begin(struct medium *medium, const char *identity)
+{
+	identity_stop(medium);
+	medium->n_identity_steps = 0;
+	medium->number_before = numbers_get(numbers_of(medium), medium->path);
+	set_string(&medium->new_identity, identity);
+	return same_text(medium->new_identity, identity) ? step(medium) : -ENOMEM;
+}
+
+/* ---- a mount ---- */
+
+int identity_settle(struct medium *medium, int root_fd, const char *identity)
+{
+	int r;
+
+	medium->is_settled = false;
+	free(TAKE_PTR(medium->mounted_identity));
+	r = mounts_look(root_fd, &medium->settled);
+	if (r < 0)
+		return r;
+	watch_for_unmount(medium, root_fd);
+	if (!identity_is_strict(medium))
+		return 0;
+	if (!identity || !*identity)
+		return numbers_identity(numbers_of(medium),
+					numbers_get(numbers_of(medium), medium->path))
+			       ? -ENODATA
+			       : 0;
+	r = begin(medium, identity);
+	if (r == 0)
+		tell_of_change(medium);
+	return r;
+}
+
+void identity_settled(struct medium *medium, const char *identity)
+{
+	/* Otherwise it is asked about when it comes to matter. */
+	medium->is_settled = identity_is_strict(medium);
+	if (!medium->is_settled || !identity || !*identity)
+		return;
+	set_string(&medium->mounted_identity, identity);
+	/* Without memory for it nobody could tell which numbers are its own. */
+	medium->is_settled = same_text(medium->mounted_identity, identity);
+}
+
+/* ---- a list ---- */
+
+void identity_follow_list(struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t primary = numbers_get(numbers, medium->path);
+	const char *bound = numbers_identity(numbers, primary);
+	CLEANUP(closep) int root = -1;
+	int r;
+
+	/* The first medium takes the number that is there when it is mounted. */
+	if (!medium->is_listed || !medium->listed_identity || !bound ||
+	    !identity_is_strict(medium) || str_equal(medium->listed_identity, bound))
+		return;
+	if (medium->load.stage == MEDIUM_ASKING || medium->identity_question)
+		return; /* the mount will tell */
+	root = medium_open_root(medium);
+	if (root != -ENOENT)
+		return; /* what is mounted is what counts */
+	medium->identity_is_listed = true;
+	r = begin(medium, medium->listed_identity);
+	if (r != -EINPROGRESS)
+		finish(medium, r);
+}
+
+void identity_stop(struct medium *medium)
+{
+	numbers_cancel(TAKE_PTR(medium->identity_question));
+	medium->identity_is_listed = false;
+}
+
+void identity_done(struct medium *medium)
+{
+	identity_stop(medium);
+	free(medium->new_identity);
+	free(medium->mounted_identity);
+	free(medium->listed_identity);
+}
