@@ -42,18 +42,24 @@ bool ask_daemon(const struct invocation *invocation, const char *word, const cha
 		const char *value, struct caller **ret_caller)
 {
 	struct proto_writer request = { 0 };
+
+	proto_begin(&request, word);
+	if (key)
+		proto_put(&request, key, value);
+	return send_request(invocation, &request, ret_caller);
+}
+
+bool send_request(const struct invocation *invocation, struct proto_writer *request,
+		  struct caller **ret_caller)
+{
 	struct caller *caller = NULL;
 	int r = caller_open(&caller, invocation->socket);
 
-	if (r == 0) {
-		proto_begin(&request, word);
-		if (key)
-			proto_put(&request, key, value);
-		r = proto_end(&request);
-	}
 	if (r == 0)
-		r = caller_ask(caller, &request);
-	proto_writer_done(&request);
+		r = proto_end(request);
+	if (r == 0)
+		r = caller_ask(caller, request);
+	proto_writer_done(request);
 	if (r < 0) {
 		complain_about_daemon(invocation->socket, r);
 		caller_close(caller);

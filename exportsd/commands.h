@@ -35,6 +35,7 @@ int command_reload(const struct invocation *invocation);
 int command_mount(const struct invocation *invocation);
 int command_fsid(const struct invocation *invocation);
 int command_path(const struct invocation *invocation);
+int command_handle(const struct invocation *invocation);
 
 /* ---- shared ---- */
 
@@ -48,6 +49,14 @@ void complain(const char *format, ...) FORMAT_PRINTF(1, 2);
  */
 bool ask_daemon(const struct invocation *invocation, const char *word, const char *key,
 		const char *value, struct caller **ret_caller);
+
+/*
+ * send_request - connect and send a message that was begun; it is ended and freed.
+ *
+ * Returns true; false: it could not be asked, and that was said.
+ */
+bool send_request(const struct invocation *invocation, struct proto_writer *request,
+		  struct caller **ret_caller);
 
 /* next_answer - caller_next(), failures said. Returns false for them. */
 bool next_answer(struct caller *caller, const struct proto_message **ret_message);

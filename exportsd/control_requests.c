@@ -22,12 +22,14 @@ void requests_forget(struct connection *connection)
 	if (connection->reloading)
 		reload_forget(connection->daemon->reload, connection);
 	media_cancel(connection->mounting);
+	questions_name_cancel(connection->naming);
 	if (connection->observer)
 		media_unobserve(connection->observer);
 	free(connection->path);
 	free(connection->after);
 	connection->path = connection->after = NULL;
 	connection->mounting = NULL;
+	connection->naming = NULL;
 	connection->observer = NULL;
 	connection->producer = NULL;
 	connection->waiting = connection->reloading = false;
@@ -474,8 +476,13 @@ static const struct {
 	const char *word;
 	void (*start)(struct connection *connection, const struct proto_message *message);
 } verbs[] = {
-	{ "status", start_status }, { "exports", start_exports }, { "reload", start_reload },
-	{ "mount", start_mount },   { "fsid", start_fsid },	  { "path", start_path },
+	{ "status", start_status },
+	{ "exports", start_exports },
+	{ "reload", start_reload },
+	{ "mount", start_mount },
+	{ "fsid", start_fsid },
+	{ "path", start_path },
+	{ "handle", control_start_handle },
 };
 
 void requests_start(struct connection *connection, const struct proto_message *message)

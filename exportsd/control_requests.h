@@ -41,6 +41,7 @@ struct connection {
 	struct media_request *mounting;
 	struct media_observer *observer;
 	bool reloading;
+	struct naming *naming;
 
 	char input[CONTROL_REQUEST_MAX];
 };
@@ -63,6 +64,9 @@ void connection_answer(struct connection *connection, enum proto_outcome outcome
 
 /* requests_start - a request came. */
 void requests_start(struct connection *connection, const struct proto_message *message);
+
+/* control_handle.c */
+void control_start_handle(struct connection *connection, const struct proto_message *message);
 
 /* requests_forget - the connection's request, if any, is answered or no longer wanted. */
 void requests_forget(struct connection *connection);

@@ -34,6 +34,8 @@ static const struct command commands[] = {
 	{ "mount", "PATH", 1, 1, 0, "have a medium mounted, and wait for it", command_mount },
 	{ "fsid", "PATH", 1, 1, 0, "the number of a path", command_fsid },
 	{ "path", "FSID", 1, 1, 0, "the path of a number", command_path },
+	{ "handle", "HEX... [--json]", 1, ANY_NUMBER, COMMAND_JSON,
+	  "what a file handle is the handle of: path, medium, file", command_handle },
 };
 
 static void print_help(void)
@@ -48,7 +50,7 @@ static void print_help(void)
 		       commands[i].help);
 	puts("\n"
 	     "Options:\n"
-	     "      --json         print JSON (status, exports)\n"
+	     "      --json         print JSON (status, exports, handle)\n"
 	     "      --etab         print the exports in etab's form (check)\n"
 	     "  -v, --verbose      print more (exports)\n"
 	     "  -c, --config FILE  read FILE instead of /etc/exportsd.conf\n"

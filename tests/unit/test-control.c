@@ -169,9 +169,67 @@ uint32_t numbers_get(const struct numbers *numbers, const char *path)
 	return str_equal(path, "/mnt/cdrom/disc000001") ? 65537 : 0;
 }
 
+/* 65538 was the number of the disc before. */
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
 {
-	return number == 65537 ? "/mnt/cdrom/disc000001" : NULL;
+	return number == 65537 || number == 65538 ? "/mnt/cdrom/disc000001" : NULL;
+}
+
+const char *numbers_identity(const struct numbers *numbers, uint32_t number)
+{
+	return number == 65537 ? "disc A" : "disc B";
+}
+
+bool numbers_is_retired(const struct numbers *numbers, uint32_t number)
+{
+	return number == 65538;
+}
+
+bool media_number_fits(struct media *media, const char *path, uint32_t number)
+{
+	return number == 65537;
+}
+
+/* Whatever is not a number is /srv/uuid, in the next turn; a number is /srv/plain if it is 77. */
+struct naming {
+	sd_event_source *later;
+	questions_named_fn done;
+	void *userdata;
+	bool is_none;
+};
+
+static int on_named_later(sd_event_source *source, void *userdata)
+{
+	const char *const paths[] = { "/srv/uuid" };
+	struct naming naming = *(struct naming *)userdata;
+
+	questions_name_cancel(userdata);
+	naming.done(naming.userdata, paths, naming.is_none ? 0 : 1, true);
+	return 0;
+}
+
+static sd_event *naming_event;
+static unsigned int n_namings;
+
+int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
+		   questions_named_fn done, void *userdata, struct naming **ret_naming)
+{
+	struct naming *naming = calloc(1, sizeof(*naming));
+
+	*naming =
+		(struct naming){ .done = done, .userdata = userdata, .is_none = type == FSID_NUM };
+	n_namings++;
+	*ret_naming = naming;
+	return sd_event_add_defer(naming_event, &naming->later, on_named_later, naming);
+}
+
+void questions_name_cancel(struct naming *naming)
+{
+	if (!naming)
+		return;
+	sd_event_source_disable_unref(naming->later);
+	free(naming);
+	n_namings--;
 }
 
 size_t numbers_count(const struct numbers *numbers)
@@ -354,8 +412,10 @@ static void test_status(void)
 	contains(answer, "\nexports=2\nrules=1\nnumbers=11\n", "what is in force");
 	contains(answer, "\nreload-errors=3\nmount-port=20048\n", "and how it is");
 	contains(answer, "exportsd/1 kernel\nasked-ip=1\n", "of the kernel");
-	contains(answer, "\nasked-fh=4\nanswered-fh=0\nwaiting=5\nflushes=9\nexport-flushes=0\nforgotten=0\n\n",
-		 "all its counters");
+	contains(
+		answer,
+		"\nasked-fh=4\nanswered-fh=0\nwaiting=5\nflushes=9\nexport-flushes=0\nforgotten=0\n\n",
+		"all its counters");
 	is_int((long long)count(answer, "exportsd/1 medium\n"), 3, "of each medium");
 	contains(answer, "label=A\\012LABEL\n", "whose texts are escaped");
 	is_int((long long)count(answer, "exportsd/1 client\n"), 4, "of each client");
@@ -543,6 +603,35 @@ static void test_numbers(void)
 	peer_close(&peer);
 }
 
+static void test_handle(void)
+{
+	struct peer peer = peer_open();
+	const char *answer;
+
+	naming_event = daemon_.event;
+	answer = ask(&peer, "exportsd/1 handle\nfsid-type=1\nfsid=\\x01000100\n\n");
+	contains(answer, "kind=medium\npath=/mnt/cdrom/disc000001\nidentity=disc A\n", "a number");
+	contains(answer, "fits=1\n", "of what is there");
+	ok(!strstr(answer, "retired="), "not retired");
+	contains(answer, "exportsd/1 ok\n", "and that is all");
+	answer = ask(&peer, "exportsd/1 handle\nfsid-type=1\nfsid=\\x02000100\n\n");
+	contains(answer, "identity=disc B\nretired=1\nfsid=65537\nidentity-now=disc A\n",
+		 "that of a disc before");
+	contains(answer, "fits=0\n", "which is not there");
+	answer = ask(&peer, "exportsd/1 handle\nfsid-type=1\nfsid=\\x4d000000\n\n");
+	ok(str_equal(answer, "exportsd/1 ok\n\n"), "a number that is nobody's");
+	contains(ask(&peer, "exportsd/1 handle\nfsid-type=6\n"
+			    "fsid=\\x00112233445566778899aabbccddeeff\n\n"),
+		 "kind=export\npath=/srv/uuid\n", "a UUID");
+	contains(ask(&peer, "exportsd/1 handle\nfsid-type=6\nfsid=\\x0011\n\n"),
+		 "exportsd/1 error\n", "too short for its type");
+	contains(ask(&peer, "exportsd/1 handle\nfsid-type=8\nfsid=\\x00112233\n\n"),
+		 "exportsd/1 error\n", "an unknown type");
+	contains(ask(&peer, "exportsd/1 handle\nfsid-type=1\n\n"), "exportsd/1 error\n", "no id");
+	peer_close(&peer);
+	is_int(n_namings, 0, "nothing is left");
+}
+
 static void test_garbage(void)
 {
 	struct peer peer = peer_open(), good = peer_open();
@@ -668,6 +757,7 @@ int main(void)
 	test_reload();
 	test_mount();
 	test_numbers();
+	test_handle();
 	test_garbage();
 	test_crowd();
 	test_patience();
