@@ -465,9 +465,64 @@ static void do_nfs(const char *verb, const char *host, const char *handle_text, 
 	clnt_destroy(client);
 }
 
+/* All that a client sees of an export and of names in it, in one go: faults are told and gone over. */
+static bool show_attributes(CLIENT *client, struct handle *handle)
+{
+	struct getattr_answer answer = { 0 };
+
+	call(client, NFS3_GETATTR, xdr_handle, handle, xdr_getattr_answer, &answer);
+	if (answer.status != 0) {
+		printf(" error %u %s\n", answer.status, status_name(answer.status));
+		return false;
+	}
+	printf(" type=%u mode=%04o fsid=%llu fileid=%llu\n", answer.attributes.type,
+	       answer.attributes.mode, (unsigned long long)answer.attributes.fsid,
+	       (unsigned long long)answer.attributes.fileid);
+	return true;
+}
+
+static void show_name(CLIENT *client, struct handle *directory, char *name)
+{
+	char bytes[HANDLE_MAX];
+	struct lookup_call arguments = { .directory = directory, .name = name };
+	struct lookup_answer answer = { .handle.bytes = bytes };
+
+	printf("  %s ", name);
+	call(client, NFS3_LOOKUP, xdr_lookup_call, &arguments, xdr_lookup_answer, &answer);
+	if (answer.status != 0) {
+		printf("error %u %s\n", answer.status, status_name(answer.status));
+		return;
+	}
+	print_handle(stdout, &answer.handle);
+	show_attributes(client, &answer.handle);
+}
+
+static void do_show(const char *host, char *path, char **names)
+{
+	char bytes[HANDLE_MAX];
+	struct mnt_answer answer = { .version = 3, .handle.bytes = bytes };
+	CLIENT *client = open_client(host, mount_port, MOUNT_PROGRAM, 3);
+
+	call(client, MOUNT_MNT, xdr_path, &path, xdr_mnt_answer, &answer);
+	clnt_destroy(client);
+	if (answer.status != 0) {
+		printf("%s error %u %s\n", path, answer.status, status_name(answer.status));
+		return;
+	}
+	printf("%s ", path);
+	print_handle(stdout, &answer.handle);
+	fflush(stdout);
+	client = open_client(host, nfs_port, NFS_PROGRAM, 3);
+	if (show_attributes(client, &answer.handle))
+		for (; *names; names++)
+			show_name(client, &answer.handle, *names);
+	clnt_destroy(client);
+}
+
 static int usage(void)
 {
 	fputs("usage: nfs3call [options] mnt|umnt|pathconf HOST PATH\n"
+	      "       nfs3call [options] show HOST PATH [NAME...]\n"
 	      "       nfs3call [options] null|dump|umntall|exports HOST\n"
 	      "       nfs3call [options] getattr|lookup|read|readdir|readdirplus HOST HANDLE [NAME...]\n"
 	      "  -p PORT     of the NFS server (2049)\n"
@@ -511,6 +566,8 @@ int main(int argc, char **argv)
 		do_mount(argv[0], argv[1], argv[2]);
 	else if (argc == 2 && is_one_of(argv[0], "null dump umntall exports"))
 		do_mount(argv[0], argv[1], NULL);
+	else if (argc >= 3 && strcmp(argv[0], "show") == 0)
+		do_show(argv[1], argv[2], argv + 3);
 	else if (argc >= 3 && is_one_of(argv[0], "getattr lookup read readdir readdirplus"))
 		do_nfs(argv[0], argv[1], argv[2], argv + 3);
 	else
