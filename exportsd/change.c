@@ -376,7 +376,7 @@ static ssize_t find_in_force(const struct choosing *choosing, const struct expor
 
 	if (!choosing->work->in_force)
 		return -ENOENT;
-	who_is(choosing, &item->client, &who);
+	who_is(choosing, item->client, &who);
 	return snapshot_listed(choosing->work->in_force, where_is(choosing, item), item->pattern,
 			       who.name);
 }
@@ -433,7 +433,7 @@ static int choose_at_start(struct choosing *choosing)
 		const struct export_item *item = &choosing->files[i];
 		struct who who;
 
-		who_is(choosing, &item->client, &who);
+		who_is(choosing, item->client, &who);
 		if (!runtime_is_removed(work->runtime, where_is(choosing, item), item->pattern,
 					who.name))
 			r = choose(choosing, item, work->n_added > 0);
@@ -484,14 +484,14 @@ static const struct export_options *base_of(const struct choosing *choosing,
 {
 	const struct export_item *best = NULL;
 
-	if (pair->client.type != CLIENT_HOST)
+	if (pair->client->type != CLIENT_HOST)
 		return NULL;
 	for (size_t i = 0; i < choosing->work->n_files; i++) {
 		const struct export_item *item = &choosing->files[i];
 
-		if ((!best || item->client.type < best->client.type) &&
+		if ((!best || item->client->type < best->client->type) &&
 		    is_same_path(where_is(choosing, item), path) &&
-		    holds_host(choosing, &item->client, &pair->client))
+		    holds_host(choosing, item->client, pair->client))
 			best = item;
 	}
 	return best ? best->options : NULL;
@@ -501,7 +501,7 @@ static void say(struct choosing *choosing, const char *verb, const struct export
 {
 	struct who who;
 
-	who_is(choosing, &item->client, &who);
+	who_is(choosing, item->client, &who);
 	fprintf(choosing->said, "%s %s:%s\n", verb, who.name, where_is(choosing, item));
 }
 
@@ -553,7 +553,7 @@ static ssize_t pair_of(const struct choosing *choosing, const struct export_item
 		const struct change_pair *pair = &work->change->pairs[work->pair_of_item[i]];
 
 		if (is_same_path(real, pair->path) &&
-		    is_same_client(choosing, &choosing->pairs[i].client, &item->client))
+		    is_same_client(choosing, choosing->pairs[i].client, item->client))
 			return (ssize_t)i;
 	}
 	return -ENOENT;
@@ -597,7 +597,7 @@ static void tell_not_found(struct choosing *choosing)
 	for (size_t i = 0; i < work->n_pairs; i++) {
 		struct who who;
 
-		who_is(choosing, &choosing->pairs[i].client, &who);
+		who_is(choosing, choosing->pairs[i].client, &who);
 		if (!choosing->is_done[i])
 			diag_add(work->diags, DIAG_MISTAKE, &nowhere,
 				 "Could not find '%s:%s' to unexport.", who.name,
@@ -652,9 +652,9 @@ static bool is_not_in_etab(const struct choosing *choosing, const struct export_
 {
 	struct who who;
 
-	if (item->pattern || item->client.type != CLIENT_HOST)
+	if (item->pattern || item->client->type != CLIENT_HOST)
 		return item->pattern;
-	who_is(choosing, &item->client, &who);
+	who_is(choosing, item->client, &who);
 	return who.n_addresses == 0;
 }
 

@@ -93,9 +93,9 @@ static int list_questions(struct loading *loading)
 			loading->paths[loading->n_paths++] = path = item->path;
 		if (item->options->flags & EXPORT_FSID)
 			loading->numbers[loading->n_numbers++] = item->options->fsid;
-		if (item->client.type == CLIENT_HOST &&
-		    !address_parse(item->client.text, &address) &&
-		    !facts_add(&loading->hosts, item->client.text))
+		if (item->client->type == CLIENT_HOST &&
+		    !address_parse(item->client->text, &address) &&
+		    !facts_add(&loading->hosts, item->client->text))
 			return -ENOMEM;
 	}
 	return 0;

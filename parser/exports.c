@@ -131,11 +131,17 @@ static int read_directory(struct reader *reader, const char *directory)
 static int make_source(struct reader *reader, struct exports_source **ret_source)
 {
 	struct exports_source *source = malloc(sizeof(*source));
+	struct export_item *items;
 
 	if (!source)
 		return -ENOMEM;
+	items = reader->n_items ? reallocarray(reader->items, reader->n_items, sizeof(*items))
+				: NULL;
+	if (items)
+		reader->items = items;
 	source->items = TAKE_PTR(reader->items);
 	source->n_items = reader->n_items;
+	arena_forget_interned(reader->arena);
 	source->arena = TAKE_PTR(reader->arena);
 	*ret_source = source;
 	return 0;

@@ -76,13 +76,13 @@ struct export_options {
 	const char *
 		mountpoint; /* option mountpoint: NULL not given, "" the export path itself, else another path */
 	enum export_fsloc fsloc;
-	const char *fsloc_text; /* refer= or replicas=, as written, unescaped; NULL if none */
 	enum export_reexport reexport;
+	const char *fsloc_text; /* refer= or replicas=, as written, unescaped; NULL if none */
 	const char *squash_uids; /* leftovers of old times, only printed; NULL if none */
 	const char *squash_gids;
-	unsigned int n_flavors; /* 0: no sec= given */
-	struct export_flavor flavors[EXPORT_FLAVORS_MAX];
-	unsigned int n_xprtsec; /* 0: not given */
+	const struct export_flavor *flavors; /* at most EXPORT_FLAVORS_MAX */
+	uint8_t n_flavors; /* 0: no sec= given */
+	uint8_t n_xprtsec; /* 0: not given */
 	uint8_t xprtsec[EXPORT_XPRTSEC_MAX]; /* 1 none, 2 tls, 4 mtls, in order */
 };
 
@@ -128,8 +128,9 @@ struct export_item {
 	 * could mean more are behind a backslash (also a '[' that nothing closes). No "." and "..".
 	 */
 	const char *pattern;
-	struct client_spec client;
-	const struct export_options *options; /* shared between equal ones */
+	const struct client_spec *client; /* shared between equal ones */
+	const struct export_options
+		*options; /* shared between equal ones, but for some with a number */
 	const char *file; /* exports_at_run_time: of no file */
 	unsigned int line, column; /* of the client, or of the path where there is none */
 	unsigned int path_line, path_column;

@@ -1,96 +1,104 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * kept.c - the reader's hash tables.
+ * kept.c - the reader's tables.
  */
-
-#define HASH_NONFATAL_OOM 1
 
 #include "parser/kept.h"
 
 #include "parser/reader.h"
 
-#include <uthash.h>
-
-struct kept_options {
-	UT_hash_handle hh;
-	struct export_options options;
-};
-
-struct kept_list {
-	UT_hash_handle hh;
-	const struct export_options *options;
-	char key[];
-};
-
-struct kept_client {
-	UT_hash_handle hh;
-	struct reader_client client;
-};
+static uint32_t hash_of(const void *bytes, size_t n)
+{
+	return hash_done(hash_bytes(hash_start(), bytes, n));
+}
 
 const struct export_options *kept_options(struct kept *kept, struct exports_arena *arena,
 					  const struct export_options *options)
 {
-	struct kept_options *found;
+	uint32_t hash = hash_of(options, sizeof(*options)), position = hash, number;
+	struct export_options *copy;
 
-	HASH_FIND(hh, kept->options, options, sizeof(*options), found);
-	if (!found) {
-		found = arena_alloc(arena, sizeof(*found));
-		if (!found)
-			return NULL;
-		memcpy(&found->options, options, sizeof(*options));
-		HASH_ADD(hh, kept->options, options, sizeof(found->options), found);
-	}
-	return &found->options;
+	while ((number = index_next(&kept->options_by_value, hash, &position)) != NOTHING)
+		if (memcmp(kept->options.items[number], options, sizeof(*options)) == 0)
+			return kept->options.items[number];
+	copy = arena_alloc(arena, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	memcpy(copy, options, sizeof(*options));
+	if (vector_reserve(&kept->options) == 0 &&
+	    index_add(&kept->options_by_value, hash, kept->options.n) == 0)
+		kept->options.items[kept->options.n++] = copy;
+	return copy;
 }
 
-const struct export_options *kept_list(const struct kept *kept, const char *key, size_t length)
+struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length)
 {
-	struct kept_list *found;
+	uint32_t hash = hash_of(key, length), position = hash, number;
 
-	HASH_FIND(hh, kept->lists, key, length, found);
-	return found ? found->options : NULL;
+	while ((number = index_next(&kept->lists_by_key, hash, &position)) != NOTHING) {
+		struct kept_list *list = &kept->lists.items[number];
+
+		if (list->key_length == length && memcmp(list->key, key, length) == 0)
+			return list;
+	}
+	return NULL;
 }
 
 bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *key, size_t length,
 		   const struct export_options *options)
 {
-	struct kept_list *list;
+	char *copy;
 
-	if (kept->n_lists == KEPT_LISTS_MAX)
+	if (kept->lists.n == KEPT_LISTS_MAX)
 		return true;
-	list = arena_alloc(arena, sizeof(*list) + length);
-	if (!list)
+	copy = arena_copy(arena, key, length);
+	if (!copy)
 		return false;
-	list->options = options;
-	memcpy(list->key, key, length);
-	HASH_ADD_KEYPTR(hh, kept->lists, list->key, length, list);
-	kept->n_lists++;
+	if (vector_reserve(&kept->lists) == 0 &&
+	    index_add(&kept->lists_by_key, hash_of(key, length), kept->lists.n) == 0)
+		kept->lists.items[kept->lists.n++] = (struct kept_list){
+			.options = options,
+			.key = copy,
+			.key_length = length,
+			.number = options->fsid,
+		};
 	return true;
 }
 
 struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length)
 {
-	struct kept_client *found;
+	uint32_t hash = hash_of(text, length), position = hash, number;
 
-	HASH_FIND(hh, kept->clients, text, length, found);
-	return found ? &found->client : NULL;
+	while ((number = index_next(&kept->clients_by_text, hash, &position)) != NOTHING) {
+		struct reader_client *client = kept->clients.items[number];
+
+		if (strncmp(client->text, text, length) == 0 && client->text[length] == '\0')
+			return client;
+	}
+	return NULL;
 }
 
 struct reader_client *kept_add_client(struct kept *kept, struct exports_arena *arena,
 				      const char *text, size_t length)
 {
-	struct kept_client *client = arena_alloc(arena, sizeof(*client));
+	struct reader_client *client = arena_alloc(arena, sizeof(*client));
 
 	if (!client)
 		return NULL;
-	HASH_ADD_KEYPTR(hh, kept->clients, text, length, client);
-	return &client->client;
+	client->text = text;
+	if (vector_reserve(&kept->clients) == 0 &&
+	    index_add(&kept->clients_by_text, hash_of(text, length), kept->clients.n) == 0)
+		kept->clients.items[kept->clients.n++] = client;
+	return client;
 }
 
 void kept_done(struct kept *kept)
 {
-	HASH_CLEAR(hh, kept->options);
-	HASH_CLEAR(hh, kept->lists);
-	HASH_CLEAR(hh, kept->clients);
+	free(kept->options.items);
+	free(kept->options_by_value.slots);
+	free(kept->lists.items);
+	free(kept->lists_by_key.slots);
+	free(kept->clients.items);
+	free(kept->clients_by_text.slots);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * kept.h - the reader's hash tables: sets of options by what they are, option lists and clients
+ * kept.h - the reader's tables: sets of options by what they are, option lists and clients
  * by their text.
  *
  * If there is no memory for a table, what was to be kept in it is only not found again.
@@ -10,14 +10,28 @@
 
 #include "parser/arena.h"
 #include "parser/exports.h"
+#include "parser/index.h"
 
 struct reader_client;
 
+/*
+ * What an option list came to. Lists that differ only in the number of fsid= are one: @number is the one that @options
+ * has, the last that was read.
+ */
+struct kept_list {
+	const struct export_options *options;
+	const char *key;
+	size_t key_length;
+	uint32_t number;
+};
+
 struct kept {
-	struct kept_options *options;
-	struct kept_list *lists;
-	struct kept_client *clients;
-	unsigned int n_lists;
+	VECTOR(const struct export_options *) options;
+	struct index options_by_value;
+	VECTOR(struct kept_list) lists;
+	struct index lists_by_key;
+	VECTOR(struct reader_client *) clients;
+	struct index clients_by_text;
 };
 
 enum { KEPT_LISTS_MAX = 4096 }; /* a file may have a list of its own for every line */
@@ -26,8 +40,8 @@ enum { KEPT_LISTS_MAX = 4096 }; /* a file may have a list of its own for every l
 const struct export_options *kept_options(struct kept *kept, struct exports_arena *arena,
 					  const struct export_options *options);
 
-/* What a list came to, or NULL. */
-const struct export_options *kept_list(const struct kept *kept, const char *key, size_t length);
+/* What a list came to, or NULL; valid until another is added. */
+struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length);
 
 /* Beyond KEPT_LISTS_MAX nothing is kept. Returns false when memory is out. */
 bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *key, size_t length,
@@ -36,7 +50,7 @@ bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *k
 /* The client with this text, or NULL. */
 struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length);
 
-/* A new client, zero; @text must live as long as @kept. NULL when memory is out. */
+/* A new client, zero, its text being @text, which must live as long as @kept. NULL when memory is out. */
 struct reader_client *kept_add_client(struct kept *kept, struct exports_arena *arena,
 				      const char *text, size_t length);
 

@@ -27,6 +27,8 @@ struct applying {
 	struct diags *diags;
 	struct export_options *options;
 	size_t at; /* where in the word this option starts */
+	struct export_flavor
+		flavors[EXPORT_FLAVORS_MAX]; /* those of the options, while they change */
 	unsigned int active; /* flavours of the last sec= of this list, a bit each */
 	bool has_plain_fsid, has_handler, has_reexport;
 };
@@ -99,7 +101,7 @@ static void change_flags(struct applying *a, uint32_t set, uint32_t clear)
 {
 	a->options->flags = (a->options->flags | set) & ~clear;
 	for (unsigned int i = 0; i < a->options->n_flavors; i++) {
-		struct export_flavor *flavor = &a->options->flavors[i];
+		struct export_flavor *flavor = &a->flavors[i];
 
 		if (a->active & 1u << i)
 			flavor->etab_flags = (flavor->etab_flags | set) & ~clear;
@@ -374,12 +376,12 @@ static void activate_flavor(struct applying *a, const struct named_number *name)
 	struct export_options *options = a->options;
 	unsigned int i = 0;
 
-	while (i < options->n_flavors && options->flavors[i].number != name->number)
+	while (i < options->n_flavors && a->flavors[i].number != name->number)
 		i++;
 	if (i == options->n_flavors) {
-		options->flavors[i].number = name->number;
-		options->flavors[i].etab_flags = options->flags;
-		options->flavors[i].old_name = name->old_name;
+		a->flavors[i].number = name->number;
+		a->flavors[i].etab_flags = options->flags;
+		a->flavors[i].old_name = name->old_name;
 		options->n_flavors++;
 	}
 	a->active |= 1u << i;
@@ -742,16 +744,23 @@ static bool next_option(const struct option_list *list, size_t *at, size_t *ret_
 }
 
 /* What a flavour must share with the entry, it gets: fix_pseudoflavor_flags(), secinfo_parse(). */
-static void settle_flavors(struct export_options *options)
+static int settle_flavors(struct applying *a)
 {
+	struct export_options *options = a->options;
 	uint32_t shared = options->flags & ~EXPORT_PER_FLAVOR;
 
+	if (!options->n_flavors)
+		return 0;
 	for (unsigned int i = 0; i < options->n_flavors; i++) {
-		struct export_flavor *flavor = &options->flavors[i];
+		struct export_flavor *flavor = &a->flavors[i];
 
 		flavor->etab_flags |= shared;
 		flavor->flags = (flavor->etab_flags & EXPORT_PER_FLAVOR) | shared;
 	}
+	/* Their padding is zero: equal ones are kept once, and the options stay equal bytes. */
+	options->flavors = arena_intern_bytes(a->arena, a->flavors,
+					      options->n_flavors * sizeof(a->flavors[0]));
+	return options->flavors ? 0 : -ENOMEM;
 }
 
 int options_apply(const struct option_list *list, struct exports_arena *arena, struct diags *diags,
@@ -761,6 +770,9 @@ int options_apply(const struct option_list *list, struct exports_arena *arena, s
 	int result = 0, r;
 	size_t end;
 
+	memset(a.flavors, 0, sizeof(a.flavors));
+	if (options->n_flavors)
+		memcpy(a.flavors, options->flavors, options->n_flavors * sizeof(a.flavors[0]));
 	for (a.at = list->begin; next_option(list, &a.at, &end); a.at = end + 1) {
 		char behind = list->word->text[end];
 
@@ -772,8 +784,8 @@ int options_apply(const struct option_list *list, struct exports_arena *arena, s
 		if (r > 0)
 			result = OPTIONS_FAULTY;
 	}
-	settle_flavors(options);
-	return result;
+	r = settle_flavors(&a);
+	return r < 0 ? r : result;
 }
 
 bool options_find(const struct option_list *list, const char *name, size_t *ret_index)

@@ -3,20 +3,64 @@
 /*
  * reader.c - sets of options, option lists and clients, found again by their text.
  *
- * A list's key is the address of the defaults it starts from and its text; as sets are kept
+ * A list's key is the address of the defaults it starts from and its text; as sets of defaults are kept
  * once, the address stands for what they are. A list that there was a message about is
  * not kept: the message is due at the next place, too.
+ *
+ * Where many lines have a number of their own, as in (ro,fsid=17), their lists are one list but for that number: the key
+ * has a byte in its place that no number has, and the options are copied with another number.
  */
 
 #include "parser/reader.h"
 
 #include <errno.h>
 
+/* Where in a list the only number of an fsid= is; length 0: there is none, or it is not that simple. */
+struct number_in_list {
+	size_t at, length;
+	uint32_t value;
+};
+
+/* Digits that mean what they say: no octal, no overflow. Returns how many, and 0 for anything else. */
+static size_t plain_number(const char *text, size_t length, uint32_t *ret_value)
+{
+	enum { DIGITS_MAX = 9 };
+	uint32_t value = 0;
+	size_t n = 0;
+
+	for (; n < length && text[n] >= '0' && text[n] <= '9' && n <= DIGITS_MAX; n++)
+		value = value * 10 + (uint32_t)(text[n] - '0');
+	if (n > DIGITS_MAX || (n < length && text[n] != ',') || (n > 1 && text[0] == '0'))
+		return 0;
+	*ret_value = value;
+	return n;
+}
+
+static struct number_in_list find_number(const char *text, size_t length)
+{
+	static const char name[] = "fsid=";
+	const size_t name_length = sizeof(name) - 1;
+	struct number_in_list found = { 0 };
+	const char *at = memmem(text, length, name, name_length), *behind;
+
+	if (!at || (at > text && at[-1] != ','))
+		return found;
+	behind = at + name_length;
+	if (memmem(behind, (size_t)(text + length - behind), name, name_length))
+		return found;
+	found.at = (size_t)(behind - text);
+	found.length = plain_number(behind, length - found.at, &found.value);
+	return found;
+}
+
 /* The key of a list in reader->key. Returns its length, or 0 when memory is out. */
 static size_t make_key(struct reader *reader, const struct option_list *list,
-		       const struct export_options *defaults)
+		       const struct export_options *defaults, const struct number_in_list *number)
 {
-	size_t length = list->end - list->begin, size = sizeof(defaults) + length;
+	static const char any_number = '\1';
+	const char *text = list->word->text + list->begin;
+	size_t length = list->end - list->begin, size = sizeof(defaults) + length + 1;
+	size_t behind = number->at + number->length;
 	char *key;
 
 	if (size > reader->key_size) {
@@ -26,24 +70,51 @@ static size_t make_key(struct reader *reader, const struct option_list *list,
 		reader->key = key;
 		reader->key_size = 2 * size;
 	}
-	memcpy(reader->key, &defaults, sizeof(defaults));
-	memcpy(reader->key + sizeof(defaults), list->word->text + list->begin, length);
-	return size;
+	key = mempcpy(reader->key, &defaults, sizeof(defaults));
+	if (!number->length)
+		return (size_t)((char *)mempcpy(key, text, length) - reader->key);
+	key = mempcpy(key, text, number->at);
+	*key++ = any_number;
+	return (size_t)((char *)mempcpy(key, text + behind, length - behind) - reader->key);
+}
+
+/* The list with this number: NULL when memory is out. */
+static const struct export_options *with_number(struct reader *reader, struct kept_list *list,
+						uint32_t number)
+{
+	struct export_options *copy;
+
+	if (list->number == number)
+		return list->options;
+	copy = arena_alloc(reader->arena, sizeof(*copy));
+	if (!copy)
+		return NULL;
+	*copy = *list->options;
+	copy->fsid = number;
+	list->options = copy;
+	list->number = number;
+	return copy;
 }
 
 int reader_options(struct reader *reader, const struct option_list *list,
 		   const struct export_options *defaults, const struct export_options **ret_options)
 {
 	size_t n_warnings = reader->diags->n_warnings;
-	size_t key_length = make_key(reader, list, defaults);
+	struct number_in_list number =
+		find_number(list->word->text + list->begin, list->end - list->begin);
+	size_t key_length = make_key(reader, list, defaults, &number);
 	struct export_options options;
 	const struct export_options *kept;
+	struct kept_list *known;
 	int result;
 
 	if (key_length == 0)
 		return -ENOMEM;
-	kept = kept_list(&reader->kept, reader->key, key_length);
-	if (kept) {
+	known = kept_list(&reader->kept, reader->key, key_length);
+	if (known) {
+		kept = number.length ? with_number(reader, known, number.value) : known->options;
+		if (!kept)
+			return -ENOMEM;
 		*ret_options = kept;
 		return 0;
 	}
@@ -87,21 +158,24 @@ int reader_client(struct reader *reader, const char *text, const struct reader_c
 {
 	size_t length = strlen(text);
 	struct reader_client *client = kept_client(&reader->kept, text, length);
+	struct client_spec *spec;
 	char *copy;
 	int r;
 
 	if (!client) {
 		copy = arena_copy(reader->arena, text, length);
-		if (!copy)
+		spec = arena_alloc(reader->arena, sizeof(*spec));
+		if (!copy || !spec)
 			return -ENOMEM;
 		client = kept_add_client(&reader->kept, reader->scratch, copy, length);
 		if (!client)
 			return -ENOMEM;
-		r = client_spec_parse(copy, &client->spec, &client->fault);
+		client->spec = spec;
+		r = client_spec_parse(copy, spec, &client->fault);
 		if (r < 0)
 			return r;
 		if (r == 0)
-			client->doubt = client_doubt(&client->spec);
+			client->doubt = client_doubt(spec);
 	}
 	*ret_client = client;
 	return 0;

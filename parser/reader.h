@@ -27,7 +27,8 @@ struct reader {
 
 /* A client spec by its text. */
 struct reader_client {
-	struct client_spec spec;
+	const char *text;
+	const struct client_spec *spec;
 	const char *fault; /* it is no client; NULL: it is one */
 	const char *doubt; /* it is hardly what was meant; NULL: fine */
 };

@@ -150,14 +150,16 @@ static bool is_duplicate(struct build *build, const struct export_item *item, ui
 		return true;
 	first = &build->snapshot->records.items[number].export;
 	if (first->options->flags != item->options->flags)
-		COMPLAIN(build, DIAG_MISTAKE, item,
-		     "incompatible duplicate: '%s' is exported to '%s' with other options at %s:%u; "
-		     "this entry is ignored",
-		     item->path, first->client->name, first->file, first->line);
+		COMPLAIN(
+			build, DIAG_MISTAKE, item,
+			"incompatible duplicate: '%s' is exported to '%s' with other options at %s:%u; "
+			"this entry is ignored",
+			item->path, first->client->name, first->file, first->line);
 	else
-		COMPLAIN(build, DIAG_MISTAKE, item,
-		     "duplicate: '%s' is exported to '%s' at %s:%u already; this entry is ignored",
-		     item->path, first->client->name, first->file, first->line);
+		COMPLAIN(
+			build, DIAG_MISTAKE, item,
+			"duplicate: '%s' is exported to '%s' at %s:%u already; this entry is ignored",
+			item->path, first->client->name, first->file, first->line);
 	return true;
 }
 
@@ -167,19 +169,19 @@ static int client_of_item(struct build *build, const struct export_item *item,
 			  const struct client **ret_client)
 {
 	uint32_t client;
-	int r = clients_add(&build->clients, &item->client, &client);
+	int r = clients_add(&build->clients, item->client, &client);
 
 	if (r < 0)
 		return r;
 	if (r == CLIENT_UNRESOLVED) {
 		WARN(build, item, "host name '%s' does not resolve; this entry is left out",
-		     item->client.text);
+		     item->client->text);
 		return ITEM_LEFT_OUT;
 	}
 	if (r == CLIENT_NEW_UNRESOLVED)
 		WARN(build, item,
 		     "host name '%s' does not resolve; it matches nobody until it does",
-		     item->client.text);
+		     item->client->text);
 	*ret_client = build->snapshot->clients.items[client];
 	return 0;
 }
@@ -404,16 +406,19 @@ static int add_items(struct build *build)
 
 /* ---- pseudo-roots ---- */
 
-static void set_pseudo_options(struct export_options *options, uint32_t flags, bool kerberos)
+static void set_pseudo_options(struct export_options *options, struct export_flavor *flavors,
+			       uint32_t flags, bool kerberos)
 {
-	static const uint32_t flavors[] = { FLAVOR_KRB5, FLAVOR_KRB5I, FLAVOR_KRB5P, FLAVOR_SYS };
+	static const uint32_t numbers[PSEUDO_FLAVORS] = { FLAVOR_KRB5, FLAVOR_KRB5I, FLAVOR_KRB5P,
+							  FLAVOR_SYS };
 
 	*options = (struct export_options){ .flags = flags,
 					    .anon_uid = ANONYMOUS_ID,
-					    .anon_gid = ANONYMOUS_ID };
-	for (size_t i = kerberos ? 0 : N_ELEMENTS(flavors) - 1; i < N_ELEMENTS(flavors); i++)
-		options->flavors[options->n_flavors++] =
-			(struct export_flavor){ .number = flavors[i], .flags = flags };
+					    .anon_gid = ANONYMOUS_ID,
+					    .flavors = flavors };
+	for (size_t i = kerberos ? 0 : PSEUDO_FLAVORS - 1; i < PSEUDO_FLAVORS; i++)
+		flavors[options->n_flavors++] =
+			(struct export_flavor){ .number = numbers[i], .flags = flags };
 }
 
 static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *path,
@@ -428,6 +433,19 @@ static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *pat
 	return record_add(snapshot, place, &export);
 }
 
+/* Has the client a pseudo-root in the directory that a path lies in? Then also in each one above. */
+static bool has_parents(const struct snapshot *snapshot, const char *path,
+			const struct client *client)
+{
+	const char *slash = strrchr(path, '/');
+	size_t length = slash > path ? (size_t)(slash - path) : 1;
+	uint32_t place = place_find(snapshot, path, length,
+				    hash_done(hash_bytes(hash_start(), path, length)));
+	uint32_t number = place == NOTHING ? NOTHING : record_find(snapshot, place, client->id);
+
+	return number != NOTHING && is_pseudo(&snapshot->records.items[number]);
+}
+
 /* One for each directory above a path, and for itself if it is a rule's. */
 static int add_parents(struct snapshot *snapshot, const char *path, bool inclusive,
 		       const struct client *client)
@@ -435,6 +453,8 @@ static int add_parents(struct snapshot *snapshot, const char *path, bool inclusi
 	struct prefix prefix = { .path = path };
 	size_t length = strlen(path);
 
+	if (!inclusive && has_parents(snapshot, path, client))
+		return 0;
 	while (prefix_next(&prefix) && prefix.length < length + inclusive) {
 		const struct export_options *options =
 			prefix.length == 1 ? &snapshot->root_options : &snapshot->pseudo_options;
@@ -455,17 +475,22 @@ static int add_parents(struct snapshot *snapshot, const char *path, bool inclusi
 static int number_root(struct snapshot *snapshot, struct record *record)
 {
 	struct export_options *options;
+	struct export_flavor *flavors;
 
 	if (record->export.options->flags & EXPORT_FSID)
 		return 0;
 	options = arena_alloc(snapshot->source->arena, sizeof(*options));
-	if (!options)
+	flavors = arena_alloc(snapshot->source->arena, EXPORT_FLAVORS_MAX * sizeof(*flavors));
+	if (!options || !flavors)
 		return -ENOMEM;
 	*options = *record->export.options;
 	options->flags |= EXPORT_FSID;
 	options->fsid = 0;
-	for (unsigned int i = 0; i < options->n_flavors; i++)
-		options->flavors[i].flags |= EXPORT_FSID;
+	for (unsigned int i = 0; i < options->n_flavors; i++) {
+		flavors[i] = options->flavors[i];
+		flavors[i].flags |= EXPORT_FSID;
+	}
+	options->flavors = flavors;
 	record->export.options = options;
 	return 0;
 }
@@ -494,9 +519,10 @@ static int add_pseudo_roots(struct build *build)
 {
 	struct snapshot *snapshot = build->snapshot;
 
-	set_pseudo_options(&snapshot->root_options, PSEUDO_FLAGS | EXPORT_FSID,
+	set_pseudo_options(&snapshot->root_options, snapshot->root_flavors,
+			   PSEUDO_FLAGS | EXPORT_FSID, build->facts->kerberos);
+	set_pseudo_options(&snapshot->pseudo_options, snapshot->pseudo_flavors, PSEUDO_FLAGS,
 			   build->facts->kerberos);
-	set_pseudo_options(&snapshot->pseudo_options, PSEUDO_FLAGS, build->facts->kerberos);
 	for (uint32_t i = 0; i < snapshot->n_listed && !build->has_root_number; i++) {
 		int r = add_pseudo_roots_of(snapshot, i);
 
@@ -653,10 +679,26 @@ static void look_at_rules(struct build *build)
 	}
 }
 
+/* A place and a record for each line, and a number for most. */
+static int reserve(struct build *build)
+{
+	struct snapshot *snapshot = build->snapshot;
+	uint32_t n = snapshot->source->n_items;
+	int r = index_reserve(&snapshot->records_by_pair, n);
+
+	if (r == 0)
+		r = index_reserve(&snapshot->places_by_path, n);
+	if (r == 0)
+		r = index_reserve(&build->by_written, n);
+	return r;
+}
+
 static int build_all(struct build *build)
 {
-	int r;
+	int r = reserve(build);
 
+	if (r < 0)
+		return r;
 	r = add_items(build);
 	if (r < 0)
 		return r;

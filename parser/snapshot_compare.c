@@ -85,7 +85,7 @@ uint64_t exports_fingerprint(const struct exports_source *source)
 			of_options = hash_options(options);
 		}
 		state = hash_string(state, item->pattern ? item->pattern : item->path);
-		state = hash_string(state, item->client.text);
+		state = hash_string(state, item->client->text);
 		state = hash_bytes(state, &of_options, sizeof(of_options));
 	}
 	return state;

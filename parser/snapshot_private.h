@@ -4,11 +4,8 @@
 /*
  * snapshot_private.h - what the snapshot's files share: its arrays and the indices over them.
  *
- * Everything lives in arrays that are written once, and refers to each other by number.
- * An index is an open-addressing table of (hash, number) pairs, eight bytes a slot, at most
- * two thirds full: 12 to 24 bytes an entry, where a uthash handle in every record
- * would take 56 and a pointer chase. Nothing is ever deleted from one, so probing is linear and
- * needs no marks. What does come and go, the remembered client sets, is in uthash.
+ * Everything lives in arrays that are written once, and refers to each other by number (index.h).
+ * What comes and goes, the remembered client sets, is in uthash.
  *
  * An export is found by (place, client): a place is a path, a rule's media, or a rule's
  * inner directories, and has a number of its own, whatever the number of its clients.
@@ -20,102 +17,8 @@
 #include <uthash.h>
 
 #include "parser/arena.h"
+#include "parser/index.h"
 #include "parser/snapshot.h"
-
-/* A test that counts work instead of time defines this before it includes the sources. */
-#ifndef SNAPSHOT_PROBE
-#define SNAPSHOT_PROBE() ((void)0)
-#endif
-
-enum { NOTHING = UINT32_MAX };
-
-/* ---- memory ---- */
-
-#define VECTOR(type)                                                                               \
-	struct {                                                                                   \
-		type *items;                                                                       \
-		uint32_t n, room;                                                                  \
-	}
-
-/* Room for one more item: 0 or -ENOMEM, which leaves the vector as it is. */
-#define vector_reserve(vector)                                                                     \
-	({                                                                                         \
-		void *bigger_ = array_grown((vector)->items, (vector)->n, &(vector)->room,         \
-					    sizeof(*(vector)->items));                             \
-		if (bigger_)                                                                       \
-			(vector)->items = bigger_;                                                 \
-		bigger_ ? 0 : -ENOMEM;                                                             \
-	})
-#define vector_fit(vector)                                                                         \
-	((vector)->items = array_fitted((vector)->items, (vector)->n, sizeof(*(vector)->items)))
-
-void *array_grown(void *array, uint32_t n, uint32_t *room, size_t item_size);
-void *array_fitted(void *array, uint32_t n, size_t item_size);
-
-/* ---- index ---- */
-
-struct index_slot {
-	uint32_t hash;
-	uint32_t number; /* NOTHING: free */
-};
-
-struct index {
-	struct index_slot *slots;
-	uint32_t n_slots; /* 0 or a power of two */
-	uint32_t n_used;
-};
-
-int index_add(struct index *index, uint32_t hash, uint32_t number);
-void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t by);
-
-/*
- * The next number under a hash, or NOTHING; position starts as the hash. The caller compares
- * keys: two keys may have one hash.
- */
-static inline uint32_t index_next(const struct index *index, uint32_t hash, uint32_t *position)
-{
-	const struct index_slot *slot;
-
-	if (!index->n_slots)
-		return NOTHING;
-	do {
-		SNAPSHOT_PROBE();
-		slot = &index->slots[(*position)++ & (index->n_slots - 1)];
-	} while (slot->number != NOTHING && slot->hash != hash);
-	return slot->number;
-}
-
-/* FNV-1a, 64 bits, so that a path's prefixes are hashed on the way: Fowler, Noll, Vo. */
-enum { HASH_START_HIGH = 0xcbf29ce4, HASH_START_LOW = 0x84222325 };
-static inline uint64_t hash_start(void)
-{
-	return (uint64_t)HASH_START_HIGH << 32 | HASH_START_LOW;
-}
-
-static inline uint64_t hash_byte(uint64_t state, unsigned char byte)
-{
-	return (state ^ byte) * 0x100000001b3u;
-}
-
-static inline uint64_t hash_bytes(uint64_t state, const void *bytes, size_t n)
-{
-	for (const unsigned char *byte = bytes; n; n--)
-		state = hash_byte(state, *byte++);
-	return state;
-}
-
-/* Spread the state's bits over the result (splitmix64's last steps). */
-static inline uint32_t hash_done(uint64_t state)
-{
-	state = (state ^ state >> 30) * 0xbf58476d1ce4e5b9u;
-	state = (state ^ state >> 27) * 0x94d049bb133111ebu;
-	return (uint32_t)(state ^ state >> 31);
-}
-
-static inline uint32_t hash_pair(uint32_t a, uint32_t b)
-{
-	return hash_done((uint64_t)a << 32 | b);
-}
 
 /* ---- what is indexed ---- */
 
@@ -164,6 +67,9 @@ struct subnet {
 	uint32_t next; /* another client with the same net and mask, or NOTHING */
 };
 
+/* What pseudo-roots offer, with Kerberos. */
+enum { PSEUDO_FLAVORS = 4 };
+
 struct snapshot {
 	struct exports_source *source; /* its arena holds our strings and small structs too */
 
@@ -177,6 +83,7 @@ struct snapshot {
 	struct index
 		records_by_number; /* (number, client), and (number, NOTHING): somebody has it */
 	struct export_options root_options, pseudo_options; /* of "/" and of other pseudo-roots */
+	struct export_flavor root_flavors[PSEUDO_FLAVORS], pseudo_flavors[PSEUDO_FLAVORS];
 
 	VECTOR(struct client *) clients;
 	struct index clients_by_name; /* case folded */

@@ -132,7 +132,22 @@ static struct export_options *copy_options(struct copying *copying,
 	    (from->squash_uids && !copy_text(copying->arena, &to->squash_uids)) ||
 	    (from->squash_gids && !copy_text(copying->arena, &to->squash_gids)))
 		return NULL;
+	if (from->n_flavors) {
+		to->flavors = arena_intern_bytes(copying->arena, from->flavors,
+						 from->n_flavors * sizeof(*from->flavors));
+		if (!to->flavors)
+			return NULL;
+	}
 	return to;
+}
+
+static const struct client_spec *copy_client(struct exports_arena *arena,
+					     const struct client_spec *from)
+{
+	struct client_spec to;
+
+	memcpy(&to, from, sizeof(to)); /* padding, too: equal ones are equal bytes */
+	return copy_text(arena, &to.text) ? arena_intern_bytes(arena, &to, sizeof(to)) : NULL;
 }
 
 static struct export_options *copied_options(struct copying *copying,
@@ -164,8 +179,9 @@ static int copy_item(struct copying *copying, const struct export_item *from,
 	to->gives_way = true;
 	to->options = copied_options(copying, from->options);
 	to->path = arena_copy(arena, from->path, strlen(from->path));
-	if (!to->options || !to->path || !copy_text(arena, &to->client.text) ||
-	    !copy_text(arena, &to->file) || (from->pattern && !copy_text(arena, &to->pattern)))
+	to->client = copy_client(arena, from->client);
+	if (!to->options || !to->path || !to->client || !copy_text(arena, &to->file) ||
+	    (from->pattern && !copy_text(arena, &to->pattern)))
 		return -ENOMEM;
 	return 0;
 }

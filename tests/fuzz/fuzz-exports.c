@@ -39,15 +39,18 @@ static void check_item(const struct export_item *item)
 			"flavours differ only in what the kernel lets them", item->path);
 }
 
-static struct export_options as_read_back(const struct export_options *options)
+static struct export_options as_read_back(const struct export_options *options,
+					  struct export_flavor *flavors)
 {
 	struct export_options result = *options;
 
 	for (unsigned int i = 0; i < result.n_flavors; i++) {
 		result.flags = (options->flags & ~EXPORT_PER_FLAVOR) |
 			       (options->flavors[i].flags & EXPORT_PER_FLAVOR);
-		result.flavors[i].etab_flags = result.flavors[i].flags;
+		flavors[i] = options->flavors[i];
+		flavors[i].etab_flags = flavors[i].flags;
 	}
+	result.flavors = flavors;
 	return result;
 }
 
@@ -60,13 +63,14 @@ static char *print(const struct exports_source *source, bool read_back)
 
 	for (size_t i = 0; i < source->n_items; i++) {
 		const struct export_item *item = &source->items[i];
+		struct export_flavor flavors[EXPORT_FLAVORS_MAX];
 		struct export_options options = *item->options;
 
 		check_item(item);
 		if (read_back)
-			options = as_read_back(&options);
+			options = as_read_back(&options, flavors);
 		export_print_etab(to, item->pattern ? item->pattern : item->path,
-				  item->client.type == CLIENT_ANONYMOUS ? "*" : item->client.text,
+				  item->client->type == CLIENT_ANONYMOUS ? "*" : item->client->text,
 				  &options, EXPORT_PER_FLAVOR);
 	}
 	fclose(to);

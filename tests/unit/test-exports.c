@@ -39,16 +39,16 @@ static void test_item(void)
 	is_int((long long)source->n_items, 2, "two items");
 	is_str(item[0].path, "/srv/a/", "the path as written");
 	ok(!item[0].pattern, "which is no rule's");
-	is_int(item[0].client.type, CLIENT_HOST, "the client");
-	is_str(item[0].client.text, "alpha", "and its text");
+	is_int(item[0].client->type, CLIENT_HOST, "the client");
+	is_str(item[0].client->text, "alpha", "and its text");
 	is_str(item[0].file, "file", "the file");
 	ok(item[0].line == 4 && item[0].column == 3, "where the client is");
 	ok(item[0].path_line == 3 && item[0].path_column == 3, "where the path is");
 	ok(!(item[0].options->flags & EXPORT_READONLY), "the defaults' options");
 	is_int((long long)diags.n_errors, 1, "a line without a path is told");
 	ok(diags.items[0].line == 5 && diags.items[0].column == 2, "where it is");
-	is_int(item[1].client.type, CLIENT_ANONYMOUS, "no client is the world");
-	is_str(item[1].client.text, "", "without a text");
+	is_int(item[1].client->type, CLIENT_ANONYMOUS, "no client is the world");
+	is_str(item[1].client->text, "", "without a text");
 	ok(item[1].line == 6 && item[1].column == 1, "where the path is");
 	diags_done(&diags);
 	exports_source_free(source);
@@ -71,7 +71,7 @@ static void test_sharing(void)
 	ok(item[5].options == item[6].options, "also with values");
 	ok(item[0].options != item[2].options && item[6].options != item[7].options,
 	   "others are not");
-	ok(item[0].path == item[1].path && item[0].client.text == item[3].client.text,
+	ok(item[0].path == item[1].path && item[0].client->text == item[3].client->text,
 	   "paths and clients are shared, too");
 	is_int((long long)diags.n_errors, 0, "no faults");
 	diags_done(&diags);

@@ -176,7 +176,7 @@ static void test_values(void)
 static void test_flavors(void)
 {
 	struct applied a = apply("all_squash,sec=krb5p,rw,sec=sys:krb5p:unix,ro,insecure,nohide");
-	struct export_flavor *flavors = a.options.flavors;
+	const struct export_flavor *flavors = a.options.flavors;
 	CLEANUP(freep) char *old = NULL, *new = NULL;
 
 	is_int(a.options.n_flavors, 2, "each flavour once");
@@ -188,7 +188,7 @@ static void test_flavors(void)
 	apply_more(&a, "rw,hide,secure");
 	ok(flavors[0].flags & EXPORT_READONLY && flavors[0].flags & EXPORT_INSECURE_PORT,
 	   "a further list does not reach them");
-	ok(!(flavors[0].flags & EXPORT_NOHIDE), "but in what may not differ");
+	ok(!(a.options.flavors[0].flags & EXPORT_NOHIDE), "but in what may not differ");
 	done(&a);
 
 	a = apply("rw,sec=krb5,sec=sys,insecure");

@@ -8,6 +8,7 @@
 static unsigned long n_probes;
 #define SNAPSHOT_PROBE() (n_probes++)
 
+#include "parser/index.c"
 #include "parser/snapshot.c"
 #include "parser/snapshot_build.c"
 #include "parser/snapshot_clients.c"

@@ -46,6 +46,7 @@ static char *scarce_strdup(const char *text)
 #define strdup scarce_strdup
 #define uthash_malloc scarce_malloc
 #include "parser/arena.c"
+#include "parser/index.c"
 #include "parser/snapshot.c"
 #include "parser/snapshot_build.c"
 #include "parser/snapshot_clients.c"

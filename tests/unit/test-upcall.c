@@ -77,12 +77,14 @@ static void short_answers(void)
 static void exports(void)
 {
 	const struct export_options plain = { .flags = 1061, .anon_uid = 65534, .anon_gid = 65534 };
+	static const struct export_flavor two[] = { { .number = 390005, .flags = 1056 },
+						    { .number = 1, .flags = 1067 } };
 	const struct export_options flavors = {
 		.flags = 1067,
 		.anon_uid = -2,
 		.anon_gid = 65534,
 		.n_flavors = 2,
-		.flavors = { { .number = 390005, .flags = 1056 }, { .number = 1, .flags = 1067 } },
+		.flavors = two,
 		.n_xprtsec = 2,
 		.xprtsec = { 1, 4 },
 	};
