@@ -149,7 +149,8 @@ static int open_kernel(struct daemon *daemon, const char *proc)
 		return r;
 	}
 	kernel_pause(daemon->kernel, true);
-	return 0;
+	return daemon->config->rootdir ? kernel_set_rootdir(daemon->kernel, daemon->config->rootdir)
+				       : 0;
 }
 
 static int open_numbers(struct daemon *daemon)
@@ -171,18 +172,45 @@ static int open_numbers(struct daemon *daemon)
 	return r;
 }
 
+/* As the kernel will call it: without symbolic links. "/" is none. */
+static int settle_rootdir(struct config *config)
+{
+	char *real;
+
+	if (!config->rootdir)
+		return 0;
+	real = realpath(config->rootdir, NULL);
+	if (!real) {
+		int r = -errno;
+
+		log_error(NULL, "Cannot find rootdir %s: %m", config->rootdir);
+		return r;
+	}
+	free(config->rootdir);
+	config->rootdir = real;
+	if (str_equal(real, "/")) {
+		free(real);
+		config->rootdir = NULL;
+	}
+	return 0;
+}
+
 int daemon_start(struct daemon *daemon, const char *proc)
 {
 	const uint64_t second = 1000000;
 	const struct config *config = daemon->config;
 	sd_event_source *status = NULL;
-	int r = open_numbers(daemon);
+	int r = settle_rootdir(daemon->config);
+
+	if (r >= 0)
+		r = open_numbers(daemon);
 
 	if (r >= 0)
 		r = names_new(&daemon->names, daemon->event, config->name_age_seconds * second,
 			      config->name_timeout_seconds * second, config->trust_reverse_names);
 	if (r >= 0)
-		r = paths_new(&daemon->paths, daemon->event, config->name_timeout_seconds * second);
+		r = paths_new(&daemon->paths, daemon->event, config->name_timeout_seconds * second,
+			      config->rootdir);
 	if (r >= 0)
 		r = media_new(&daemon->media, daemon->event, config, daemon->numbers);
 	if (r >= 0) {

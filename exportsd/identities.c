@@ -22,6 +22,8 @@
 #include <uthash.h>
 #include <uuid/uuid.h>
 
+#include "exportsd/rootdir.h"
+
 enum {
 	LOOKS_AT_ONCE = 32,
 	/* Places that may share one id (bind mounts); more are passed over. */
@@ -81,6 +83,8 @@ struct identities_question {
 struct identities {
 	sd_event *event;
 	struct paths *paths;
+	const struct numbers *numbers;
+	const char *rootdir;
 	int mountinfo;
 	sd_event_source *mounts_changed;
 	struct table known;
@@ -268,11 +272,11 @@ static bool add_place(struct identities *identities, const char *path, size_t le
 	return true;
 }
 
-/* The directories above an export are pseudo-roots. */
-static void add_with_parents(struct identities *identities, const char *path)
+/* The directories above an export or a medium are pseudo-roots. */
+static void add_parents(struct identities *identities, const char *path)
 {
 	size_t length = strlen(path);
-	bool is_new = add_place(identities, path, length);
+	bool is_new = true;
 
 	while (is_new && length > 1) {
 		struct place *place;
@@ -285,6 +289,32 @@ static void add_with_parents(struct identities *identities, const char *path)
 		HASH_FIND(hh, identities->next.places, path, length, place);
 		if (place)
 			place->is_pseudo_root = true;
+	}
+}
+
+static void add_with_parents(struct identities *identities, const char *path)
+{
+	if (add_place(identities, path, strlen(path)))
+		add_parents(identities, path);
+}
+
+/*
+ * Directories between a rule's and its media are pseudo-roots, too. A client that has the handle of one got it when
+ * it looked for a medium, which has a number since.
+ */
+static void add_parents_of_media(struct identities *identities, const struct snapshot *snapshot)
+{
+	bool is_needed = false;
+
+	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++)
+		is_needed |= snapshot_rule(snapshot, i)->depth > 1;
+	if (!is_needed || !identities->numbers)
+		return;
+	for (uint32_t number = 0; (number = numbers_next(identities->numbers, number));) {
+		const char *path = numbers_path(identities->numbers, number);
+
+		if (snapshot_rule_for_path(snapshot, path, NULL))
+			add_parents(identities, path);
 	}
 }
 
@@ -317,6 +347,7 @@ static void add_mount(struct identities *identities, const struct snapshot *snap
 	const char *target = mnt_fs_get_target(fs), *root = mnt_fs_get_root(fs);
 	struct place *place;
 
+	target = target ? rootdir_strip(identities->rootdir, target) : NULL;
 	if (!target)
 		return;
 	if (below_a_crossed_place(identities, target) &&
@@ -367,12 +398,6 @@ static void enter(struct identities *identities, const struct place *place,
 }
 
 static void on_look(void *userdata, int error, const struct paths_facts *facts);
-
-/* Nothing is there. Any other error only says that nobody could look. */
-static bool is_gone(int error)
-{
-	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
-}
 
 /* What a question had found goes with the table it was found in. */
 static void wait_for_look(struct identities_question *question)
@@ -471,7 +496,7 @@ static void on_look(void *userdata, int error, const struct paths_facts *facts)
 	if (error == 0) {
 		enter(identities, look->place, facts);
 		tell_early(identities, look->place, facts);
-	} else if (!is_gone(error)) {
+	} else if (!paths_is_gone(error)) {
 		identities->all_answered = false;
 	}
 	look_on(identities);
@@ -490,6 +515,8 @@ static void look_round(struct identities *identities, const struct snapshot *sna
 
 		add_with_parents(identities, export->path);
 		place = find_place(identities, export->path);
+		if (place && export->pattern) /* a rule's: the directory it starts under */
+			place->is_pseudo_root = true;
 		if (place && export->options->flags & EXPORT_CROSSMOUNT)
 			place->is_crossed = true;
 		if (place && export->options->uuid && !place->has_uuid) {
@@ -497,6 +524,7 @@ static void look_round(struct identities *identities, const struct snapshot *sna
 			paths_fold_uuid(export->options->uuid, sizeof(place->uuid), place->uuid);
 		}
 	}
+	add_parents_of_media(identities, snapshot);
 	add_mounts(identities, snapshot);
 	identities->next_to_look = identities->next.places;
 }
@@ -532,7 +560,7 @@ static void on_verified(void *userdata, int error, const struct paths_facts *fac
 	const struct place *place = question->places[question->next_place++];
 
 	question->verifying = NULL;
-	if (error < 0 && !is_gone(error))
+	if (error < 0 && !paths_is_gone(error))
 		question->complete = false;
 	else if (error == 0 && has_id(place, facts, &question->id))
 		question->found[question->n_found++] = place->path;
@@ -667,7 +695,8 @@ static int on_mounts_changed(sd_event_source *source, int fd, uint32_t events, v
 	return 0;
 }
 
-int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths)
+int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths,
+		   const struct numbers *numbers, const char *rootdir)
 {
 	struct identities *identities = calloc(1, sizeof(*identities));
 	int r;
@@ -676,6 +705,8 @@ int identities_new(struct identities **ret_identities, sd_event *event, struct p
 		return -ENOMEM;
 	identities->event = event;
 	identities->paths = paths;
+	identities->numbers = numbers;
+	identities->rootdir = rootdir;
 	identities->stale = true;
 	identities->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	r = identities->mountinfo < 0

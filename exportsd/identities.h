@@ -11,6 +11,7 @@
  * changed since.
  */
 
+#include "exportsd/numbers.h"
 #include "exportsd/paths.h"
 #include "exportsd/upcall.h"
 #include "parser/snapshot.h"
@@ -18,8 +19,12 @@
 struct identities;
 struct identities_question;
 
-/* paths: borrowed. */
-int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths);
+/*
+ * paths, numbers: borrowed. numbers know the media, and so the directories between a rule's and its media; may be NULL
+ * @rootdir: what exported paths lie beneath (rootdir.h), or NULL; borrowed
+ */
+int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths,
+		   const struct numbers *numbers, const char *rootdir);
 struct identities *identities_free(struct identities *identities);
 
 /* identities_forget - other exports are in force. Questions under way must have been cancelled. */

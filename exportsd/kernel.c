@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "exportsd/log.h"
+#include "exportsd/rootdir.h"
 #include "parser/escape.h"
 
 static const struct {
@@ -45,8 +46,7 @@ enum {
 	QUESTIONS_A_TURN = 64,
 	/* Read at once of a content file, at least; the kernel gives a page at a time (seq_file). */
 	CONTENT_ROOM_BYTES = 64 * 1024,
-	/* "Unasked for" and in the past: check_export() is run, nothing is stored (svc_export_parse()). */
-	TRIAL_EXPIRY = 3,
+	OUTSIDE_SECONDS = 1800,
 };
 
 static const char trial_domain[] = "-test-client-";
@@ -60,6 +60,8 @@ struct channel {
 
 struct kernel {
 	char *proc;
+	char *rootdir; /* NULL: none */
+	char *root_word; /* the same in the kernel's escapes */
 	kernel_ask_fn ask;
 	void *userdata;
 	uint32_t per_flavor_flags;
@@ -78,6 +80,41 @@ static int proc_open(const struct kernel *kernel, int flags, const char *folder,
 	}
 	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
+}
+
+/* What is not beneath rootdir is not exported. */
+static void answer_outside(struct kernel *kernel, enum kernel_cache cache, const char *line)
+{
+	char *answer = NULL;
+	int length = asprintf(&answer, "%s %lld\n", line, (long long)time(NULL) + OUTSIDE_SECONDS);
+
+	if (length > 0 && write(kernel->channels[cache].fd, answer, (size_t)length) < 0)
+		log_warning(NULL, "The kernel asks about what lies outside of rootdir: '%s': %m",
+			    line);
+	free(answer);
+}
+
+/* The kernel repeats what is unanswered to whoever opens its channel next. */
+static void out_of_memory(struct kernel *kernel, enum kernel_cache cache)
+{
+	log_error(NULL, "No memory to keep a question of the kernel, restarting");
+	sd_event_exit(sd_event_source_get_event(kernel->channels[cache].source), EXIT_FAILURE);
+}
+
+static void take_question(struct kernel *kernel, enum kernel_cache cache, const char *line)
+{
+	CLEANUP(freep) char *beneath = NULL;
+	int r = 0;
+
+	kernel->counts.asked[cache]++;
+	if (kernel->root_word)
+		r = rootdir_question(kernel->root_word, cache, line, &beneath);
+	if (r == 0)
+		kernel->ask(kernel->userdata, cache, beneath ? beneath : line);
+	else if (r == ROOTDIR_OUTSIDE)
+		answer_outside(kernel, cache, line);
+	else
+		out_of_memory(kernel, cache);
 }
 
 static int on_channel(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -102,8 +139,7 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *us
 		if (line[n - 1] != '\n' || n == 1)
 			continue;
 		line[n - 1] = '\0';
-		kernel->counts.asked[channel->cache]++;
-		kernel->ask(kernel->userdata, channel->cache, line);
+		take_question(kernel, channel->cache, line);
 	}
 	return 0;
 }
@@ -173,6 +209,18 @@ int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, b
 	return 0;
 }
 
+int kernel_set_rootdir(struct kernel *kernel, const char *rootdir)
+{
+	kernel->rootdir = strdup(rootdir);
+	kernel->root_word = escape_bytes(rootdir, strlen(rootdir), ESCAPE_KERNEL);
+	return kernel->rootdir && kernel->root_word ? 0 : -ENOMEM;
+}
+
+const char *kernel_rootdir(const struct kernel *kernel)
+{
+	return kernel->rootdir;
+}
+
 struct kernel *kernel_close(struct kernel *kernel)
 {
 	if (!kernel)
@@ -182,6 +230,8 @@ struct kernel *kernel_close(struct kernel *kernel)
 		closep(&kernel->channels[i].fd);
 	}
 	free(kernel->proc);
+	free(kernel->rootdir);
+	free(kernel->root_word);
 	free(kernel);
 	return NULL;
 }
@@ -194,22 +244,40 @@ void kernel_pause(struct kernel *kernel, bool pause)
 							  pause ? SD_EVENT_OFF : SD_EVENT_ON);
 }
 
-int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+static int write_line(struct kernel *kernel, enum kernel_cache cache, const char *line,
+		      size_t n_bytes)
 {
-	ssize_t n = write(kernel->channels[cache].fd, line, n_bytes);
+	CLEANUP(freep) char *whole = NULL;
+	ssize_t n;
 
+	if (kernel->root_word) {
+		if (rootdir_answer(kernel->root_word, cache, line, &whole) < 0)
+			return -ENOMEM;
+		line = whole;
+		n_bytes = strlen(whole);
+	}
+	n = write(kernel->channels[cache].fd, line, n_bytes);
 	if (n < 0)
 		return -errno;
-	kernel->counts.answered[cache]++;
 	return (size_t)n == n_bytes ? 0 : -EIO;
+}
+
+int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+{
+	int r = write_line(kernel, cache, line, n_bytes);
+
+	if (r == 0)
+		kernel->counts.answered[cache]++;
+	return r;
 }
 
 int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
 {
-	if (write(kernel->channels[cache].fd, line, n_bytes) < 0)
-		return -errno;
-	kernel->counts.forgotten++;
-	return 0;
+	int r = write_line(kernel, cache, line, n_bytes);
+
+	if (r == 0)
+		kernel->counts.forgotten++;
+	return r;
 }
 
 int kernel_read_content(const struct kernel *kernel, enum kernel_cache cache, char **ret_text)
@@ -336,7 +404,9 @@ ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char
 
 	if (!domain_word || !path_word)
 		return -ENOMEM;
-	length = asprintf(&line, "%s %s %zu\n", domain_word, path_word, size);
+	length = asprintf(&line, "%s %s%s %zu\n", domain_word,
+			  kernel->root_word ? kernel->root_word : "",
+			  kernel->root_word && str_equal(path_word, "/") ? "" : path_word, size);
 	if (length < 0) {
 		line = NULL;
 		return -ENOMEM;
@@ -352,29 +422,6 @@ ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char
 	answer[n] = '\0';
 	answer[strcspn(answer, " \n")] = '\0';
 	return unescape_hex(answer, ret_handle, size);
-}
-
-bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
-{
-	CLEANUP(freep) char *word = escape_bytes(path, strlen(path), ESCAPE_KERNEL);
-	char *line = NULL;
-	bool takes = false;
-	int length;
-
-	if (!word)
-		return false;
-	length = asprintf(&line, "nfsd 0.0.0.0 2147483647 %s\n", trial_domain);
-	if (length < 0)
-		return false;
-	(void)kernel_answer(kernel, KERNEL_IP, line, (size_t)length);
-	free(line);
-	length = asprintf(&line, "%s %s %d %u 65534 65534 0\n", trial_domain, word, TRIAL_EXPIRY,
-			  flags);
-	if (length < 0)
-		return false;
-	takes = kernel_answer(kernel, KERNEL_EXPORT, line, (size_t)length) == 0;
-	free(line);
-	return takes;
 }
 
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel)

@@ -29,6 +29,13 @@ struct kernel;
 typedef void (*kernel_ask_fn)(void *userdata, enum kernel_cache cache, const char *line);
 int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, bool with_gids,
 		kernel_ask_fn ask, void *userdata);
+/*
+ * kernel_set_rootdir - exported paths lie beneath a directory (rootdir.h): from now on each path in a question or an answer
+ * is one beneath it. @rootdir: as of rootdir_strip(). Returns 0; -ENOMEM.
+ */
+int kernel_set_rootdir(struct kernel *kernel, const char *rootdir);
+/* NULL: none. What the kernel's content shows is not changed: rootdir_strip(). */
+const char *kernel_rootdir(const struct kernel *kernel);
 struct kernel *kernel_close(struct kernel *kernel);
 
 /*
@@ -95,9 +102,6 @@ int kernel_flush_exports(struct kernel *kernel);
  */
 ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
 			   uint8_t *ret_handle);
-
-/* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
-bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);
 
 /* The flags that may differ per flavour: second number of export_features, 0xd if it is not there. */
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel);

@@ -61,6 +61,7 @@ struct loading {
 
 	/* The loop's answers: in the hosts, and here. */
 	struct fact *real_paths; /* only those that are not what was written */
+	bool paths_unknown; /* nobody could look at some path */
 	struct number_owner *owners;
 
 	/* loading_build(). */

@@ -649,7 +649,7 @@ static void on_real(void *userdata, const char *const *real, size_t n_paths)
 
 	job->paths_question = NULL;
 	job->is_real = true;
-	if (real[0] && real[0] != job->path) {
+	if (real[0] && real[0] != paths_unknown && real[0] != job->path) {
 		free(job->path);
 		job->path = strdup(real[0]);
 		if (!job->path) {

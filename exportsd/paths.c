@@ -60,6 +60,14 @@ struct paths_question {
 	void *userdata;
 };
 
+const char paths_unknown[] = "";
+
+static void free_real(const char *real)
+{
+	if (real != paths_unknown)
+		free((void *)real);
+}
+
 /* ---- calls ---- */
 
 static struct paths_question *question_new(struct paths *paths, enum kind kind, void *userdata)
@@ -91,7 +99,7 @@ static void question_free(struct paths_question *question)
 		chunk_free(question->chunks);
 	for (size_t i = 0; question->real && i < question->n_paths; i++)
 		if (question->real[i] != question->wanted[i])
-			free((void *)question->real[i]);
+			free_real(question->real[i]);
 	free(question->wanted);
 	free(question->real);
 	free(question);
@@ -165,7 +173,7 @@ static int ask_more(struct paths_question *question)
 
 static void finish_if_done(struct paths_question *question)
 {
-	/* Chunks that wait go on; without any, what cannot be asked stays NULL, like what fails. */
+	/* Chunks that wait go on; without any, what cannot be asked stays unknown. */
 	if (ask_more(question) < 0 && !question->chunks)
 		question->n_started = question->n_paths;
 	if (question->chunks)
@@ -184,12 +192,16 @@ static int take_real(struct chunk *chunk, const struct proto_message *answer)
 
 		if (!str_equal(field->key, "path"))
 			continue;
-		if (str_equal(field->value, PATHS_SAME)) {
+		if (str_equal(field->value, PATHS_UNKNOWN)) {
+			real[n] = paths_unknown;
+		} else if (str_equal(field->value, PATHS_SAME)) {
 			real[n] = chunk->question->wanted[chunk->first + n];
 		} else if (*field->value) {
 			real[n] = strdup(field->value);
 			if (!real[n])
 				return -ENOMEM;
+		} else {
+			real[n] = NULL;
 		}
 		n++;
 	}
@@ -206,7 +218,7 @@ static void on_chunk(void *userdata, int error, const struct proto_message *answ
 	if (error == 0)
 		(void)take_real(chunk, answer);
 	else if (chunk->n > 1)
-		/* One that cannot be asked for want of memory or room stays NULL, like one that fails. */
+		/* One that cannot be asked for want of memory or room stays unknown. */
 		for (size_t i = 0; i < chunk->n; i++)
 			(void)ask_chunk(question, chunk->first + i, 1,
 					question->paths->timeout_usec / 2);
@@ -245,6 +257,8 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, p
 	if (question->wanted && question->real) {
 		if (n_paths)
 			memcpy(question->wanted, wanted, n_paths * sizeof(*wanted));
+		for (size_t i = 0; i < n_paths; i++)
+			question->real[i] = paths_unknown;
 		r = ask_more(question);
 	}
 	if (r >= 0 && n_paths == 0) {
@@ -393,7 +407,7 @@ int paths_walk(struct paths *paths, const char *root, const char *relative,
 
 /* ---- the whole ---- */
 
-int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec)
+int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec, const char *rootdir)
 {
 	struct paths *paths = calloc(1, sizeof(*paths));
 	int r;
@@ -405,7 +419,7 @@ int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec)
 	if (r >= 0)
 		r = sd_event_source_set_enabled(paths->ready_source, SD_EVENT_OFF);
 	if (r >= 0)
-		r = worker_new(&paths->worker, event, WORKER_PATHS, N_PROCESSES, NULL);
+		r = worker_new(&paths->worker, event, WORKER_PATHS, N_PROCESSES, rootdir);
 	if (r < 0) {
 		paths_free(paths);
 		return r;

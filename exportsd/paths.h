@@ -6,6 +6,7 @@
  * disk or server must not hold up the daemon.
  */
 
+#include <errno.h>
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
@@ -15,7 +16,9 @@
 struct paths;
 struct paths_question;
 
-int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec);
+/* @rootdir: what all paths lie beneath, absolute symbolic links too (nfs.conf [exports] rootdir); NULL: / */
+int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec,
+	      const char *rootdir);
 struct paths *paths_free(struct paths *paths);
 void paths_cancel(struct paths_question *question);
 
@@ -23,9 +26,11 @@ void paths_cancel(struct paths_question *question);
  * paths_real - realpath(3) of many paths.
  *
  * @wanted: the texts must live until done(), the array need not
- * @done: @real in the order asked, NULL where it failed or did not answer in time; valid during the call.
- *        Where the real path is what was asked it is the same pointer
+ * @done: @real in the order asked, NULL where there is none, paths_unknown (that pointer) where nobody could look: no
+ *        answer in time, a bad disk; valid during the call. Where the real path is what was asked it
+ *        is the same pointer
  */
+extern const char paths_unknown[];
 typedef void (*paths_real_fn)(void *userdata, const char *const *real, size_t n_paths);
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
 	       void *userdata, struct paths_question **ret_question);
@@ -84,10 +89,18 @@ int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
 	       struct paths_question **ret_question);
 
-/* Between daemon and workers: the real path is the one that was asked about. */
-#define PATHS_SAME "="
+/* paths_is_gone - does this error (negative) say that nothing is there? Any other only says that nobody could look. */
+static inline bool paths_is_gone(int error)
+{
+	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
+}
 
-/* The workers' side: answer one question (WORKER_PATHS). */
+/* Between daemon and workers: the real path is the one that was asked about, or cannot be told. */
+#define PATHS_SAME "="
+#define PATHS_UNKNOWN "?"
+
+/* The workers' side: where all paths lie beneath, once; then answer one question (WORKER_PATHS). Returns 0 or -errno. */
+int paths_serve_beneath(const char *rootdir);
 void paths_serve(const struct proto_message *question, struct proto_writer *answer);
 
 /* paths_fold_uuid - nfs-utils get_uuid(): hex digits of @text folded by XOR into @size bytes. */

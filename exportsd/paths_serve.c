@@ -27,7 +27,41 @@ enum {
 	UUIDS_REMEMBERED = 64, /* block devices, in one process */
 	UUID_AGE_SECONDS = 60, /* and only while no mount changes */
 	HANDLE_BYTES = 128, /* MAX_HANDLE_SZ */
+	RENAMED_MAX = 32, /* times that a walk beneath rootdir begins anew */
 };
+
+/* ---- where paths lie ---- */
+
+static const char *rootdir; /* NULL: / */
+static int rootdir_fd = -1;
+
+int paths_serve_beneath(const char *path)
+{
+	rootdir_fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (rootdir_fd < 0)
+		return -errno;
+	rootdir = path;
+	return 0;
+}
+
+/* Triggers no automount: open(2). Returns a descriptor or -errno. */
+static int open_path(const char *path)
+{
+	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+	int fd;
+
+	if (!rootdir) {
+		fd = open(path, O_PATH | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	/* EAGAIN: somebody renames or mounts beneath it at this moment, and ".." may have led out (openat2(2)). */
+	for (unsigned int tries = 0; tries < RENAMED_MAX; tries++) {
+		fd = (int)syscall(SYS_openat2, rootdir_fd, path, &how, sizeof(how));
+		if (fd >= 0 || errno != EAGAIN)
+			break;
+	}
+	return fd < 0 ? -errno : fd;
+}
 
 /* ---- facts ---- */
 
@@ -167,12 +201,12 @@ static void put_identity(struct proto_writer *answer, const struct statx *stx)
 static void serve_facts(const char *path, struct proto_writer *answer)
 {
 	CLEANUP(closep)
-	int fd = open(path, O_PATH | O_CLOEXEC); /* triggers no automount: open(2) */
+	int fd = open_path(path);
 	struct statfs fs;
 	struct statx stx;
 	int r;
 
-	r = fd < 0 ? -errno : look_at(fd, &stx);
+	r = fd < 0 ? fd : look_at(fd, &stx);
 	if (r >= 0 && fstatfs(fd, &fs) < 0)
 		r = -errno;
 	if (r < 0) {
@@ -255,12 +289,12 @@ static void put_handle(struct proto_writer *answer, int fd)
 static void walk(const char *root, const char *relative, const struct walker *walker,
 		 struct proto_writer *answer)
 {
-	CLEANUP(closep) int root_fd = open(root, O_PATH | O_CLOEXEC);
+	CLEANUP(closep) int root_fd = open_path(root);
 	CLEANUP(closep) int walked_fd = -1;
 	struct statx stx;
 	int r;
 
-	r = root_fd < 0 ? -errno : root_fd;
+	r = root_fd;
 	if (r >= 0 && *relative)
 		r = walked_fd = walk_as(root_fd, relative, walker);
 	if (r >= 0)
@@ -301,6 +335,34 @@ static void serve_walk(const struct proto_message *question, struct proto_writer
 
 /* ---- realpath ---- */
 
+/* Beneath rootdir: where it is on the host, without rootdir. */
+static int real_path_beneath(const char *path, char buffer[PATH_MAX])
+{
+	CLEANUP(closep) int fd = open_path(path);
+	char link[32], real[PATH_MAX];
+	size_t n_root = strlen(rootdir);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, real, sizeof(real) - 1);
+	if (n < 0)
+		return -errno;
+	real[n] = '\0';
+	if (strncmp(real, rootdir, n_root) != 0 || (real[n_root] != '/' && real[n_root] != '\0'))
+		return -ENOENT; /* rootdir was moved */
+	(void)strcpy(buffer, real[n_root] ? real + n_root : "/");
+	return 0;
+}
+
+static int real_path(const char *path, char buffer[PATH_MAX])
+{
+	if (rootdir)
+		return real_path_beneath(path, buffer);
+	return realpath(path, buffer) ? 0 : -errno;
+}
+
 static void serve_real(const struct proto_message *question, struct proto_writer *answer)
 {
 	proto_begin(answer, "ok");
@@ -308,12 +370,13 @@ static void serve_real(const struct proto_message *question, struct proto_writer
 		if (str_equal(question->fields[i].key, "path")) {
 			const char *path = question->fields[i].value;
 			char buffer[PATH_MAX];
-			const char *real = realpath(path, buffer);
+			int r = real_path(path, buffer);
 
-			if (!real)
-				real = "";
-			proto_put(answer, "path",
-				  str_equal(real, path) && *path ? PATHS_SAME : real);
+			if (r < 0)
+				strcpy(buffer, paths_is_gone(r) ? "" : PATHS_UNKNOWN);
+			else if (str_equal(buffer, path))
+				strcpy(buffer, PATHS_SAME);
+			proto_put(answer, "path", buffer);
 		}
 }
 

@@ -452,7 +452,8 @@ int questions_new(struct questions **ret_questions, struct daemon *daemon)
 	if (!questions)
 		return -ENOMEM;
 	questions->daemon = daemon;
-	r = identities_new(&questions->identities, daemon->event, daemon->paths);
+	r = identities_new(&questions->identities, daemon->event, daemon->paths, daemon->numbers,
+			   daemon->config->rootdir);
 	if (r < 0) {
 		free(questions);
 		return r;

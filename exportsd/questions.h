@@ -53,7 +53,8 @@ int questions_tell_client(struct questions *questions, const char *address, cons
  * questions_tell_export - tell the kernel unasked what it would be answered about a path (MNT: nfsd makes
  * no handle for what it does not know).
  *
- * @done: exactly once, never from within this call. error: 0; the kernel's errno, negative; -EACCES: the answer is "no"
+ * @done: exactly once, never from within this call. error: 0; the kernel's errno, negative; -EACCES: the answer is "no"; -ENOENT,
+ *        -ENOTDIR, -ELOOP: and nothing is there
  */
 struct question;
 typedef void (*questions_told_fn)(void *userdata, int error);

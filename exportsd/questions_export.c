@@ -15,7 +15,8 @@
 
 #include "exportsd/log.h"
 
-static void answer_no(struct question *question, uint32_t seconds)
+/* @error: for whoever has it told */
+static void answer_no_because(struct question *question, uint32_t seconds, int error)
 {
 	const struct upcall *upcall = &question->upcall;
 	char *line;
@@ -28,11 +29,16 @@ static void answer_no(struct question *question, uint32_t seconds)
 	if (question->told) {
 		/* Nobody waits in the kernel, and MOUNT's caller learns it from us. */
 		free(line);
-		question_end(question, -EACCES);
+		question_end(question, error);
 		return;
 	}
 	if (question_answer(question, line) < 0)
-		question_end(question, -EACCES); /* the path is gone, and the question with it */
+		question_end(question, error); /* the path is gone, and the question with it */
+}
+
+static void answer_no(struct question *question, uint32_t seconds)
+{
+	answer_no_because(question, seconds, -EACCES);
 }
 
 /* The kernel does not want this export: why is between it and the file system (check_export()). */
@@ -195,19 +201,20 @@ static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
 	memcpy(export->uuid, uuid, sizeof(export->uuid));
 }
 
-/* rpc.mountd: block device's uuid, else the file system's id; for a pseudo-root that nfsd would refuse, the path's. */
+/*
+ * rpc.mountd: the block device's uuid, else the file system's id. A pseudo-root has its path's: rpc.mountd tries the
+ * file system's first, but for a client that the kernel does not know unless exportfs runs at this moment.
+ */
 static void choose_uuid(const struct question *question, const struct paths_facts *facts,
 			struct upcall_export *export)
 {
 	uint8_t uuid[16];
 
-	if (facts->has_block_uuid) {
-		set_uuid(export, facts->block_uuid);
-	} else if (question->found == SNAPSHOT_FOUND_PSEUDO &&
-		   !kernel_takes_export(question->daemon->kernel, question->upcall.path,
-					export->flags)) {
+	if (question->found == SNAPSHOT_FOUND_PSEUDO) {
 		identity_of_pseudo_root(question->upcall.path, uuid);
 		set_uuid(export, uuid);
+	} else if (facts->has_block_uuid) {
+		set_uuid(export, facts->block_uuid);
 	} else if (facts->has_statfs_uuid) {
 		set_uuid(export, facts->statfs_uuid);
 	}
@@ -226,22 +233,10 @@ static void answer_plain(struct question *question, const struct paths_facts *fa
 	if (question->found == SNAPSHOT_FOUND_EXPORT && options->uuid) {
 		paths_fold_uuid(options->uuid, sizeof(uuid), uuid);
 		set_uuid(&export, uuid);
-	} else if (!(export.flags & EXPORT_FSID) && facts) {
+	} else if (!(export.flags & EXPORT_FSID)) {
 		choose_uuid(question, facts, &export);
 	}
 	answer_yes(question, &export);
-}
-
-static bool needs_file_system(const struct question *question)
-{
-	return !(effective_flags(question) & EXPORT_FSID) &&
-	       !(question->found == SNAPSHOT_FOUND_EXPORT && question->match.export->options->uuid);
-}
-
-/* Said of what is there; any other error only says that nobody could look, which is no "no" (P5). */
-static bool is_path_gone(int error)
-{
-	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
 }
 
 static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
@@ -251,8 +246,8 @@ static void on_path_facts(void *userdata, int error, const struct paths_facts *f
 	question->paths = NULL;
 	if (error == 0)
 		answer_plain(question, facts);
-	else if (is_path_gone(error))
-		answer_no(question, NO_SECONDS);
+	else if (paths_is_gone(error))
+		answer_no_because(question, NO_SECONDS, error);
 	else
 		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
 }
@@ -264,7 +259,7 @@ static void on_mountpoint_facts(void *userdata, int error, const struct paths_fa
 	struct question *question = userdata;
 
 	question->paths = NULL;
-	if (error < 0 && !is_path_gone(error)) {
+	if (error < 0 && !paths_is_gone(error)) {
 		question_again(question, AGAIN_SECONDS);
 		return;
 	}
@@ -279,21 +274,23 @@ static void on_mountpoint_facts(void *userdata, int error, const struct paths_fa
 	begin_plain(question);
 }
 
+/*
+ * Whatever its options say, somebody else looks at the path first: the kernel will walk it while we write the
+ * answer, and would hold up everybody if it lies on a server or a disk that is dead (P6).
+ */
 static void begin_plain(struct question *question)
 {
 	const struct export *export = question->match.export;
 	const char *mountpoint = export->options->mountpoint;
 	struct paths *paths = question->daemon->paths;
-	int r = 0;
+	int r;
 
 	if (mountpoint && !question->mount_root_checked)
 		r = paths_facts(paths, *mountpoint ? mountpoint : export->path, on_mountpoint_facts,
 				question, &question->paths);
-	else if (needs_file_system(question))
+	else
 		r = paths_facts(paths, question->upcall.path, on_path_facts, question,
 				&question->paths);
-	else
-		answer_plain(question, NULL);
 	if (r < 0)
 		question_again(question, 1);
 }

@@ -120,20 +120,43 @@ static void answer_plain(struct question *question)
 	answer_no(question);
 }
 
+static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == 0)
+		answer_plain(question);
+	else if (paths_is_gone(error))
+		answer_no(question);
+	else
+		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
+}
+
+/* The kernel walks the path while we write the answer: nobody may have to wait for that (P6). */
+static void look_and_answer(struct question *question)
+{
+	if (paths_facts(question->daemon->paths, question->answer_path, on_path_facts, question,
+			&question->paths) < 0)
+		question_again(question, 1);
+}
+
 static void on_mountpoint_facts(void *userdata, int error, const struct paths_facts *facts)
 {
 	struct question *question = userdata;
 
 	question->paths = NULL;
 	if (error == 0 && facts->is_mount_root)
-		answer_plain(question);
+		look_and_answer(question);
 	else
 		question_again(
 			question,
 			AGAIN_SECONDS); /* it may be mounted yet; others do not wait for it */
 }
 
-static void begin_plain(struct question *question, const struct export *export, const char *path)
+/* @looked_at: the path was just now */
+static void begin_plain(struct question *question, const struct export *export, const char *path,
+			bool looked_at)
 {
 	const char *mountpoint = export->options->mountpoint;
 
@@ -142,8 +165,10 @@ static void begin_plain(struct question *question, const struct export *export, 
 		question_again(question, 1);
 		return;
 	}
-	if (!mountpoint)
+	if (!mountpoint && looked_at)
 		answer_plain(question);
+	else if (!mountpoint)
+		look_and_answer(question);
 	else if (paths_facts(question->daemon->paths, *mountpoint ? mountpoint : export->path,
 			     on_mountpoint_facts, question, &question->paths) < 0)
 		question_again(question, 1);
@@ -186,7 +211,7 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 		}
 	}
 	if (best)
-		begin_plain(question, best, best_path);
+		begin_plain(question, best, best_path, true);
 	else if (complete && clients)
 		answer_no(question);
 	else
@@ -217,7 +242,7 @@ void question_begin_fh(struct question *question)
 	export = snapshot_find_fsid(daemon->snapshot, clients, number);
 	path = export ? NULL : numbers_path(daemon->numbers, number);
 	if (export)
-		begin_plain(question, export, export->path);
+		begin_plain(question, export, export->path, false);
 	else if (path)
 		begin_medium(question, clients, path);
 	else

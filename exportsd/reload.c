@@ -47,6 +47,8 @@ struct reload {
 	size_t n_errors;
 	uint64_t applied_usec;
 	struct fact *known_hosts; /* of the snapshot in force */
+	struct fact *known_real_paths;
+	bool paths_unknown; /* nobody could look at some path */
 	struct runtime *runtime;
 	struct etab_watch *etab_watch;
 	bool is_etab_touched; /* by whom is not known yet */
@@ -279,6 +281,9 @@ static void put_in_force(struct reload *reload)
 	questions_again(daemon->questions);
 	facts_clear(&reload->known_hosts);
 	reload->known_hosts = TAKE_PTR(reload->loading.hosts);
+	facts_clear(&reload->known_real_paths);
+	reload->known_real_paths = TAKE_PTR(reload->loading.real_paths);
+	reload->paths_unknown = reload->loading.paths_unknown;
 	tell_kernel(reload, old);
 }
 
@@ -375,6 +380,18 @@ static void step(struct reload *reload)
 
 /* ---- asking ---- */
 
+/*
+ * Nobody could look: a dead disk or server does not make another path of it, which would withdraw the one that clients
+ * use. Asked again soon (schedule_renewal()).
+ */
+static const char *known_real_path(struct reload *reload, const char *path)
+{
+	const struct fact *known = facts_find(reload->known_real_paths, path);
+
+	reload->loading.paths_unknown = true;
+	return known ? known->answer : NULL;
+}
+
 static void on_real_paths(void *userdata, const char *const *real, size_t n_paths)
 {
 	struct reload *reload = userdata;
@@ -384,12 +401,16 @@ static void on_real_paths(void *userdata, const char *const *real, size_t n_path
 	for (size_t i = 0; i < n_paths; i++) {
 		struct fact *fact;
 
-		if (!real[i] || real[i] == loading->paths[i])
+		const char *answer = real[i];
+
+		if (answer == paths_unknown)
+			answer = known_real_path(reload, loading->paths[i]);
+		if (!answer || answer == loading->paths[i])
 			continue;
 		/* Without memory the path is taken as it is written, like one that has no real path. */
 		fact = facts_add(&loading->real_paths, loading->paths[i]);
 		if (fact && !fact->answer)
-			fact_set(fact, NULL, 0, real[i]);
+			fact_set(fact, NULL, 0, answer);
 	}
 	step(reload);
 }
@@ -655,8 +676,10 @@ static void schedule_renewal(struct reload *reload)
 {
 	const struct config *config = reload->daemon->config;
 	uint64_t seconds = config->name_age_seconds;
-	bool is_needed = false;
+	bool is_needed = reload->paths_unknown;
 
+	if (reload->paths_unknown)
+		seconds = config->name_timeout_seconds;
 	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next) {
 		is_needed = true;
 		if (!fact->n_addresses || fact->is_old)
@@ -779,6 +802,7 @@ struct reload *reload_free(struct reload *reload)
 		job_free(job);
 	}
 	facts_clear(&reload->known_hosts);
+	facts_clear(&reload->known_real_paths);
 	runtime_free(reload->runtime);
 	free(reload->said);
 	free(reload);

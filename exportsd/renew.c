@@ -22,6 +22,7 @@
 #include "exportsd/background.h"
 #include "exportsd/content.h"
 #include "exportsd/log.h"
+#include "exportsd/rootdir.h"
 
 enum {
 	/* A write resolves a path and sweeps the caches. */
@@ -212,11 +213,17 @@ static int look_at(struct renew *renew, enum kernel_cache cache,
 
 	for (line = text; r == 0 && line && *line && !*is_flushed; line = next) {
 		struct content content;
+		bool has_path;
 
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = '\0';
-		if (content_parse(cache, line, &content) == 0)
+		if (content_parse(cache, line, &content) != 0)
+			continue;
+		has_path = content.path;
+		if (has_path)
+			content.path = rootdir_strip(kernel_rootdir(renew->kernel), content.path);
+		if (content.path || !has_path)
 			r = look(renew, &content);
 	}
 	return r;

@@ -122,6 +122,13 @@ static void settle(const char *kind)
 	(void)signal(SIGXFSZ, SIG_IGN);
 }
 
+static int serve_paths(int fd, const char *rootdir)
+{
+	int r = rootdir ? paths_serve_beneath(rootdir) : 0;
+
+	return r < 0 ? r : worker_serve(fd, paths_serve);
+}
+
 int worker_main(const char *kind, int fd, const char *argument)
 {
 	int r;
@@ -135,7 +142,7 @@ int worker_main(const char *kind, int fd, const char *argument)
 		if (str_equal(kind, worker_kind_word(WORKER_NAMES)))
 			r = worker_serve(fd, names_serve);
 		else if (str_equal(kind, worker_kind_word(WORKER_PATHS)))
-			r = worker_serve(fd, paths_serve);
+			r = serve_paths(fd, argument);
 		else
 			r = -EINVAL;
 	}

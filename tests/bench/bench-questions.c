@@ -21,11 +21,6 @@ int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *li
 	return 0;
 }
 
-bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
-{
-	return true;
-}
-
 void kernel_pause(struct kernel *kernel, bool pause)
 {
 }

@@ -222,7 +222,7 @@ static void begin(const char *text)
 	memset(places, 0, sizeof(places));
 	n_places = n_asked = 0;
 	mounts[0] = '\0';
-	if (identities_new(&identities, event, NULL) < 0)
+	if (identities_new(&identities, event, NULL, NULL, NULL) < 0)
 		exit(EXIT_FAILURE);
 	put_in_force(text);
 	put("/", 1, 2);

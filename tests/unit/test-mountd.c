@@ -280,6 +280,8 @@ static void fire_real(struct later *later)
 	((paths_real_fn)later->done)(later->userdata, &real, 1);
 }
 
+const char paths_unknown[] = "";
+
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
 	       void *userdata, struct paths_question **ret_question)
 {

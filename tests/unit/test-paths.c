@@ -107,14 +107,18 @@ static void on_real(void *userdata, const char *const *real, size_t n_paths)
 		free(last_real[i]);
 	n_last_real = n_paths < N_ELEMENTS(last_real) ? n_paths : N_ELEMENTS(last_real);
 	for (size_t i = 0; i < n_last_real; i++)
-		last_real[i] = real[i] ? strdup(real[i]) : NULL;
+		last_real[i] = real[i] == paths_unknown ? strdup("unknown")
+			       : real[i]		? strdup(real[i])
+							: NULL;
 }
+
+static const char *rootdir;
 
 static struct paths *new_paths(uint64_t timeout_msec)
 {
 	struct paths *paths = NULL;
 
-	is_int(paths_new(&paths, event, timeout_msec * 1000), 0, "paths");
+	is_int(paths_new(&paths, event, timeout_msec * 1000, rootdir), 0, "paths");
 	return paths;
 }
 
@@ -331,14 +335,15 @@ static void on_walked(void *userdata, int error, const struct paths_walked *walk
 
 static const gid_t club[] = { 1, CLUB, 2 };
 
-static int walk(struct paths *paths, const char *relative, uid_t uid, gid_t gid, size_t n_groups)
+static int walk(struct paths *paths, const char *root, const char *relative, uid_t uid, gid_t gid,
+		size_t n_groups)
 {
 	struct paths_credentials who = {
 		.uid = uid, .gid = gid, .groups = club, .n_groups = n_groups
 	};
 
 	n_done = 0;
-	if (paths_walk(paths, top, relative, &who, on_walked, NULL, NULL) < 0 || n_done ||
+	if (paths_walk(paths, root, relative, &who, on_walked, NULL, NULL) < 0 || n_done ||
 	    !loop_until(event, &n_done, 1, PATIENCE_MSEC))
 		return 1;
 	return last_error;
@@ -367,35 +372,67 @@ static void test_walk(void)
 {
 	struct paths *paths = new_paths(10000);
 
-	is_int(walk(paths, "", NOBODY, NOBODY, 0), 0, "the root itself");
+	is_int(walk(paths, top, "", NOBODY, NOBODY, 0), 0, "the root itself");
 	ok(walked_to("."), "  is reached");
-	is_int(walk(paths, "open/sub", NOBODY, NOBODY, 0), 0, "an open way");
+	is_int(walk(paths, top, "open/sub", NOBODY, NOBODY, 0), 0, "an open way");
 	ok(walked_to("open/sub"), "  is walked");
-	is_int(walk(paths, "open/secret", NOBODY, NOBODY, 0), 0,
+	is_int(walk(paths, top, "open/secret", NOBODY, NOBODY, 0), 0,
 	       "what cannot be read is only to be reached");
-	is_int(walk(paths, "closed", NOBODY, NOBODY, 0), 0, "a closed directory is reached");
-	is_int(walk(paths, "closed/inner", NOBODY, NOBODY, 0), -EACCES, "but not gone through");
-	is_int(walk(paths, "closed/inner", 0, 0, 0), 0, "save by root");
-	is_int(walk(paths, "closed/inner", SOMEBODY, 0, 0), -EACCES, "not by root's group");
-	is_int(walk(paths, "club/room", SOMEBODY, SOMEBODY, 0), -EACCES,
+	is_int(walk(paths, top, "closed", NOBODY, NOBODY, 0), 0, "a closed directory is reached");
+	is_int(walk(paths, top, "closed/inner", NOBODY, NOBODY, 0), -EACCES,
+	       "but not gone through");
+	is_int(walk(paths, top, "closed/inner", 0, 0, 0), 0, "save by root");
+	is_int(walk(paths, top, "closed/inner", SOMEBODY, 0, 0), -EACCES, "not by root's group");
+	is_int(walk(paths, top, "club/room", SOMEBODY, SOMEBODY, 0), -EACCES,
 	       "a group's directory is closed to others");
-	is_int(walk(paths, "club/room", SOMEBODY, CLUB, 0), 0, "open to those of that group");
-	is_int(walk(paths, "club/room", SOMEBODY, SOMEBODY, 3), 0, "also as one of several");
-	is_int(walk(paths, "club/room", SOMEBODY, SOMEBODY, 1), -EACCES, "but not of another");
-	is_int(walk(paths, "club/room", 0, 0, 0), 0, "root again, in the same process");
-	is_int(walk(paths, "open/none", NOBODY, NOBODY, 0), -ENOENT, "nothing there");
-	is_int(walk(paths, "closed/none", NOBODY, NOBODY, 0), -EACCES, "nor told whether there is");
-	is_int(walk(paths, "open/file/x", NOBODY, NOBODY, 0), -ENOTDIR, "below a file");
-	is_int(walk(paths, "link/sub", NOBODY, NOBODY, 0), 0, "through a link inside");
+	is_int(walk(paths, top, "club/room", SOMEBODY, CLUB, 0), 0, "open to those of that group");
+	is_int(walk(paths, top, "club/room", SOMEBODY, SOMEBODY, 3), 0, "also as one of several");
+	is_int(walk(paths, top, "club/room", SOMEBODY, SOMEBODY, 1), -EACCES, "but not of another");
+	is_int(walk(paths, top, "club/room", 0, 0, 0), 0, "root again, in the same process");
+	is_int(walk(paths, top, "open/none", NOBODY, NOBODY, 0), -ENOENT, "nothing there");
+	is_int(walk(paths, top, "closed/none", NOBODY, NOBODY, 0), -EACCES,
+	       "nor told whether there is");
+	is_int(walk(paths, top, "open/file/x", NOBODY, NOBODY, 0), -ENOTDIR, "below a file");
+	is_int(walk(paths, top, "link/sub", NOBODY, NOBODY, 0), 0, "through a link inside");
 	ok(walked_to("open/sub"), "  to its target");
-	is_int(walk(paths, "absolute", NOBODY, NOBODY, 0), 0, "an absolute link");
+	is_int(walk(paths, top, "absolute", NOBODY, NOBODY, 0), 0, "an absolute link");
 	ok(walked_to("open/sub"), "  counts from the root of the walk");
-	is_int(walk(paths, "escape/passwd", 0, 0, 0), -ENOENT, "a link out leads nowhere");
-	is_int(walk(paths, "open/climb/passwd", 0, 0, 0), -ENOENT, "nor does one that climbs");
-	is_int(walk(paths, "../../etc/passwd", 0, 0, 0), -ENOENT, "nor dots");
-	is_int(walk(paths, "loop/x", 0, 0, 0), -ELOOP, "a loop ends");
-	is_int(walk(paths, "open", (uid_t)-1, 0, 0), -EPERM, "an impossible user is refused");
-	is_int(walk(paths, "open/sub", NOBODY, NOBODY, 0), 0, "and the process goes on");
+	is_int(walk(paths, top, "escape/passwd", 0, 0, 0), -ENOENT, "a link out leads nowhere");
+	is_int(walk(paths, top, "open/climb/passwd", 0, 0, 0), -ENOENT, "nor does one that climbs");
+	is_int(walk(paths, top, "../../etc/passwd", 0, 0, 0), -ENOENT, "nor dots");
+	is_int(walk(paths, top, "loop/x", 0, 0, 0), -ELOOP, "a loop ends");
+	is_int(walk(paths, top, "open", (uid_t)-1, 0, 0), -EPERM, "an impossible user is refused");
+	is_int(walk(paths, top, "open/sub", NOBODY, NOBODY, 0), 0, "and the process goes on");
+	paths_free(paths);
+}
+
+/* All paths beneath a directory, symbolic links too: as in a chroot. */
+static void test_rootdir(void)
+{
+	const char *wanted[] = { "/open/../open/sub", "/link/file", "/absolute", "/open/climb", "/",
+				 "/nowhere",	      "/escape" };
+	struct paths *paths;
+
+	rootdir = top;
+	paths = new_paths(10000);
+	rootdir = NULL;
+	n_done = 0;
+	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), on_real, NULL, NULL), 0,
+	       "real paths beneath a root");
+	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "are told");
+	is_str(last_real[0], "/open/sub", "without it");
+	is_str(last_real[1], "/open/file", "through a link");
+	is_str(last_real[2], "/open/sub", "an absolute link begins there, too");
+	is_str(last_real[3], NULL, "and nothing climbs out");
+	is_str(last_real[4], "/", "the root itself");
+	is_str(last_real[5], NULL, "none of what is not beneath it");
+	is_str(last_real[6], NULL, "though it is outside");
+	facts_of(paths, "/open/sub");
+	is_int(last_error, 0, "facts beneath it");
+	facts_of(paths, top);
+	is_int(last_error, -ENOENT, "none of what is outside");
+	is_int(walk(paths, "/open", "sub", 0, 0, 0), 0, "walks begin beneath it");
+	ok(walked_to("open/sub"), "and end there");
 	paths_free(paths);
 }
 
@@ -421,8 +458,8 @@ static void test_dead_disk(void)
 	ok(loop_now_msec() - start < 3500, "is answered in time: %u ms",
 	   (unsigned int)(loop_now_msec() - start));
 	for (int i = 0; i < N; i++)
-		n_wrong += i == DEAD ? last_real[i] != NULL : !last_real[i];
-	is_int((long long)n_wrong, 0, "and lacks only that one");
+		n_wrong += !last_real[i] || str_equal(last_real[i], "unknown") != (i == DEAD);
+	is_int((long long)n_wrong, 0, "and only of that one is nothing known");
 
 	start = loop_now_msec();
 	n_done = 0;
@@ -463,6 +500,7 @@ int main(int argc, char **argv)
 	test_block_uuid();
 	test_fold();
 	test_walk();
+	test_rootdir();
 	if (have_fuse)
 		test_dead_disk();
 	else

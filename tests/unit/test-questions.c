@@ -24,7 +24,6 @@ enum { TOLD_MAX = 64 };
 static char *told[TOLD_MAX];
 static size_t n_told;
 static int kernel_says; /* to answers that hold a path, unless they are negative */
-static bool takes_trials;
 
 static void forget_told(void)
 {
@@ -58,11 +57,6 @@ int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *li
 	if (n_told < TOLD_MAX)
 		told[n_told++] = text;
 	return words > 3 ? kernel_says : 0;
-}
-
-bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
-{
-	return takes_trials;
 }
 
 void kernel_pause(struct kernel *kernel, bool pause)
@@ -210,6 +204,11 @@ const char *numbers_path(const struct numbers *numbers, uint32_t number)
 const char *numbers_identity(const struct numbers *numbers, uint32_t number)
 {
 	return number == 70001 ? "iso9660 FIRST" : "iso9660 SECOND";
+}
+
+uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
+{
+	return 0;
 }
 
 static struct {
@@ -379,7 +378,6 @@ static void reset(void)
 	memset(&medium, 0, sizeof(medium));
 	medium.placeholder_fd = -1;
 	kernel_says = 0;
-	takes_trials = true;
 }
 
 /* ---- tests ---- */
@@ -421,8 +419,8 @@ static void plain_exports(void)
 		"/srv/c *(ro,fsid=f0112233445566778899aabbccddeeff)\n/srv/m *(ro,fsid=9,mountpoint)\n"
 		"/srv/x *(ro,crossmnt,fsid=11)\n");
 	answers(KERNEL_EXPORT, "* /srv/a", "* /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
-		"a number: nothing else is asked");
-	is_int(file_system.asked, 0, "not even the file system");
+		"a number");
+	is_int(file_system.asked, 1, "somebody else looks at the path first");
 	file_system.facts.has_block_uuid = true;
 	file_system.facts.block_uuid[0] = 0xaa;
 	answers(KERNEL_EXPORT, "* /srv/b",
@@ -457,8 +455,15 @@ static void plain_exports(void)
 		"mountpoint, and who was to look has died: no answer yet");
 	file_system.error = -EIO;
 	answers(KERNEL_EXPORT, "* /srv/m", "no line", "nor for a disk that reads badly");
-	answers(KERNEL_EXPORT, "* /srv/a", "* /srv/a T+1800 9253 65534 65534 7 secinfo 1 1 9253 ",
-		"others go on meanwhile");
+	file_system.error = -ETIMEDOUT;
+	answers(KERNEL_EXPORT, "* /srv/a", "no line",
+		"the kernel is not made to walk a dead path, number or not");
+	answers(KERNEL_EXPORT, "* /", "no line", "nor that of a pseudo-root");
+	answers(KERNEL_FH, "* 1 \\x07000000", "no line", "nor for a handle");
+	file_system.error = -ENOENT;
+	answers(KERNEL_FH, "* 1 \\x0b000000", "* 1 \\x0b000000 T+5 ",
+		"a handle whose path is gone: no, for seconds");
+	file_system.error = 0;
 	put_in_force("/srv/a *(ro,fsid=7)\n");
 	turn();
 	answers(KERNEL_FH, "* 1 \\x07000000", "* 1 \\x07000000 T+1800 /srv/a ",
@@ -474,17 +479,10 @@ static void pseudo_roots(void)
 	answers(KERNEL_EXPORT, "* /", "* / T+1800 74755 65534 65534 0 secinfo 1 1 74755 ",
 		"the root has number 0");
 	file_system.facts.has_block_uuid = true;
-	file_system.facts.block_uuid[15] = 0xbb;
-	answers(KERNEL_EXPORT, "* /srv",
-		"* /srv T+1800 66563 65534 65534 0 secinfo 1 1 66563 uuid "
-		"\\x000000000000000000000000000000bb ",
-		"the rest their file system's uuid");
-	file_system.facts.has_block_uuid = false;
-	takes_trials = false;
 	answers(KERNEL_EXPORT, "* /srv/deep",
 		"* /srv/deep T+1800 66563 65534 65534 0 secinfo 1 1 66563 uuid "
 		"\\x0390b55cacf15245a57f16ebaac8adc9 ",
-		"or, where the kernel would refuse, one made of the path");
+		"the rest a uuid made of the path, whatever the file system has");
 }
 
 static void media_answers(void)
@@ -683,6 +681,11 @@ static void telling(void)
 	questions_cancel(question);
 	turn();
 	is_int(told_error, 1, "that is cancelled says nothing");
+	file_system.error = -ENOENT;
+	questions_tell_export(server.questions, "*", "/srv/a", on_told, NULL, &question);
+	turn();
+	is_int(told_error, -ENOENT, "nor is one of what is not there, and that is said");
+	file_system.error = 0;
 	is_int(questions_tell_client(server.questions, "192.0.2.1", "*"), 0, "a client");
 	is_str(told[n_told - 1], "nfsd 192.0.2.1 T+1800 * ", "and its domain");
 }

@@ -228,6 +228,10 @@ void names_forget(struct names *names)
 	name_service.forgotten++;
 }
 
+/* What realpath(3) says: NULL: nothing of the kind, or paths_unknown. */
+static const char *real_path_said;
+const char paths_unknown[] = "";
+
 struct paths_question {
 	paths_real_fn done;
 	void *userdata;
@@ -247,6 +251,8 @@ static int answer_paths(sd_event_source *source, void *userdata)
 	struct paths_question *question = userdata;
 	CLEANUP(freep) const char **real = calloc(question->n_paths, sizeof(*real));
 
+	for (size_t i = 0; i < question->n_paths; i++)
+		real[i] = real_path_said;
 	question->done(question->userdata, real, question->n_paths);
 	paths_cancel(question);
 	return 0;
@@ -459,6 +465,35 @@ static void names_come_later(void)
 	end();
 }
 
+/* A link to a dead server: what clients use stays where it was. */
+static void paths_are_silent(void)
+{
+	struct caller caller;
+
+	real_path_said = "/real";
+	begin("/link *(ro)\n");
+	start_reload(true);
+	is_str(first_path(), "/real", "a link's export is known by where it leads");
+	real_path_said = paths_unknown;
+	config.name_timeout_seconds = 0;
+	caller = start_reload(false);
+	is_str(first_path(), "/real", "and stays so while nobody can look");
+	ok(caller.applied && !caller.changed, "which is no news to the kernel");
+	real_path_said = "/other";
+	loop_for(server.event, 50);
+	is_str(first_path(), "/other", "soon it is looked at again");
+	real_path_said = NULL;
+	start_reload(false);
+	is_str(first_path(), "/link", "a link that is gone is one no more");
+	real_path_said = paths_unknown;
+	end();
+	begin("/link *(ro)\n");
+	start_reload(true);
+	is_str(first_path(), "/link", "at the start it is taken as it is written");
+	end();
+	real_path_said = NULL;
+}
+
 static void names_are_silent(void)
 {
 	begin("/a host(ro)\n");
@@ -630,6 +665,7 @@ int main(void)
 	alternate();
 	names_come_later();
 	names_are_silent();
+	paths_are_silent();
 	addresses_are_not_asked();
 	edited_files();
 	faults_while_renewing();

@@ -43,6 +43,11 @@ int kernel_flush_exports(struct kernel *kernel)
 	return 0;
 }
 
+const char *kernel_rootdir(const struct kernel *kernel)
+{
+	return NULL;
+}
+
 int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
 {
 	size_t n = strlen(nfsd.written);
