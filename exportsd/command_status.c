@@ -221,7 +221,8 @@ static void print_counts(const struct proto_message *counts)
 
 static void print_states(const struct status *status)
 {
-	static const char *const states[] = { "mounted", "loading", "absent", "failed" };
+	static const char *const states[] = { "mounted", "loading", "draining", "absent",
+					      "failed" };
 
 	printf("  %zu media:", status->n_media);
 	for (size_t i = 0; i < N_ELEMENTS(states); i++) {
@@ -326,6 +327,7 @@ static void print_medium(const struct medium *medium)
 	print_line("waiting", proto_get(fields, "waiting"));
 	for (size_t i = 0; i < medium->n_clients; i++)
 		print_line("client", medium->clients[i]);
+	(void)print_holders(fields);
 }
 
 /* ---- as JSON ---- */

@@ -18,6 +18,8 @@ enum command_option {
 	COMMAND_JSON = 1 << 0,
 	COMMAND_ETAB = 1 << 1,
 	COMMAND_VERBOSE = 1 << 2,
+	COMMAND_FORCE = 1 << 3,
+	COMMAND_WAIT = 1 << 4,
 };
 
 /* What was asked for on the command line. */
@@ -25,6 +27,7 @@ struct invocation {
 	const char *socket; /* the daemon's */
 	const char *config_file; /* NULL: /etc/exportsd.conf, if it is there */
 	unsigned int options; /* enum command_option */
+	uint32_t wait_seconds; /* COMMAND_WAIT's */
 	char **arguments; /* NULL-terminated, behind the command's name */
 };
 
@@ -33,6 +36,8 @@ int command_exports(const struct invocation *invocation);
 int command_check(const struct invocation *invocation);
 int command_reload(const struct invocation *invocation);
 int command_mount(const struct invocation *invocation);
+int command_eject(const struct invocation *invocation);
+int command_busy(const struct invocation *invocation);
 int command_fsid(const struct invocation *invocation);
 int command_path(const struct invocation *invocation);
 int command_handle(const struct invocation *invocation);
@@ -57,6 +62,9 @@ bool ask_daemon(const struct invocation *invocation, const char *word, const cha
  */
 bool send_request(const struct invocation *invocation, struct proto_writer *request,
 		  struct caller **ret_caller);
+
+/* print_holders - who holds a medium, a line each; @medium: an entry of status. Returns how many; -errno (said). */
+int print_holders(const struct proto_message *medium);
 
 /* next_answer - caller_next(), failures said. Returns false for them. */
 bool next_answer(struct caller *caller, const struct proto_message **ret_message);

@@ -9,6 +9,7 @@
  *	exports            export...; ok | busy (they changed meanwhile: ask again)
  *	reload             fault...; ok | error (refused)
  *	mount   path=P     medium... (each change, each progress); ok | noent | denied | error
+ *	eject   path=P [wait-ms=N] [force=1]   hit..., waiting...; ok | noent | busy | error
  *	fsid    path=P     ok fsid=N path=P | noent
  *	path    fsid=N     ok fsid=N path=P | noent
  *

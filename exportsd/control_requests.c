@@ -10,7 +10,9 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/sysmacros.h>
 
+#include "exportsd/control_life.h"
 #include "exportsd/control_requests.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
@@ -25,6 +27,7 @@ void requests_forget(struct connection *connection)
 	questions_name_cancel(connection->naming);
 	if (connection->observer)
 		media_unobserve(connection->observer);
+	eject_forget(TAKE_PTR(connection->eject));
 	free(connection->path);
 	free(connection->after);
 	connection->path = connection->after = NULL;
@@ -90,6 +93,7 @@ static void put_daemon(struct connection *connection)
 static void put_medium(struct connection *connection, const struct medium_status *status)
 {
 	struct proto_writer *out = &connection->out;
+	char device[32];
 
 	proto_begin(out, "medium");
 	proto_put(out, "path", status->path);
@@ -102,6 +106,11 @@ static void put_medium(struct connection *connection, const struct medium_status
 	if (status->size_bytes)
 		proto_put_u64(out, "size-bytes", status->size_bytes);
 	proto_put(out, "source", status->source);
+	if (status->state == MEDIA_MOUNTED || status->state == MEDIA_DRAINING) {
+		(void)snprintf(device, sizeof(device), "%u:%u", major(status->device),
+			       minor(status->device));
+		proto_put(out, "device", device);
+	}
 	if (status->since_usec)
 		proto_put_u64(out, "since-usec", status->since_usec);
 	if (status->state == MEDIA_LOADING)
@@ -408,6 +417,17 @@ static void start_mount(struct connection *connection, const struct proto_messag
 	connection_arm(connection);
 }
 
+static void start_eject(struct connection *connection, const struct proto_message *message)
+{
+	const char *path = proto_get(message, "path");
+
+	connection->path = path ? find_medium(connection->daemon->snapshot, path) : NULL;
+	if (connection->path)
+		eject_start(connection, message);
+	else
+		connection_answer(connection, PROTO_NOENT, "no rule claims this path");
+}
+
 /* ---- fsid and path ---- */
 
 /* The plain export with this path, or with this number if @path is NULL. */
@@ -476,13 +496,9 @@ static const struct {
 	const char *word;
 	void (*start)(struct connection *connection, const struct proto_message *message);
 } verbs[] = {
-	{ "status", start_status },
-	{ "exports", start_exports },
-	{ "reload", start_reload },
-	{ "mount", start_mount },
-	{ "fsid", start_fsid },
-	{ "path", start_path },
-	{ "handle", control_start_handle },
+	{ "status", start_status }, { "exports", start_exports },	{ "reload", start_reload },
+	{ "mount", start_mount },   { "eject", start_eject },		{ "fsid", start_fsid },
+	{ "path", start_path },	    { "handle", control_start_handle },
 };
 
 void requests_start(struct connection *connection, const struct proto_message *message)

@@ -42,6 +42,7 @@ struct connection {
 	struct media_observer *observer;
 	bool reloading;
 	struct naming *naming;
+	struct eject *eject; /* control_life.h */
 
 	char input[CONTROL_REQUEST_MAX];
 };

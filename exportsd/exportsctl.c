@@ -4,6 +4,7 @@
  * exportsctl(8): options, the table of commands, help.
  */
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 
@@ -32,6 +33,9 @@ static const struct command commands[] = {
 	{ "reload", "", 0, 0, 0, "read the exports files anew; with faults nothing changes",
 	  command_reload },
 	{ "mount", "PATH", 1, 1, 0, "have a medium mounted, and wait for it", command_mount },
+	{ "busy", "PATH", 1, 1, 0, "who holds a medium: clients, processes", command_busy },
+	{ "eject", "PATH [--wait S] [--force]", 1, 1, COMMAND_FORCE | COMMAND_WAIT,
+	  "unmount a medium, and have its handler give it up", command_eject },
 	{ "fsid", "PATH", 1, 1, 0, "the number of a path", command_fsid },
 	{ "path", "FSID", 1, 1, 0, "the path of a number", command_path },
 	{ "handle", "HEX... [--json]", 1, ANY_NUMBER, COMMAND_JSON,
@@ -52,6 +56,8 @@ static void print_help(void)
 	     "Options:\n"
 	     "      --json         print JSON (status, exports, handle)\n"
 	     "      --etab         print the exports in etab's form (check)\n"
+	     "      --wait S       wait so many seconds for who uses a medium (eject)\n"
+	     "      --force        take away what NFSv4 clients hold (eject)\n"
 	     "  -v, --verbose      print more (exports)\n"
 	     "  -c, --config FILE  read FILE instead of /etc/exportsd.conf\n"
 	     "      --socket FILE  ask the daemon there; also EXPORTSCTL_SOCKET in the environment\n"
@@ -78,15 +84,33 @@ static int usage_error(const struct command *command)
 	return EXIT_USAGE;
 }
 
+static bool parse_seconds(const char *text, uint32_t *ret_seconds)
+{
+	enum { SECONDS_MAX = 7 * 24 * 3600 };
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || value > SECONDS_MAX) {
+		complain("--wait takes seconds, up to %d", SECONDS_MAX);
+		return false;
+	}
+	*ret_seconds = (uint32_t)value;
+	return true;
+}
+
 /* Returns 0, or an exit code plus one. */
 static int parse_options(int argc, char **argv, struct invocation *invocation)
 {
-	enum { OPTION_JSON = 256, OPTION_ETAB, OPTION_SOCKET };
+	enum { OPTION_JSON = 256, OPTION_ETAB, OPTION_SOCKET, OPTION_FORCE, OPTION_WAIT };
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "etab", no_argument, NULL, OPTION_ETAB },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "config", required_argument, NULL, 'c' },
+		{ "force", no_argument, NULL, OPTION_FORCE },
+		{ "wait", required_argument, NULL, OPTION_WAIT },
 		{ "socket", required_argument, NULL, OPTION_SOCKET },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
@@ -100,6 +124,12 @@ static int parse_options(int argc, char **argv, struct invocation *invocation)
 		case OPTION_ETAB: invocation->options |= COMMAND_ETAB; break;
 		case 'v': invocation->options |= COMMAND_VERBOSE; break;
 		case 'c': invocation->config_file = optarg; break;
+		case OPTION_FORCE: invocation->options |= COMMAND_FORCE; break;
+		case OPTION_WAIT:
+			invocation->options |= COMMAND_WAIT;
+			if (!parse_seconds(optarg, &invocation->wait_seconds))
+				return usage_error(NULL) + 1;
+			break;
 		case OPTION_SOCKET: invocation->socket = optarg; break;
 		case 'h': print_help(); return EXIT_SUCCESS + 1;
 		case 'V': puts("exportsctl " EXPORTSD_VERSION); return EXIT_SUCCESS + 1;

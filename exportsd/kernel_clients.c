@@ -167,14 +167,41 @@ static bool needs(const struct kernel_state_counts *counts)
 	return counts->n_opens || counts->n_locks || counts->n_layouts;
 }
 
-static int is_needed(void *userdata, const struct kernel_client *client)
+static int judge(void *userdata, const struct kernel_client *client)
 {
-	return !client->is_gone && needs(&client->here);
+	enum kernel_hold *hold = userdata;
+
+	if (client->is_gone)
+		return 0;
+	*hold = needs(&client->here) ? KERNEL_HOLD_FILES : KERNEL_HOLD_DELEGATIONS;
+	return *hold == KERNEL_HOLD_FILES;
 }
 
-bool kernel_clients_hold(const char *proc, dev_t device)
+enum kernel_hold kernel_clients_hold(const char *proc, dev_t device)
 {
-	return kernel_clients_each(proc, device, is_needed, NULL) > 0;
+	enum kernel_hold hold = KERNEL_HOLD_NOTHING;
+
+	(void)kernel_clients_each(proc, device, judge, &hold);
+	return hold;
+}
+
+unsigned int kernel_lease_seconds(const char *proc)
+{
+	enum { DEFAULT_SECONDS = 90 };
+	unsigned int seconds = DEFAULT_SECONDS;
+	CLEANUP(freep) char *path = NULL;
+	FILE *from;
+
+	if (asprintf(&path, "%s/fs/nfsd/nfsv4leasetime", proc) < 0) {
+		path = NULL;
+		return seconds;
+	}
+	from = fopen(path, "re");
+	if (from && fscanf(from, "%u", &seconds) != 1)
+		seconds = DEFAULT_SECONDS;
+	if (from)
+		fclose(from);
+	return seconds;
 }
 
 /* ---- letting go ---- */
@@ -184,8 +211,6 @@ struct victims {
 	size_t n;
 	bool all; /* whoever holds something; else only those who lose nothing */
 	bool is_rest; /* somebody else holds something there */
-	kernel_client_fn hit;
-	void *userdata;
 };
 
 static int choose(void *userdata, const struct kernel_client *client)
@@ -197,8 +222,6 @@ static int choose(void *userdata, const struct kernel_client *client)
 		victims->is_rest = true;
 		return 0;
 	}
-	if (victims->hit)
-		(void)victims->hit(victims->userdata, client);
 	victims->numbers[victims->n] = strdup(client->number);
 	if (victims->numbers[victims->n])
 		victims->n++;
@@ -297,17 +320,17 @@ void kernel_clients_shed(const char *proc, const char *path, dev_t device)
 	bool unlocks;
 
 	(void)kernel_clients_each(proc, device, choose, &victims);
-	unlocks = victims.is_rest && kernel_revokes() && !kernel_clients_hold(proc, device) &&
+	unlocks = victims.is_rest && kernel_revokes() &&
+		  kernel_clients_hold(proc, device) != KERNEL_HOLD_FILES &&
 		  !has_locks(proc, device);
 	if (victims.n > 0 || unlocks)
 		(void)let_go_aside(proc, &victims, unlocks ? path : NULL);
 	victims_done(&victims);
 }
 
-int kernel_clients_revoke(const char *proc, const char *path, dev_t device, kernel_client_fn hit,
-			  void *userdata)
+int kernel_clients_revoke(const char *proc, const char *path, dev_t device)
 {
-	struct victims victims = { .all = true, .hit = hit, .userdata = userdata };
+	struct victims victims = { .all = true };
 	int r = kernel_clients_each(proc, device, choose, &victims);
 
 	/* unlock_filesystem takes away NFSv3 clients' locks everywhere, and all state where the kernel can. */

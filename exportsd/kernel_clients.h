@@ -30,16 +30,27 @@ struct kernel_client {
 typedef int (*kernel_client_fn)(void *userdata, const struct kernel_client *client);
 int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, void *userdata);
 
-/* Does a client hold anything on it that it may miss: a file opened, a lock? */
-bool kernel_clients_hold(const char *proc, dev_t device);
+/*
+ * kernel_clients_hold - what clients hold on a file system; those that are gone do not count.
+ *
+ * A delegation may stand for a file that a program has open: the client need not say so then. Linux clients return
+ * those that they did not use for two leases and that nobody has open.
+ */
+enum kernel_hold { KERNEL_HOLD_NOTHING, KERNEL_HOLD_DELEGATIONS, KERNEL_HOLD_FILES };
+enum kernel_hold kernel_clients_hold(const char *proc, dev_t device);
+
+/* How long a client may be silent before it is gone, seconds. */
+unsigned int kernel_lease_seconds(const char *proc);
 
 /*
- * kernel_clients_shed - begin to let go of what clients hold on a file system and will not miss.
+ * kernel_clients_shed - begin to let go of delegations on a file system, and of clients that are gone.
  *
- * Nothing in the kernel lets a server ask for a delegation back. So: who holds nothing but delegations, anywhere, or is
- * gone, is forgotten ("expire"); his next request tells him, and he begins anew, with nothing lost. Where the kernel can
- * revoke the state of one file system (unlock_filesystem, Linux 6.9), it does, if only
- * delegations are left on it. Otherwise: Linux clients return delegations that they did not use for two leases.
+ * A read-only file system cannot have its delegations asked back: whatever breaks a lease (linux fs/locks.c
+ * __break_lease()) asks for the right to write first, and gets EROFS. So: who holds nothing but delegations,
+ * anywhere, or is gone, is forgotten ("expire"); his next request tells him, and he begins anew: what a program had open
+ * is opened again. Where the kernel can revoke the state of one file system (unlock_filesystem,
+ * Linux 6.9), it does, if only delegations are left on it. A client that holds files elsewhere keeps all it
+ * has on older kernels.
  *
  * The kernel may take as long as a request of that client's takes, so a child process waits for it.
  */
@@ -48,8 +59,6 @@ void kernel_clients_shed(const char *proc, const char *path, dev_t device);
 /*
  * kernel_clients_revoke - take away all that clients hold on a file system: opens and locks are lost.
  *
- * @hit: called for each client that loses something, before it does
  * Clients lose what they hold elsewhere as well where the kernel knows no better (before Linux 6.9).
  */
-int kernel_clients_revoke(const char *proc, const char *path, dev_t device, kernel_client_fn hit,
-			  void *userdata);
+int kernel_clients_revoke(const char *proc, const char *path, dev_t device);

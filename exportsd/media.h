@@ -118,12 +118,13 @@ void media_cancel(struct media_request *request);
  *
  * MEDIA_DRAIN_IDLE:  a question turns it round: the medium stays
  * MEDIA_DRAIN_EJECT: questions wait; the handler is told to give the medium up (open the tray)
+ * MEDIA_DRAIN_FORCE: as EJECT, and NFSv4 clients lose what they hold on it
  * MEDIA_DRAIN_GONE:  it was taken out by hand, or its rule is gone: as EJECT, and nothing is to be given up
  *
  * @done: exactly once, never from within this call
  * Returns 0; -ENOENT (no rule claims the path); -EALREADY (it is being drained); -errno.
  */
-enum media_drain_kind { MEDIA_DRAIN_IDLE, MEDIA_DRAIN_EJECT, MEDIA_DRAIN_GONE };
+enum media_drain_kind { MEDIA_DRAIN_IDLE, MEDIA_DRAIN_EJECT, MEDIA_DRAIN_FORCE, MEDIA_DRAIN_GONE };
 enum media_drain_outcome {
 	MEDIA_DRAINED, /* it is not mounted any more, or was not before */
 	MEDIA_DRAIN_IN_USE, /* something holds it (holders.h tells what): it stays mounted, and is served */
@@ -140,9 +141,10 @@ void media_drain_cancel(struct media_drain *drain);
 /*
  * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).
  *
- * is_held:  does NFSv4 state hold this file system that a client may need: opens, locks? Delegations alone do not
- *           count, and neither do clients that are gone
+ * is_held:  does NFSv4 state hold this file system that a client may need? @quiet_usec: how long nobody used the
+ *           medium; delegations count only for a while, clients that are gone do not
  * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
+ * revoke:   begin to take away all of it
  * withdraw: the kernel forgets the medium: for each domain its export entries, also of paths within
  *           it, then its numbers' keys. @domains: those that media_note_domain() named; @all: and
  *           whatever else the kernel lists. Returns 0; -errno.
@@ -157,8 +159,9 @@ struct media_withdrawal {
 	bool all;
 };
 struct media_kernel {
-	bool (*is_held)(void *userdata, dev_t device);
+	bool (*is_held)(void *userdata, dev_t device, uint64_t quiet_usec);
 	void (*shed)(void *userdata, const char *path, dev_t device);
+	void (*revoke)(void *userdata, const char *path, dev_t device);
 	int (*withdraw)(void *userdata, const struct media_withdrawal *withdrawal);
 	void (*sweep)(void *userdata);
 	void *userdata;

@@ -39,6 +39,8 @@ static const uint64_t sweep_usec = 1100000;
 static const uint64_t idle_patience_usec = 3000000;
 /* nfsd closes an NFSv3 client's file 2 to 4 s after its last use (filecache.c nfsd_file_gc()). */
 static const uint64_t eject_patience_usec = 6000000;
+/* A client's state goes when its last request is answered (nfs4state.c force_expire_client()). */
+static const uint64_t force_patience_usec = 15000000;
 static const uint64_t scan_pause_usec = 5000000;
 
 /* One that has been told to be drained. */
@@ -337,7 +339,9 @@ static void help(struct medium *medium)
 	struct media *media = media_of(medium);
 	uint64_t now = media_now(media);
 
-	if (medium->n_tries == THOROUGH_TRY && media->kernel.shed)
+	if (medium->drain_kind == MEDIA_DRAIN_FORCE && medium->n_tries == 1 && media->kernel.revoke)
+		media->kernel.revoke(media->kernel.userdata, medium->path, medium->seen.device);
+	else if (medium->n_tries == THOROUGH_TRY && media->kernel.shed)
 		media->kernel.shed(media->kernel.userdata, medium->path, medium->seen.device);
 	if (now - medium->swept_usec >= sweep_usec && media->kernel.sweep) {
 		medium->swept_usec = now;
@@ -408,7 +412,7 @@ static void ask_unmount(struct medium *medium)
 	int r;
 
 	medium_begin_request(&writer, "unmount", medium);
-	if (medium->drain_kind == MEDIA_DRAIN_EJECT)
+	if (medium->drain_kind == MEDIA_DRAIN_EJECT || medium->drain_kind == MEDIA_DRAIN_FORCE)
 		proto_put(&writer, "eject", "1");
 	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
 	r = medium_ask(medium, &writer, &events, &medium->unmount_request);
@@ -423,6 +427,7 @@ static void log_end(const struct medium *medium, enum media_drain_outcome outcom
 	static const char *const reasons[] = {
 		[MEDIA_DRAIN_IDLE] = "nobody used it",
 		[MEDIA_DRAIN_EJECT] = "it was ejected",
+		[MEDIA_DRAIN_FORCE] = "it was ejected by force",
 		[MEDIA_DRAIN_GONE] = "it is gone",
 	};
 
@@ -483,9 +488,11 @@ static void drain_event(struct medium *medium, enum drain_event event)
 	struct media *media = media_of(medium);
 	enum media_drain_kind kind = medium->drain_kind;
 	bool turns = kind == MEDIA_DRAIN_IDLE;
+	uint64_t patience = turns			? idle_patience_usec
+			    : kind == MEDIA_DRAIN_FORCE ? force_patience_usec
+							: eject_patience_usec;
 	enum drain_action action =
-		drain_step(&medium->drain, event, turns,
-			   turns ? idle_patience_usec : eject_patience_usec, media_now(media));
+		drain_step(&medium->drain, event, turns, patience, media_now(media));
 
 	switch (action) {
 	case DRAIN_STAY: break;
@@ -512,12 +519,16 @@ static void start_drain(struct medium *medium)
 	struct media *media = media_of(medium);
 	CLEANUP(closep) int root = medium_open_root(medium);
 
-	if (root < 0 && medium->drain_kind != MEDIA_DRAIN_EJECT) {
+	if (root < 0 && medium->drain_kind != MEDIA_DRAIN_EJECT &&
+	    medium->drain_kind != MEDIA_DRAIN_FORCE) {
 		finish(medium, MEDIA_DRAINED); /* somebody was faster */
 		return;
 	}
-	if (root >= 0 && media->kernel.is_held &&
-	    media->kernel.is_held(media->kernel.userdata, medium->seen.device)) {
+	if (root >= 0 && media->kernel.is_held && medium->drain_kind != MEDIA_DRAIN_FORCE &&
+	    media->kernel.is_held(media->kernel.userdata, medium->seen.device,
+				  medium->drain_kind == MEDIA_DRAIN_IDLE
+					  ? media_now(media) - medium->used_usec
+					  : 0)) {
 		finish(medium, MEDIA_DRAIN_IN_USE);
 		return;
 	}

@@ -220,11 +220,21 @@ static void sweep(void *userdata)
 
 /* ---- NFSv4 state ---- */
 
-static bool is_held(void *userdata, dev_t device)
+static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
 {
+	/* A client that has its file open under a delegation is thrown out by then: it opens it again. */
+	enum { DELEGATION_LEASES = 8 };
 	const struct daemon *daemon = userdata;
+	const char *proc = kernel_proc(daemon->kernel);
 
-	return kernel_clients_hold(kernel_proc(daemon->kernel), device);
+	switch (kernel_clients_hold(proc, device)) {
+	case KERNEL_HOLD_NOTHING: break;
+	case KERNEL_HOLD_DELEGATIONS:
+		return quiet_usec <
+		       UINT64_C(1000000) * DELEGATION_LEASES * kernel_lease_seconds(proc);
+	case KERNEL_HOLD_FILES: return true;
+	}
+	return false;
 }
 
 static void shed(void *userdata, const char *path, dev_t device)
@@ -234,11 +244,19 @@ static void shed(void *userdata, const char *path, dev_t device)
 	kernel_clients_shed(kernel_proc(daemon->kernel), path, device);
 }
 
+static void take_away(void *userdata, const char *path, dev_t device)
+{
+	const struct daemon *daemon = userdata;
+
+	(void)kernel_clients_revoke(kernel_proc(daemon->kernel), path, device);
+}
+
 void questions_serve_media(struct daemon *daemon)
 {
 	const struct media_kernel kernel = {
 		.is_held = is_held,
 		.shed = shed,
+		.revoke = take_away,
 		.withdraw = withdraw,
 		.sweep = sweep,
 		.userdata = daemon,
