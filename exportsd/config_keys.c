@@ -423,9 +423,9 @@ static const struct key keys[] = {
 			".Li mount\n"
 			"or\n"
 			".Li unmount ,\n"
-			"the client's address, the path, and how often that client had mounted it before (for\n"
-			".Li unmount :\n"
-			"how often it still has).\n"
+			"the client's address, the path, and 1 or, for\n"
+			".Li unmount ,\n"
+			"0.\n"
 			"Runs follow each other in the order of the calls, and no caller waits for them; one that takes longer than a minute is killed.\n"
 			"Empty: none.",
 		.example = "ha-callout = /usr/local/sbin/nfs-ha",

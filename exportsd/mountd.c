@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * mountd.c - the MOUNT service: which call asks what, and the lists.
- *
- * EXPORT's reply is made once for each snapshot: it may be megabytes, and anybody may ask for it.
+ * mountd.c - the MOUNT service: which call asks what, who has mounted what, and the service's life.
  */
 
 #include "exportsd/mountd_private.h"
@@ -13,6 +11,7 @@
 #include <stdio.h>
 
 #include "exportsd/address.h"
+#include "exportsd/callout.h"
 #include "exportsd/clients.h"
 #include "exportsd/log.h"
 
@@ -89,39 +88,6 @@ static void answer_void(struct rpc_call *call, const struct mountproto_call *req
 	mountd_send(call, r, &reply);
 }
 
-static int list_mount(void *list, const char *client, const char *path)
-{
-	return mountproto_list_mount(list, client, path);
-}
-
-static void answer_dump(struct mountd *mountd, struct rpc_call *call,
-			const struct mountproto_call *request)
-{
-	CLEANUP(mountproto_list_done) struct mountproto_list list = { 0 };
-	struct mountproto_reply reply;
-	int r = mountproto_list_begin(&list, request->xid, rpc_call_reply_max(call));
-
-	if (r == 0)
-		r = rmtab_each(mountd->rmtab, list_mount, &list);
-	if (r == 0)
-		r = mountproto_list_end(&list, &reply);
-	mountd_send(call, r, &reply);
-}
-
-static void answer_export(struct mountd *mountd, struct rpc_call *call,
-			  const struct mountproto_call *request)
-{
-	struct mountproto_reply reply;
-	int r = 0;
-
-	if (!mountd->exports.bytes)
-		r = mountd_export_list(mountd->daemon->snapshot, &mountd->exports);
-	if (r == 0)
-		r = mountproto_repeat(&mountd->exports, request->xid, rpc_call_reply_max(call),
-				      &reply);
-	mountd_send(call, r, &reply);
-}
-
 /* ---- rmtab ---- */
 
 static void write_rmtab(struct mountd *mountd)
@@ -165,8 +131,10 @@ static void forget_mount(struct mountd *mountd, struct rpc_call *call,
 	struct mount_caller caller;
 
 	mount_caller_of(call, &caller);
-	if (path && rmtab_remove(mountd->rmtab, caller.text, path))
-		mountd_rmtab_changed(mountd);
+	if (!path || !rmtab_remove(mountd->rmtab, caller.text, path))
+		return;
+	mountd_rmtab_changed(mountd);
+	callout_run(mountd->callout, "unmount", caller.text, path, 0);
 }
 
 static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
@@ -179,6 +147,10 @@ static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
 }
 
 /* ---- calls ---- */
+
+struct version_range {
+	uint32_t first, last;
+};
 
 static void refuse(struct rpc_call *call, const struct mountproto_call *request,
 		   enum mountproto_fault fault)
@@ -198,11 +170,37 @@ static void serve(struct mountd *mountd, struct rpc_call *call,
 	case MOUNT_UMNTALL: forget_all_mounts(mountd, call); break;
 	case MOUNT_MNT:
 	case MOUNT_PATHCONF: mount_job_start(mountd, call, request); return;
-	case MOUNT_DUMP: answer_dump(mountd, call, request); return;
+	case MOUNT_DUMP: mountd_answer_dump(mountd, call, request->xid); return;
 	case MOUNT_EXPORT:
-	case MOUNT_EXPORTALL: answer_export(mountd, call, request); return;
+	case MOUNT_EXPORTALL: mountd_answer_exports(mountd, call, request->xid); return;
 	}
 	answer_void(call, request);
+}
+
+static struct version_range versions_of(const struct mountd *mountd)
+{
+	const struct config *config = mountd->daemon->config;
+
+	return (struct version_range){
+		.first = config->mount_v2 ? MOUNT_VERSION_FIRST : MOUNT_VERSION_LAST,
+		.last = config->mount_v3 ? MOUNT_VERSION_LAST : MOUNT_VERSION_LAST - 1,
+	};
+}
+
+static void refuse_version(struct mountd *mountd, struct rpc_call *call, uint32_t xid)
+{
+	struct version_range versions = versions_of(mountd);
+	struct mountproto_reply reply;
+	int r = mountproto_refuse_version(xid, versions.first, versions.last, &reply);
+
+	mountd_send(call, r, &reply);
+}
+
+static bool is_served(const struct mountd *mountd, uint32_t version)
+{
+	struct version_range versions = versions_of(mountd);
+
+	return version >= versions.first && version <= versions.last;
 }
 
 static void on_call(void *userdata, struct rpc_call *call)
@@ -214,6 +212,9 @@ static void on_call(void *userdata, struct rpc_call *call)
 
 	if (fault == MOUNTPROTO_NOT_A_CALL)
 		rpc_drop(call, true);
+	else if (fault == MOUNTPROTO_NO_VERSION ||
+		 (!fault && !is_served(userdata, request.version)))
+		refuse_version(userdata, call, request.xid);
 	else if (fault)
 		refuse(call, &request, fault);
 	else
@@ -264,8 +265,8 @@ static int open_rpcbind(struct mountd *mountd)
 	struct rpcbind_program program = {
 		.name = "the MOUNT service",
 		.number = MOUNT_PROGRAM,
-		.first_version = MOUNT_VERSION_FIRST,
-		.last_version = MOUNT_VERSION_LAST,
+		.first_version = versions_of(mountd).first,
+		.last_version = versions_of(mountd).last,
 		.port = rpc_port(mountd->rpc),
 	};
 
@@ -284,7 +285,11 @@ int mountd_new(struct mountd **ret_mountd, struct daemon *daemon)
 	if (!mountd)
 		return -ENOMEM;
 	mountd->daemon = daemon;
-	r = open_rmtab(mountd);
+	r = mountd_lists_new(mountd);
+	if (r >= 0 && daemon->config->ha_callout)
+		r = callout_new(&mountd->callout, daemon->event, daemon->config->ha_callout);
+	if (r >= 0)
+		r = open_rmtab(mountd);
 	if (r >= 0)
 		r = open_rpc(mountd);
 	if (r >= 0)
@@ -302,6 +307,8 @@ struct mountd *mountd_free(struct mountd *mountd)
 	if (!mountd)
 		return NULL;
 	mount_jobs_drop(mountd);
+	mountd_lists_free(mountd);
+	callout_free(mountd->callout);
 	rpc_free(mountd->rpc);
 	rpcbind_free(mountd->rpcbind);
 	if (mountd->rmtab_timer && is_rmtab_unwritten(mountd))
@@ -320,6 +327,7 @@ void mountd_again(struct mountd *mountd)
 		return;
 	free(mountd->exports.bytes);
 	mountd->exports = (struct mountproto_reply){ 0 };
+	mountd_lists_again(mountd);
 	mount_jobs_again(mountd);
 }
 

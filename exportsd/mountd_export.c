@@ -14,6 +14,12 @@ enum {
 	COMPARISONS_MAX = 1000000,
 };
 
+/* Who is in which netgroup. */
+struct members {
+	mountd_is_member_fn is_member;
+	void *userdata;
+};
+
 struct row {
 	const char *path;
 	const struct client *client;
@@ -75,10 +81,13 @@ static bool is_in_subnet(const struct client *subnet, const struct address *addr
 	return true;
 }
 
-static bool covers(const struct client *wide, const struct client *host)
+static bool covers(const struct client *wide, const struct client *host,
+		   const struct members *members)
 {
 	if (wide->type == CLIENT_WILDCARD)
 		return client_name_matches(wide->name, host->name);
+	if (wide->type == CLIENT_NETGROUP)
+		return members->is_member(members->userdata, host, wide->name + 1);
 	if (wide->type != CLIENT_SUBNET)
 		return false;
 	for (size_t i = 0; i < host->n_addresses; i++) {
@@ -98,17 +107,18 @@ static size_t count_type(const struct row *rows, size_t n_rows, enum client_type
 }
 
 static bool is_covered(const struct row *rows, size_t n_rows, size_t n_hosts,
-		       const struct client *host)
+		       const struct client *host, const struct members *members)
 {
 	for (size_t i = n_hosts; i < n_rows; i++) {
-		if (covers(rows[i].client, host))
+		if (covers(rows[i].client, host, members))
 			return true;
 	}
 	return false;
 }
 
 /* @names: room for n_rows. Returns how many: 0 is everybody. */
-static size_t shown_clients(const struct row *rows, size_t n_rows, const char **names)
+static size_t shown_clients(const struct row *rows, size_t n_rows, const struct members *members,
+			    const char **names)
 {
 	size_t n_hosts = count_type(rows, n_rows, CLIENT_HOST), n = 0;
 	bool compare = n_hosts * (n_rows - n_hosts) <= COMPARISONS_MAX;
@@ -119,7 +129,7 @@ static size_t shown_clients(const struct row *rows, size_t n_rows, const char **
 		const struct client *client = rows[i].client;
 
 		if (compare && client->type == CLIENT_HOST &&
-		    is_covered(rows, n_rows, n_hosts, client))
+		    is_covered(rows, n_rows, n_hosts, client, members))
 			continue;
 		names[n++] = client->name;
 	}
@@ -137,7 +147,8 @@ static size_t run_length(const struct row *rows, size_t n_rows)
 	return n;
 }
 
-static int add_rows(struct mountproto_list *list, const struct row *rows, size_t n_rows)
+static int add_rows(struct mountproto_list *list, const struct row *rows, size_t n_rows,
+		    const struct members *members)
 {
 	CLEANUP(freep) const char **names = calloc(n_rows + 1, sizeof(*names));
 	int r = 0;
@@ -147,13 +158,15 @@ static int add_rows(struct mountproto_list *list, const struct row *rows, size_t
 	for (size_t i = 0, n; i < n_rows && r == 0; i += n) {
 		n = run_length(rows + i, n_rows - i);
 		r = mountproto_list_export(list, rows[i].path, names,
-					   shown_clients(rows + i, n, names));
+					   shown_clients(rows + i, n, members, names));
 	}
 	return r;
 }
 
-int mountd_export_list(const struct snapshot *snapshot, struct mountproto_reply *ret_reply)
+int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_member,
+		       void *userdata, struct mountproto_reply *ret_reply)
 {
+	const struct members members = { .is_member = is_member, .userdata = userdata };
 	CLEANUP(freep) struct row *rows = sorted_rows(snapshot);
 	CLEANUP(mountproto_list_done) struct mountproto_list list = { 0 };
 	int r;
@@ -162,8 +175,38 @@ int mountd_export_list(const struct snapshot *snapshot, struct mountproto_reply 
 		return -ENOMEM;
 	r = mountproto_list_begin(&list, 0, RPC_TCP_REPLY_MAX_BYTES);
 	if (r == 0)
-		r = add_rows(&list, rows, snapshot_n_exports(snapshot));
+		r = add_rows(&list, rows, snapshot_n_exports(snapshot), &members);
 	if (r == 0)
 		r = mountproto_list_end(&list, ret_reply);
 	return r;
+}
+
+int mountd_export_hosts(const struct snapshot *snapshot, const struct client ***ret_hosts,
+			size_t *ret_n_hosts)
+{
+	size_t n_clients = snapshot_n_clients(snapshot), n_rows = snapshot_n_exports(snapshot),
+	       n = 0;
+	CLEANUP(freep) struct row *rows = NULL;
+	CLEANUP(freep) bool *is_taken = calloc(n_clients + 1, sizeof(*is_taken));
+	CLEANUP(freep) const struct client **hosts = calloc(n_clients + 1, sizeof(*hosts));
+
+	if (snapshot_n_netgroups(snapshot) > 0)
+		rows = sorted_rows(snapshot);
+	if (!is_taken || !hosts || (!rows && snapshot_n_netgroups(snapshot) > 0))
+		return -ENOMEM;
+	for (size_t i = 0, length; rows && i < n_rows; i += length) {
+		length = run_length(rows + i, n_rows - i);
+		if (count_type(rows + i, length, CLIENT_NETGROUP) == 0)
+			continue;
+		for (size_t j = i; j < i + length && rows[j].client->type == CLIENT_HOST; j++) {
+			const struct client *host = rows[j].client;
+
+			if (!is_taken[host->id] && host->n_addresses)
+				hosts[n++] = host;
+			is_taken[host->id] = true;
+		}
+	}
+	*ret_hosts = TAKE_PTR(hosts);
+	*ret_n_hosts = n;
+	return 0;
 }

@@ -27,6 +27,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "exportsd/callout.h"
 #include "exportsd/clients.h"
 #include "exportsd/log.h"
 #include "exportsd/questions.h"
@@ -227,8 +228,10 @@ static void succeed(struct mount_job *job, const uint8_t *handle, size_t length)
 		 "authenticated mount request from %s:%u for %s (%s)", job->caller.text,
 		 job->caller.port, job->path, job->chosen.root);
 	/* UMNT will come with the path that was asked for, not with the real one. */
-	if (asked && rmtab_add(job->mountd->rmtab, job->caller.text, asked) == 0)
-		mountd_rmtab_changed(job->mountd);
+	if (!asked || rmtab_add(job->mountd->rmtab, job->caller.text, asked) < 0)
+		return;
+	mountd_rmtab_changed(job->mountd);
+	callout_run(job->mountd->callout, "mount", job->caller.text, asked, 1);
 	finish(job, MOUNT_OK, &mounted);
 }
 
@@ -435,7 +438,10 @@ static void walk(struct mount_job *job)
 	size_t n_groups = job->groups ? job->n_groups : job->request.n_groups;
 	int r;
 
-	squash(job, groups, n_groups, &who);
+	if (job->mountd->daemon->config->apply_root_cred)
+		who = (struct paths_credentials){ 0 };
+	else
+		squash(job, groups, n_groups, &who);
 	r = paths_walk(job->mountd->daemon->paths, job->chosen.root, below_root(job), &who,
 		       on_walked, job, &job->paths_question);
 	if (r < 0)
@@ -476,8 +482,8 @@ static void on_root_facts(void *userdata, int error, const struct paths_facts *f
 		return;
 	}
 	job->root_device = facts->device;
-	if (!daemon->config->manage_gids || !job->request.is_known ||
-	    (job->chosen.flags & EXPORT_ALLSQUASH)) {
+	if (!daemon->config->manage_gids || daemon->config->apply_root_cred ||
+	    !job->request.is_known || (job->chosen.flags & EXPORT_ALLSQUASH)) {
 		walk(job);
 		return;
 	}

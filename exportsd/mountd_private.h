@@ -11,7 +11,9 @@
 #include "exportsd/rpc.h"
 #include "exportsd/rpcbind.h"
 
+struct callout;
 struct mount_job;
+struct mount_lists;
 
 struct mountd {
 	struct daemon *daemon;
@@ -23,6 +25,8 @@ struct mountd {
 	struct mountproto_reply
 		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */
 	struct mount_job *jobs;
+	struct mount_lists *lists;
+	struct callout *callout; /* NULL: no program */
 };
 
 /* Who calls, as text and otherwise. */
@@ -57,11 +61,33 @@ void mount_jobs_again(struct mountd *mountd);
 /* Drop them all, without an answer. */
 void mount_jobs_drop(struct mountd *mountd);
 
+/* DUMP and EXPORT: answered at once, or when names are known. Both take the call. */
+void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call, uint32_t xid);
+void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call, uint32_t xid);
+int mountd_lists_new(struct mountd *mountd);
+/* Other exports are in force. */
+void mountd_lists_again(struct mountd *mountd);
+/* Drop who waits, without an answer. */
+void mountd_lists_free(struct mountd *mountd);
+
 /*
  * mountd_export_list - EXPORT's reply, with xid 0.
  *
+ * @is_member: is a host in a netgroup (named without '@')?
+ *
  * One node a path, in order of paths. A rule is one node, its pattern: what media there are is not told, nor
- * are pseudo-roots. Hosts that a subnet or wildcard of the same path covers are left out; "*" beside others makes
- * the node's list empty, which means everybody (nfs-utils support/export, get_exportlist()).
+ * are pseudo-roots. Hosts that a subnet, wildcard or netgroup of the same path covers are left out; "*" beside
+ * others makes the node's list empty, which means everybody (nfs-utils utils/mountd/mountd.c, get_exportlist()).
  */
-int mountd_export_list(const struct snapshot *snapshot, struct mountproto_reply *ret_reply);
+typedef bool (*mountd_is_member_fn)(void *userdata, const struct client *host,
+				    const char *netgroup);
+int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_member,
+		       void *userdata, struct mountproto_reply *ret_reply);
+
+/*
+ * mountd_export_hosts - the hosts that stand beside a netgroup in some path's list, and have an address.
+ *
+ * @ret_hosts: an array to free(3)
+ */
+int mountd_export_hosts(const struct snapshot *snapshot, const struct client ***ret_hosts,
+			size_t *ret_n_hosts);

@@ -216,9 +216,19 @@ static int reply_failed(uint32_t xid, enum accept_stat status, struct mountproto
 	message.rm_reply.rp_stat = MSG_ACCEPTED;
 	message.acpted_rply.ar_verf = _null_auth;
 	message.acpted_rply.ar_stat = status;
-	/* Only used by PROG_MISMATCH. */
-	message.acpted_rply.ar_vers.low = MOUNT_VERSION_FIRST;
-	message.acpted_rply.ar_vers.high = MOUNT_VERSION_LAST;
+	return encode(&message, ret_reply);
+}
+
+int mountproto_refuse_version(uint32_t xid, uint32_t first, uint32_t last,
+			      struct mountproto_reply *ret_reply)
+{
+	struct rpc_msg message = { .rm_xid = xid, .rm_direction = REPLY };
+
+	message.rm_reply.rp_stat = MSG_ACCEPTED;
+	message.acpted_rply.ar_verf = _null_auth;
+	message.acpted_rply.ar_stat = PROG_MISMATCH;
+	message.acpted_rply.ar_vers.low = first;
+	message.acpted_rply.ar_vers.high = last;
 	return encode(&message, ret_reply);
 }
 
@@ -248,7 +258,9 @@ int mountproto_refuse(uint32_t xid, enum mountproto_fault fault, struct mountpro
 	case MOUNTPROTO_REJECTED_CREDENTIALS:
 		return reply_denied(xid, AUTH_ERROR, AUTH_REJECTEDCRED, ret_reply);
 	case MOUNTPROTO_NO_PROGRAM: return reply_failed(xid, PROG_UNAVAIL, ret_reply);
-	case MOUNTPROTO_NO_VERSION: return reply_failed(xid, PROG_MISMATCH, ret_reply);
+	case MOUNTPROTO_NO_VERSION:
+		return mountproto_refuse_version(xid, MOUNT_VERSION_FIRST, MOUNT_VERSION_LAST,
+						 ret_reply);
 	case MOUNTPROTO_NO_PROCEDURE: return reply_failed(xid, PROC_UNAVAIL, ret_reply);
 	case MOUNTPROTO_BAD_ARGUMENTS: return reply_failed(xid, GARBAGE_ARGS, ret_reply);
 	case MOUNTPROTO_NOT_A_CALL:

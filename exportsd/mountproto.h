@@ -61,6 +61,10 @@ struct mountproto_reply {
 int mountproto_refuse(uint32_t xid, enum mountproto_fault fault,
 		      struct mountproto_reply *ret_reply);
 
+/* To a version that is not served: those that are. */
+int mountproto_refuse_version(uint32_t xid, uint32_t first, uint32_t last,
+			      struct mountproto_reply *ret_reply);
+
 /* The reply of NULL, UMNT and UMNTALL. */
 int mountproto_reply_void(uint32_t xid, struct mountproto_reply *ret_reply);
 

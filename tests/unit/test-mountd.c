@@ -187,12 +187,18 @@ void rpc_drop(struct rpc_call *call, bool hang_up)
 
 static int names_error;
 static const char *netgroup; /* the one every address is in, or NULL */
+static const char *host_name; /* every address's, or NULL */
 static uint32_t group_list[2];
 static size_t n_group_list;
 
 static void fire_address(struct later *later)
 {
-	struct address_names known = { .netgroups = &netgroup, .n_netgroups = netgroup ? 1 : 0 };
+	struct address_names known = {
+		.names = &host_name,
+		.n_names = host_name ? 1 : 0,
+		.netgroups = &netgroup,
+		.n_netgroups = netgroup ? 1 : 0,
+	};
 
 	((names_address_fn)later->done)(later->userdata, names_error, &known);
 }
@@ -611,7 +617,7 @@ static void reset(void)
 {
 	silent = NULL;
 	names_error = tell_error = client_error = handle_error = 0;
-	netgroup = NULL;
+	netgroup = host_name = NULL;
 	n_group_list = 0;
 	media_outcome = MEDIA_OK;
 	is_mounted = false;
@@ -621,6 +627,9 @@ static void reset(void)
 	caller_port = 700;
 	config.manage_gids = false;
 	config.deadline_seconds = 120;
+	config.name_timeout_seconds = 1;
+	config.mount_v2 = config.mount_v3 = true;
+	config.apply_root_cred = config.reverse_lookup = false;
 	put_in_force("/srv/a 192.0.2.0/24(ro,fsid=103) 2001:db8::/32(ro,insecure,fsid=103)\n"
 		     "/srv/x *(ro,crossmnt,fsid=7)\n"
 		     "/srv/m *(ro,mountpoint,fsid=8)\n"
@@ -824,6 +833,9 @@ static void test_credentials(void)
 	is_str(walker, "1000:65534:100,101", "whom this host does not know keeps the call's");
 	names_error = -ETIMEDOUT;
 	is_int(mnt("/srv/a/sub"), 10006, "a silent name service may answer later");
+	config.apply_root_cred = true;
+	is_int(mnt("/srv/a/sub"), 0, "apply-root-cred: nobody's groups matter");
+	is_str(walker, "0:0:", "root looks");
 }
 
 static void test_nobody(void)
@@ -993,6 +1005,48 @@ static void test_dump(void)
 	is_str(list_of(2, MOUNT_DUMP), "2001:db8::7,/srv/a;", "forgets all of the caller's");
 }
 
+/* reverse-lookup */
+static void test_dump_by_name(void)
+{
+	struct bytes bytes = mnt_bytes(3, MOUNT_DUMP, NULL);
+	struct rpc_call *call, *other;
+
+	reset();
+	config.reverse_lookup = true;
+	host_name = "seven.example.test";
+	caller = "192.0.2.9";
+	(void)mnt("/srv/a");
+	is_str(list_of(3, MOUNT_DUMP), "seven.example.test,/srv/a;seven.example.test,/srv/a;",
+	       "clients by name");
+	host_name = NULL;
+	is_str(list_of(3, MOUNT_DUMP), "192.0.2.9,/srv/a;2001:db8::7,/srv/a;",
+	       "who has none stays an address");
+	silent = "names";
+	call = call_begin(&bytes);
+	is_str(asked, "names ; names ; ", "a silent name service is asked");
+	other = call_begin(&bytes);
+	turn();
+	is_str(asked, "", "and not again for another caller");
+	ok(!call->is_answered && !other->is_answered, "who wait");
+	call->gone(call->gone_userdata);
+	other->gone(other->gone_userdata);
+	call_end(call);
+	call_end(other);
+	call = call_begin(&bytes);
+	sd_event_run(server.event, 1500 * 1000);
+	turn();
+	ok(call->is_answered, "but not for ever");
+	call_end(call);
+	call = call_begin(&bytes);
+	server.mountd = mountd_free(server.mountd);
+	ok(call->is_dropped, "nor beyond the end");
+	call_end(call);
+	is_int(mountd_new(&server.mountd, &server), 0, "the service starts again");
+	silent = NULL;
+	caller = "192.0.2.9";
+	call_void(3, MOUNT_UMNTALL, NULL, "UMNTALL");
+}
+
 static void test_rmtab_file(void)
 {
 	char file[300];
@@ -1021,6 +1075,40 @@ static void test_exports(void)
 	is_str(list_of(1, MOUNT_EXPORTALL), list, "EXPORTALL is the same");
 	put_in_force("/srv/z *(ro)\n");
 	is_str(list_of(3, MOUNT_EXPORT), "/srv/z *;", "a reload is noticed");
+}
+
+static void test_exports_and_netgroups(void)
+{
+	struct bytes bytes = mnt_bytes(3, MOUNT_EXPORT, NULL);
+	struct rpc_call *call;
+	static const char exports[] = "/srv/a @group(ro) host.example.test(rw)\n"
+				      "/srv/b @other(ro) host.example.test(rw)\n"
+				      "/srv/c host.example.test(rw)\n";
+
+	reset();
+	netgroup = "group";
+	put_in_force(exports);
+	is_str(list_of(3, MOUNT_EXPORT),
+	       "/srv/a @group;/srv/b host.example.test @other;/srv/c host.example.test;",
+	       "a host that its path's netgroup holds is left out");
+	is_str(asked, "names ; ", "the name service was asked about it, once");
+	(void)list_of(3, MOUNT_EXPORT);
+	is_str(asked, "", "and not for the next caller");
+	silent = "names";
+	put_in_force(exports);
+	call = call_begin(&bytes);
+	turn();
+	ok(!call->is_answered, "a silent name service is waited for");
+	put_in_force("/srv/z *(ro)\n");
+	turn();
+	ok(call->is_answered, "unless a reload has other exports");
+	call_end(call);
+	put_in_force(exports);
+	call = call_begin(&bytes);
+	sd_event_run(server.event, 1500 * 1000);
+	turn();
+	ok(call->is_answered, "or the time is over");
+	call_end(call);
 }
 
 static void test_many_exports(void)
@@ -1087,6 +1175,22 @@ static void test_other_calls(void)
 	is_int(word_of(call, 6), 1, "from 1");
 	is_int(word_of(call, 7), 3, "to 3");
 	call_end(call);
+	config.mount_v2 = false;
+	bytes = mnt_bytes(1, MOUNT_MNT, "/srv/a");
+	call = call_begin(&bytes);
+	is_int(word_of(call, 5), 2, "mount-v2 off, version 1: PROG_MISMATCH");
+	is_int(word_of(call, 6), 3, "from 3");
+	is_int(word_of(call, 7), 3, "to 3");
+	call_end(call);
+	is_int(mnt("/srv/a"), 0, "version 3 is served");
+	config.mount_v2 = true;
+	config.mount_v3 = false;
+	bytes = mnt_bytes(3, MOUNT_MNT, "/srv/a");
+	call = call_begin(&bytes);
+	is_int(word_of(call, 6), 1, "mount-v3 off, version 3: from 1");
+	is_int(word_of(call, 7), 2, "to 2");
+	call_end(call);
+	is_int(mnt_version(2, "/srv/a"), 0, "version 2 is served");
 }
 
 static void test_end(void)
@@ -1127,8 +1231,10 @@ int main(void)
 	test_reload();
 	test_silent_names();
 	test_dump();
+	test_dump_by_name();
 	test_rmtab_file();
 	test_exports();
+	test_exports_and_netgroups();
 	test_many_exports();
 	test_pathconf();
 	test_other_calls();
