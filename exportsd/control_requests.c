@@ -176,8 +176,6 @@ static int put_next_medium(void *userdata, const struct medium_status *status)
 	struct connection *connection = userdata;
 	char *after;
 
-	if (connection->after && strcmp(status->path, connection->after) <= 0)
-		return 0;
 	put_medium(connection, status);
 	if (connection->closing)
 		return 1;
@@ -195,7 +193,8 @@ static int put_next_medium(void *userdata, const struct medium_status *status)
 
 static bool produce_media(struct connection *connection)
 {
-	if (media_each(connection->daemon->media, put_next_medium, connection) == 0)
+	if (media_each(connection->daemon->media, connection->after, put_next_medium, connection) ==
+	    0)
 		connection->producer = produce_clients;
 	return false;
 }

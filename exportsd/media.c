@@ -300,16 +300,10 @@ static int rule_new(struct media *media, const struct snapshot_rule *facts, stru
 
 /* ---- the snapshot in force ---- */
 
-static bool is_writable(const struct snapshot *snapshot, const struct snapshot_rule *facts)
+static bool is_rule(const struct rule *rule, const struct snapshot_rule *facts)
 {
-	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
-
-		if (export->pattern && !(export->options->flags & EXPORT_READONLY) &&
-		    snapshot_rule_of(snapshot, export) == facts)
-			return true;
-	}
-	return false;
+	return str_equal(rule->facts.pattern, facts->pattern) &&
+	       str_equal(rule->facts.handler, facts->handler);
 }
 
 static struct rule *find_rule(struct rule *rules, const struct snapshot_rule *facts)
@@ -317,8 +311,7 @@ static struct rule *find_rule(struct rule *rules, const struct snapshot_rule *fa
 	struct rule *rule;
 
 	DL_FOREACH (rules, rule)
-		if (str_equal(rule->facts.pattern, facts->pattern) &&
-		    str_equal(rule->facts.handler, facts->handler))
+		if (is_rule(rule, facts))
 			return rule;
 	return NULL;
 }
@@ -326,15 +319,19 @@ static struct rule *find_rule(struct rule *rules, const struct snapshot_rule *fa
 /* New rules are made first, so that without memory nothing has changed. */
 static int make_rules(struct media *media, const struct snapshot *snapshot, struct rule **ret_new)
 {
-	struct rule *made = NULL;
+	struct rule *made = NULL, *next = media->rules;
 
 	for (size_t i = 0; snapshot && i < snapshot_n_rules(snapshot); i++) {
 		const struct snapshot_rule *facts = snapshot_rule(snapshot, i);
 		struct rule *rule;
 		int r;
 
-		if (find_rule(media->rules, facts))
+		/* Mostly the rules are the same, in the same order. */
+		rule = next && is_rule(next, facts) ? next : find_rule(media->rules, facts);
+		if (rule) {
+			next = rule->next;
 			continue;
+		}
 		r = rule_new(media, facts, &rule);
 		if (r < 0) {
 			while (made) {
@@ -379,7 +376,7 @@ static void take_rules(struct media *media, const struct snapshot *snapshot, str
 				continue; /* not distinct: the first stands for both */
 			DL_DELETE(*made, rule);
 		}
-		rule->is_writable = is_writable(snapshot, facts);
+		rule->is_writable = facts->is_writable;
 		DL_APPEND(media->rules, rule);
 		rule->in_force = facts;
 		HASH_ADD_PTR(media->by_facts, in_force, rule);

@@ -211,9 +211,12 @@ struct medium_status {
 	dev_t device; /* MOUNTED: its file system's */
 };
 
-/* Call back for each known medium in order of path (strcmp); a non-zero return ends it and is returned. */
-int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status),
-	       void *userdata);
+/*
+ * Call back for each known medium in order of path (strcmp), from behind @after on (NULL: all); a non-zero return
+ * ends it and is returned.
+ */
+int media_each(struct media *media, const char *after,
+	       int (*each)(void *userdata, const struct medium_status *status), void *userdata);
 /* How many media are known, and how many were mounted when last looked at: cheap, nothing is looked at. */
 size_t media_count(const struct media *media, size_t *ret_n_mounted);
 /* The status of one path; false: nothing is known of it. */

@@ -592,10 +592,10 @@ static int compare_paths(const void *a, const void *b)
 	return strcmp((*one)->path, (*other)->path);
 }
 
-int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status),
-	       void *userdata)
+int media_each(struct media *media, const char *after,
+	       int (*each)(void *userdata, const struct medium_status *status), void *userdata)
 {
-	size_t n = HASH_COUNT(media->by_path), i = 0;
+	size_t n = HASH_COUNT(media->by_path), n_sorted = 0;
 	CLEANUP(freep) const struct medium **sorted = calloc(n ? n : 1, sizeof(*sorted));
 	struct medium *medium, *next;
 	int r = 0;
@@ -603,9 +603,10 @@ int media_each(struct media *media, int (*each)(void *userdata, const struct med
 	if (!sorted)
 		return -ENOMEM;
 	HASH_ITER (hh, media->by_path, medium, next)
-		sorted[i++] = medium;
-	qsort(sorted, n, sizeof(*sorted), compare_paths);
-	for (i = 0; i < n && r == 0; i++) {
+		if (!after || strcmp(medium->path, after) > 0)
+			sorted[n_sorted++] = medium;
+	qsort(sorted, n_sorted, sizeof(*sorted), compare_paths);
+	for (size_t i = 0; i < n_sorted && r == 0; i++) {
 		struct medium_status status;
 
 		fill_status(sorted[i], &status);

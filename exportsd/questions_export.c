@@ -298,18 +298,9 @@ static void begin_plain(struct question *question)
 /* How long a "no" stands that only a reload can change, and one that a new medium can. */
 static uint32_t no_seconds(const struct question *question)
 {
-	const struct snapshot *snapshot = question->daemon->snapshot;
-	const char *path = question->upcall.path;
-
-	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++) {
-		const char *directory = snapshot_rule(snapshot, i)->directory;
-		size_t length = strlen(directory);
-
-		if (strncmp(path, directory, length) == 0 &&
-		    (path[length] == '/' || path[length] == '\0' || length == 1))
-			return NO_SECONDS;
-	}
-	return question->daemon->config->ttl_seconds;
+	return snapshot_is_in_rule(question->daemon->snapshot, question->upcall.path)
+		       ? (uint32_t)NO_SECONDS
+		       : question->daemon->config->ttl_seconds;
 }
 
 void question_begin_export(struct question *question)

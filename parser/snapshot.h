@@ -316,6 +316,7 @@ struct snapshot_rule {
 	unsigned int line;
 	/* Some plain export covers the directory: placeholders are bind-mounted on themselves. */
 	bool parent_exported;
+	bool is_writable; /* some client may write */
 };
 size_t snapshot_n_rules(const struct snapshot *snapshot);
 const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_t index);
@@ -332,6 +333,9 @@ const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
  */
 const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapshot,
 						   const char *path, size_t *ret_medium_length);
+
+/* snapshot_is_in_rule - is a path some rule's directory, or below one? */
+bool snapshot_is_in_rule(const struct snapshot *snapshot, const char *path);
 
 /*
  * rule_matches_key - is @key (relative to rule->directory, components joined by '/') one of the rule's?

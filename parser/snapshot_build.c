@@ -383,6 +383,8 @@ static int add_rule(struct build *build, const struct export_item *item, unsigne
 	}
 	if (is_duplicate(build, item, place_of_media(number), export.client->id))
 		return 0;
+	if (!(item->options->flags & EXPORT_READONLY))
+		build->snapshot->rules.items[number].public.is_writable = true;
 	rule = &build->snapshot->rules.items[number].public;
 	export.path = rule->directory;
 	export.pattern = rule->pattern;

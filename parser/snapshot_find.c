@@ -669,6 +669,19 @@ const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_
 	return &snapshot->rules.items[index].public;
 }
 
+bool snapshot_is_in_rule(const struct snapshot *snapshot, const char *path)
+{
+	struct prefix prefix = { .path = path };
+
+	while (snapshot->rules.n && prefix_next(&prefix)) {
+		const struct place *place = place_at(snapshot, &prefix);
+
+		if (place && place->first_rule != NOTHING)
+			return true;
+	}
+	return false;
+}
+
 const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
 					     const struct export *export)
 {

@@ -109,8 +109,8 @@ static void make_status(size_t index, char *path, struct medium_status *ret_stat
 	};
 }
 
-int media_each(struct media *media, int (*each)(void *userdata, const struct medium_status *status),
-	       void *userdata)
+int media_each(struct media *media, const char *after,
+	       int (*each)(void *userdata, const struct medium_status *status), void *userdata)
 {
 	int r = 0;
 
@@ -119,6 +119,8 @@ int media_each(struct media *media, int (*each)(void *userdata, const struct med
 		char path[64];
 
 		make_status(i, path, &status);
+		if (after && strcmp(path, after) <= 0)
+			continue;
 		r = each(userdata, &status);
 		fake.n_shown++;
 	}

@@ -476,7 +476,7 @@ static void test_catalogue(void)
 	is_int(numbers->n_assign_calls, 1, "all numbers in one go");
 	is_int((long long)numbers->largest_assign, 3, "of three media");
 	is_int(peer_count(&peer, "mount"), 0, "nothing was mounted");
-	media_each(media, count_listed, &n);
+	media_each(media, NULL, count_listed, &n);
 	is_int(n, 3, "status: three listed, with numbers, absent");
 	ok(media_status(media, at("rom2"), &status) && str_equal(status.label, "L-rom2") &&
 		   str_equal(status.identity, "I-rom2") && status.size_bytes == 1234,

@@ -431,6 +431,25 @@ static void test_equal(void)
 	snapshot_free(b);
 }
 
+static void test_in_rule(void)
+{
+	struct snapshot *snapshot = made("/srv/a *(rw)\n/mnt/cd/*/x *(ro,fsid=/run/h)\n"
+					 "/mnt/dvd/* *(ro,fsid=/run/h) alpha(rw,fsid=/run/h)\n");
+
+	ok(snapshot_is_in_rule(snapshot, "/mnt/cd"), "a rule's directory");
+	ok(snapshot_is_in_rule(snapshot, "/mnt/cd/a/x/deep"), "and what lies below");
+	ok(!snapshot_is_in_rule(snapshot, "/mnt") && !snapshot_is_in_rule(snapshot, "/mnt/cdx") &&
+		   !snapshot_is_in_rule(snapshot, "/srv/a"),
+	   "nothing else");
+	ok(!snapshot_rule(snapshot, 0)->is_writable && snapshot_rule(snapshot, 1)->is_writable,
+	   "one client's rw makes a rule writable");
+	snapshot_free(snapshot);
+	snapshot = made("/* *(ro,fsid=/run/h)\n");
+	ok(snapshot_is_in_rule(snapshot, "/") && snapshot_is_in_rule(snapshot, "/x"),
+	   "of a rule in the root, everything");
+	snapshot_free(snapshot);
+}
+
 int main(void)
 {
 	test_empty();
@@ -442,6 +461,7 @@ int main(void)
 	test_matches_key();
 	test_print();
 	test_equal();
+	test_in_rule();
 	diags_done(&diags);
 	return tap_done();
 }
