@@ -50,7 +50,7 @@ static void print_help(void)
 	     "\n"
 	     "Commands:");
 	for (size_t i = 0; i < N_ELEMENTS(commands); i++)
-		printf("  %-7s %-19s %s\n", commands[i].name, commands[i].arguments,
+		printf("  %-7s %-25s %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].help);
 	puts("\n"
 	     "Options:\n"

@@ -9,6 +9,7 @@
 #include "exportsd/control.c"
 
 #include <poll.h>
+#include <sys/sysmacros.h>
 
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
@@ -30,7 +31,14 @@ static struct {
 	void *observe_userdata;
 	unsigned int n_cancelled, n_unobserved;
 	struct kernel_counts counts;
+	media_drain_fn drained;
+	void *drain_userdata;
+	enum media_drain_kind drain_kind;
+	unsigned int n_drains, n_drains_cancelled;
+	int drain_error;
 } fake;
+
+static char directory_of_proc[64];
 
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
 {
@@ -106,6 +114,7 @@ static void make_status(size_t index, char *path, struct medium_status *ret_stat
 		.since_usec = 1000000,
 		.handler = "/run/fsidsock",
 		.n_waiting = index,
+		.device = makedev(7, 2),
 	};
 }
 
@@ -164,6 +173,29 @@ int media_mount(struct media *media, const char *path, const char *client, const
 void media_cancel(struct media_request *request)
 {
 	fake.n_cancelled += request == (struct media_request *)&fake;
+}
+
+int media_drain(struct media *media, const char *path, enum media_drain_kind kind,
+		media_drain_fn done, void *userdata, struct media_drain **ret_drain)
+{
+	fake.n_drains++;
+	fake.drain_kind = kind;
+	fake.drained = done;
+	fake.drain_userdata = userdata;
+	if (fake.drain_error == 0)
+		*ret_drain = (struct media_drain *)&fake;
+	return fake.drain_error;
+}
+
+void media_drain_cancel(struct media_drain *drain)
+{
+	fake.n_drains_cancelled += drain == (struct media_drain *)&fake;
+}
+
+/* One client holds the medium's file system, 7:2, and more elsewhere. */
+const char *kernel_proc(const struct kernel *kernel)
+{
+	return directory_of_proc;
 }
 
 uint32_t numbers_get(const struct numbers *numbers, const char *path)
@@ -581,6 +613,115 @@ static void test_mount(void)
 	ok(fake.n_cancelled == 1 && fake.n_unobserved == 1, "who leaves waits no longer");
 }
 
+static const struct {
+	const char *name, *text; /* text NULL: a directory */
+} proc_files[] = {
+	{ "/fs", NULL },
+	{ "/fs/nfsd", NULL },
+	{ "/fs/nfsd/clients", NULL },
+	{ "/fs/nfsd/clients/4", NULL },
+	{ "/fs/nfsd/clients/4/info",
+	  "clientid: 0x1\naddress: \"192.0.2.7:903\"\nstatus: confirmed\nname: \"Linux NFSv4.2 host\"\n" },
+	{ "/fs/nfsd/clients/4/states",
+	  "- 0x1: { type: open, access: r-, deny: --, superblock: \"07:02:12\", filename: \"a\", owner: \"x\" }\n"
+	  "- 0x2: { type: lock, superblock: \"07:02:12\", filename: \"a\", owner: \"x\" }\n"
+	  "- 0x3: { type: open, access: r-, deny: --, superblock: \"07:03:12\", filename: \"b\", owner: \"x\" }\n" },
+};
+
+static void make_proc(void)
+{
+	char path[300];
+
+	snprintf(directory_of_proc, sizeof(directory_of_proc), "%s/proc", directory);
+	mkdir(directory_of_proc, 0755);
+	for (size_t i = 0; i < N_ELEMENTS(proc_files); i++) {
+		FILE *to = NULL;
+
+		snprintf(path, sizeof(path), "%s%s", directory_of_proc, proc_files[i].name);
+		if (proc_files[i].text)
+			to = fopen(path, "w");
+		else
+			mkdir(path, 0755);
+		if (to) {
+			fputs(proc_files[i].text, to);
+			fclose(to);
+		}
+	}
+}
+
+static void unmake_proc(void)
+{
+	char path[300];
+
+	for (size_t i = N_ELEMENTS(proc_files); i-- > 0;) {
+		snprintf(path, sizeof(path), "%s%s", directory_of_proc, proc_files[i].name);
+		remove(path);
+	}
+	remove(directory_of_proc);
+}
+
+static void drained(enum media_drain_outcome outcome, const char *why)
+{
+	fake.drained(fake.drain_userdata, outcome, why);
+}
+
+static void test_eject(void)
+{
+	static const char request[] = "exportsd/1 eject\npath=/mnt/cdrom/disc000001/x\n";
+	struct peer peer = peer_open();
+	char text[256];
+
+	snprintf(text, sizeof(text), "%s\n", request);
+	fake.drain_error = 0;
+	is_str(ask(&peer, text), "", "an eject is waited for");
+	is_int(fake.drain_kind, MEDIA_DRAIN_EJECT, "its medium is drained");
+	drained(MEDIA_DRAINED, NULL);
+	is_str(peer_answer(&peer), "exportsd/1 ok\npath=/mnt/cdrom/disc000001\n\n", "it is out");
+	ask(&peer, text);
+	drained(MEDIA_DRAIN_IN_USE, NULL);
+	contains(peer_answer(&peer), "exportsd/1 busy\n", "in use, and no time to wait");
+	ask(&peer, text);
+	drained(MEDIA_DRAIN_FAILED, "the robot is stuck");
+	is_str(peer_answer(&peer), "exportsd/1 error\nmessage=the robot is stuck\n\n",
+	       "its handler cannot");
+	snprintf(text, sizeof(text), "%swait-ms=5000\n\n", request);
+	ask(&peer, text);
+	fake.n_drains = 0;
+	drained(MEDIA_DRAIN_IN_USE, NULL);
+	is_str(peer_answer(&peer), "exportsd/1 waiting\npath=/mnt/cdrom/disc000001\ndevice=7:2\n\n",
+	       "in use, and time to wait: told");
+	for (int i = 0; i < 100 && fake.n_drains == 0; i++)
+		sd_event_run(daemon_.event, 50000);
+	is_int(fake.n_drains, 1, "and tried again");
+	fake.n_drains_cancelled = 0;
+	peer_close(&peer);
+	is_int(fake.n_drains_cancelled, 1, "who leaves waits no longer");
+}
+
+static void test_eject_by_force(void)
+{
+	struct peer peer = peer_open();
+
+	is_str(ask(&peer, "exportsd/1 eject\npath=/mnt/cdrom/disc000001\nforce=1\n\n"),
+	       "exportsd/1 hit\naddress=192.0.2.7:903\nname=Linux NFSv4.2 host\nopens=1\n"
+	       "locks=1\ndelegations=0\nelsewhere=1\n\n",
+	       "by force: whom it hits is told");
+	is_int(fake.drain_kind, MEDIA_DRAIN_FORCE, "and the drain takes it away");
+	drained(MEDIA_DRAINED, NULL);
+	contains(peer_answer(&peer), "exportsd/1 ok\n", "it is out");
+	contains(ask(&peer, "exportsd/1 eject\npath=/elsewhere\n\n"), "exportsd/1 noent\n",
+		 "no medium's path");
+	contains(ask(&peer, "exportsd/1 eject\n\n"), "exportsd/1 noent\n", "no path");
+	fake.drain_error = -ENOMEM;
+	contains(ask(&peer, "exportsd/1 eject\npath=/mnt/cdrom/disc000001\n\n"),
+		 "exportsd/1 error\n", "no memory");
+	fake.drain_error = -EALREADY;
+	contains(ask(&peer, "exportsd/1 eject\npath=/mnt/cdrom/disc000001\n\n"),
+		 "exportsd/1 busy\n", "somebody else is at it");
+	fake.drain_error = 0;
+	peer_close(&peer);
+}
+
 static void test_numbers(void)
 {
 	struct peer peer = peer_open();
@@ -751,6 +892,7 @@ int main(void)
 		make_snapshot("/srv/plain *(ro,no_subtree_check,fsid=77)\n"
 			      "/mnt/cdrom/* @hostgroup(mountpoint,ro,fsid=/run/fsidsock)\n");
 	sd_event_new(&daemon_.event);
+	make_proc();
 	test_socket();
 	test_stale_socket();
 	test_status();
@@ -758,6 +900,8 @@ int main(void)
 	test_exports();
 	test_reload();
 	test_mount();
+	test_eject();
+	test_eject_by_force();
 	test_numbers();
 	test_handle();
 	test_garbage();
@@ -766,6 +910,7 @@ int main(void)
 	snapshot_free(daemon_.snapshot);
 	sd_event_unref(daemon_.event);
 	free(exports_text);
+	unmake_proc();
 	rmdir(config.runtime_directory);
 	rmdir(directory);
 	free(config.runtime_directory);
