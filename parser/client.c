@@ -10,6 +10,7 @@
 #include "parser/exports.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
 
 /* The first unescaped byte that decides it does: a wildcard, or the slash of a subnet. */
@@ -100,7 +101,19 @@ static const char *read_mask(const char *text, sa_family_t family, struct addres
 	return NULL;
 }
 
-/* The scope of a link-local address says nothing about which subnet it is. */
+/*
+ * A scope is a number, or an interface's name where the address is of one link (RFC 4007 section 11.2, glibc's
+ * getaddrinfo(3)). Whether there is that interface is not asked: it may come.
+ */
+static bool is_scope(const char *text, size_t length, const struct in6_addr *address)
+{
+	if (length && strspn(text, "0123456789") >= length)
+		return length <= 9;
+	return length && !isdigit((unsigned char)text[0]) &&
+	       (IN6_IS_ADDR_LINKLOCAL(address) || IN6_IS_ADDR_MC_LINKLOCAL(address));
+}
+
+/* The scope of an address says nothing about which subnet it is. */
 static const char *read_subnet(const char *text, struct client_spec *spec)
 {
 	char address[INET6_ADDRSTRLEN + 1];
@@ -115,6 +128,9 @@ static const char *read_subnet(const char *text, struct client_spec *spec)
 		return "there is no address before the '/'";
 	if (text[length] == '%' && spec->subnet.family == AF_INET)
 		return "only an IPv6 address has a scope";
+	if (text[length] == '%' &&
+	    !is_scope(text + length + 1, (size_t)(slash - text) - length - 1, &spec->subnet.v6))
+		return "the scope behind '%' must be a number, or, of a link-local address, an interface";
 	return read_mask(slash + 1, spec->subnet.family, &spec->mask);
 }
 

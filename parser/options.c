@@ -304,19 +304,26 @@ static int read_replicas(struct applying *a, const char *value)
 	return keep(a, value, FSLOC_BYTES_MAX, &a->options->fsloc_text);
 }
 
+/* A decimal number, which may be missing, as parsenum() reads it. Returns where it ends. */
+static const char *read_squash_id(const char *text, int *ret_id)
+{
+	size_t sign = *text == '-';
+
+	*ret_id = (int)strtol(text, NULL, 10);
+	return text + sign + strspn(text + sign, "0123456789");
+}
+
 /* One id or a range, added to those there are, as text. -1 is not permitted (parsesquash()). */
 static int read_squash(struct applying *a, const char *name, const char *value, const char **ids)
 {
 	CLEANUP(freep) char *text = NULL;
 	int first, last;
-	char *end;
+	const char *end = read_squash_id(value, &first);
 
-	first = last = (int)strtoul(value, &end, 0);
-	if (end != value && *end == '-') {
-		value = end + 1;
-		last = (int)strtoul(value, &end, 0);
-	}
-	if (end == value || *end || first == -1 || last == -1)
+	last = first;
+	if (*end == '-')
+		end = read_squash_id(end + 1, &last);
+	if (*end || first == -1 || last == -1)
 		return fault(a, 0, "%s= takes one id or one range, as in %s=0-99", name, name);
 	if (asprintf(&text, first == last ? "%s%s%d" : "%s%s%d-%d", *ids ? *ids : "",
 		     *ids ? "," : "", first, last) < 0) {
