@@ -32,13 +32,13 @@ XCFLAGS   += $(HARDENING)
 XLIBS     := $(shell pkg-config --silence-errors --libs $(PACKAGES))
 
 objects    = $(patsubst %.c,$(B)/%.o,$(1))
-PROGRAMS  := exportsd exportsctl exportsd-image
+PROGRAMS  := exportsd exportsctl exportfs exportsd-image
 
 PARSER    := $(call objects,$(wildcard parser/*.c))
 PROTO     := $(B)/handlers/proto.o
 KIT       := $(call objects,$(filter-out handlers/proto.c handlers/image.c,$(wildcard handlers/*.c)))
 # What each program adds to the shared objects.
-MAINS     := exportsd/main.c exportsd/exportsctl.c
+MAINS     := exportsd/main.c exportsd/exportsctl.c exportsd/exportfs.c
 # MOUNT's XDR routines are generated from exportsd/mount.x (RFC 1813, RFC 1094).
 XDR       := $(B)/exportsd/mount_xdr.o
 CORE      := $(call objects,$(filter-out $(MAINS),$(wildcard exportsd/*.c))) $(XDR)
@@ -93,6 +93,9 @@ $(B)/bin/exportsd: $(B)/exportsd/main.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
 $(B)/bin/exportsctl: $(B)/exportsd/exportsctl.o $(LIBRARY)
+	$(call SAY,LD,$@)
+	$(LINK)
+$(B)/bin/exportfs: $(B)/exportsd/exportfs.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
 $(B)/bin/exportsd-image: $(B)/handlers/image.o $(LIBRARY)

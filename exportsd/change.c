@@ -50,6 +50,30 @@ struct change *change_free(struct change *change)
 	return NULL;
 }
 
+static const char *const words[] = {
+	[CHANGE_FILES] = "reexport",
+	[CHANGE_FILES_TOO] = "export-all",
+	[CHANGE_EXPORT] = "export",
+	[CHANGE_UNEXPORT] = "unexport",
+	[CHANGE_UNEXPORT_ALL] = "unexport-all",
+	[CHANGE_ETAB] = NULL,
+};
+
+const char *change_word(enum change_kind kind)
+{
+	return words[kind];
+}
+
+bool change_kind_of(const char *word, enum change_kind *ret_kind)
+{
+	for (size_t i = 0; i < N_ELEMENTS(words); i++)
+		if (words[i] && str_equal(words[i], word)) {
+			*ret_kind = (enum change_kind)i;
+			return true;
+		}
+	return false;
+}
+
 bool change_takes_faults(const struct change *change)
 {
 	return change->kind != CHANGE_FILES && change->kind != CHANGE_FILES_TOO;

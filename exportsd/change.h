@@ -52,6 +52,10 @@ struct change *change_free(struct change *change);
 enum { CHANGE_INVALID = 1 };
 int change_add_pair(struct change *change, const char *argument);
 
+/* How exportfs(8) calls a kind when it asks the daemon; NULL: it does not ask for that. */
+const char *change_word(enum change_kind kind);
+bool change_kind_of(const char *word, enum change_kind *ret_kind);
+
 /* change_takes_faults - come items without faults into force even if there are others? */
 bool change_takes_faults(const struct change *change);
 

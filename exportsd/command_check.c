@@ -9,102 +9,16 @@
  */
 
 #include <errno.h>
-#include <limits.h>
-#include <netdb.h>
 #include <stdio.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "exportsd/commands.h"
 #include "exportsd/config.h"
+#include "exportsd/facts_now.h"
 #include "exportsd/kernel.h"
 #include "parser/snapshot.h"
 
-enum { HOST_ADDRESSES_MAX = 16 }; /* nfs-utils support/include/exportfs.h NFSCLNT_ADDRMAX */
-
-static const char keytab[] = "/etc/krb5.keytab";
-
 /* ---- what the file system and the name service say ---- */
-
-/* One answer, kept until the snapshot is made. */
-struct kept {
-	struct kept *next;
-	char *text;
-	struct address addresses[HOST_ADDRESSES_MAX];
-	size_t n_addresses;
-};
-
-static struct kept *keep(struct kept **list, char *text)
-{
-	struct kept *kept = text ? calloc(1, sizeof(*kept)) : NULL;
-
-	if (!kept) {
-		free(text);
-		return NULL;
-	}
-	kept->text = text;
-	kept->next = *list;
-	*list = kept;
-	return kept;
-}
-
-static void drop_kept(struct kept *list)
-{
-	while (list) {
-		struct kept *next = list->next;
-
-		free(list->text);
-		free(list);
-		list = next;
-	}
-}
-
-static const char *ask_real_path(void *userdata, const char *path)
-{
-	struct kept *kept = keep(userdata, realpath(path, NULL));
-
-	return kept ? kept->text : NULL;
-}
-
-static bool take_address(const struct sockaddr *from, struct address *ret_address)
-{
-	struct address address = { .family = from->sa_family };
-
-	if (from->sa_family == AF_INET) {
-		address.v4 = ((const struct sockaddr_in *)from)->sin_addr;
-	} else if (from->sa_family == AF_INET6) {
-		address.v6 = ((const struct sockaddr_in6 *)from)->sin6_addr;
-		address.scope = ((const struct sockaddr_in6 *)from)->sin6_scope_id;
-	} else {
-		return false;
-	}
-	*ret_address = address;
-	return true;
-}
-
-/* nfs-utils support/export/hostname.c host_addrinfo(): one protocol, so each address comes once. */
-static bool ask_host(void *userdata, const char *name, const char **ret_canonical,
-		     const struct address **ret_addresses, size_t *ret_n_addresses)
-{
-	const struct addrinfo hints = { .ai_protocol = IPPROTO_UDP, .ai_flags = AI_CANONNAME };
-	struct addrinfo *found = NULL;
-	struct kept *kept;
-
-	if (getaddrinfo(name, NULL, &hints, &found) != 0)
-		return false;
-	kept = keep(userdata, strdup(found->ai_canonname ?: name));
-	for (struct addrinfo *at = found; kept && at; at = at->ai_next)
-		if (kept->n_addresses < HOST_ADDRESSES_MAX &&
-		    take_address(at->ai_addr, &kept->addresses[kept->n_addresses]))
-			kept->n_addresses++;
-	freeaddrinfo(found);
-	if (!kept || !kept->n_addresses)
-		return false;
-	*ret_canonical = kept->text;
-	*ret_addresses = kept->addresses;
-	*ret_n_addresses = kept->n_addresses;
-	return true;
-}
 
 static const char *no_real_path(void *userdata, const char *path)
 {
@@ -201,20 +115,19 @@ static void reading_done(struct reading *reading)
 static int make_snapshot(const struct reading *reading, bool ask, struct diags *diags,
 			 struct snapshot **ret_snapshot)
 {
-	struct kept *kept = NULL;
-	const struct snapshot_facts facts = {
-		.userdata = &kept,
-		.real_path = ask ? ask_real_path : no_real_path,
-		.host = ask ? ask_host : any_host,
-		.kerberos = access(keytab, F_OK) == 0,
-	};
+	struct facts_now asked;
+	struct snapshot_facts facts = facts_now_init(&asked);
 	struct exports_source *source = NULL;
 	int r = exports_read_files(reading->files, reading->n_files, reading->directories,
 				   reading->n_directories, diags, &source);
 
+	if (!ask) {
+		facts.real_path = no_real_path;
+		facts.host = any_host;
+	}
 	if (r == 0)
 		r = snapshot_new(source, &facts, ask, diags, ret_snapshot);
-	drop_kept(kept);
+	facts_now_done(&asked);
 	return r;
 }
 

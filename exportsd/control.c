@@ -12,6 +12,7 @@
  *	eject   path=P [wait-ms=N] [force=1]   hit..., waiting...; ok | noent | busy | error
  *	fsid    path=P     ok fsid=N path=P | noent
  *	path    fsid=N     ok fsid=N path=P | noent
+ *	exportfs, rules    exportfs(8)'s: control_exportfs.h
  *
  * A connection has one request under way; what it sends meanwhile stays in the kernel. Long answers
  * are produced as the socket drains: a producer writes entries until CONTROL_CHUNK bytes wait, and is

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+#include "exportsd/control_exportfs.h"
 #include "exportsd/control_life.h"
 #include "exportsd/control_requests.h"
 #include "exportsd/log.h"
@@ -23,6 +24,7 @@ void requests_forget(struct connection *connection)
 {
 	if (connection->reloading)
 		reload_forget(connection->daemon->reload, connection);
+	control_exportfs_forget(connection);
 	media_cancel(connection->mounting);
 	questions_name_cancel(connection->naming);
 	if (connection->observer)
@@ -302,7 +304,7 @@ static void start_exports(struct connection *connection, const struct proto_mess
 
 /* ---- reload ---- */
 
-static void put_fault(struct connection *connection, const struct diag *diag)
+void put_fault(struct connection *connection, const struct diag *diag)
 {
 	struct proto_writer *out = &connection->out;
 
@@ -495,9 +497,16 @@ static const struct {
 	const char *word;
 	void (*start)(struct connection *connection, const struct proto_message *message);
 } verbs[] = {
-	{ "status", start_status }, { "exports", start_exports },	{ "reload", start_reload },
-	{ "mount", start_mount },   { "eject", start_eject },		{ "fsid", start_fsid },
-	{ "path", start_path },	    { "handle", control_start_handle },
+	{ "status", start_status },
+	{ "exports", start_exports },
+	{ "reload", start_reload },
+	{ "mount", start_mount },
+	{ "eject", start_eject },
+	{ "fsid", start_fsid },
+	{ "path", start_path },
+	{ "handle", control_start_handle },
+	{ "exportfs", control_start_exportfs },
+	{ "rules", control_start_rules },
 };
 
 void requests_start(struct connection *connection, const struct proto_message *message)

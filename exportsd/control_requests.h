@@ -41,6 +41,8 @@ struct connection {
 	struct media_request *mounting;
 	struct media_observer *observer;
 	bool reloading;
+	bool lists_media; /* mounted ones, behind their rules */
+	struct exportfs_request *exportfs;
 	struct naming *naming;
 	struct eject *eject; /* control_life.h */
 
@@ -62,6 +64,9 @@ void connection_end(struct connection *connection);
 /* connection_answer - the outcome; the request is done with. @message: may be NULL */
 void connection_answer(struct connection *connection, enum proto_outcome outcome,
 		       const char *message);
+
+/* put_fault - one message of an answer. */
+void put_fault(struct connection *connection, const struct diag *diag);
 
 /* requests_start - a request came. */
 void requests_start(struct connection *connection, const struct proto_message *message);

@@ -221,6 +221,35 @@ const char *kernel_rootdir(const struct kernel *kernel)
 	return kernel->rootdir;
 }
 
+int kernel_open_for_trials(struct kernel **ret_kernel, const char *proc)
+{
+	static const enum kernel_cache written[] = { KERNEL_IP, KERNEL_EXPORT };
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+
+	if (!kernel)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < KERNEL_N_CACHES; i++)
+		kernel->channels[i].fd = -1;
+	kernel->proc = strdup(proc);
+	if (!kernel->proc) {
+		kernel_close(kernel);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < N_ELEMENTS(written); i++) {
+		int fd = proc_open(kernel, O_WRONLY, "/net/rpc/", caches[written[i]].channel);
+
+		if (fd >= 0)
+			kernel->channels[written[i]].fd = fd;
+	}
+	*ret_kernel = kernel;
+	return 0;
+}
+
+bool kernel_is_open(const struct kernel *kernel)
+{
+	return kernel->channels[KERNEL_IP].fd >= 0 && kernel->channels[KERNEL_EXPORT].fd >= 0;
+}
+
 struct kernel *kernel_close(struct kernel *kernel)
 {
 	if (!kernel)

@@ -36,6 +36,14 @@ int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, b
 int kernel_set_rootdir(struct kernel *kernel, const char *rootdir);
 /* NULL: none. What the kernel's content shows is not changed: rootdir_strip(). */
 const char *kernel_rootdir(const struct kernel *kernel);
+
+/*
+ * kernel_open_for_trials - without a loop, and hearing nothing: for kernel_flush() and, if kernel_is_open(), for
+ * kernel_takes_export(). That nfsd is not there is no error. Returns 0; -ENOMEM.
+ */
+int kernel_open_for_trials(struct kernel **ret_kernel, const char *proc);
+bool kernel_is_open(const struct kernel *kernel);
+
 struct kernel *kernel_close(struct kernel *kernel);
 
 /*

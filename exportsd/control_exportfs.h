@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * control_exportfs.h - exportfs(8)'s requests.
+ *
+ *	exportfs action=A [options=O] [ignore-files=1] [verbose=1] [client=C path=P]...
+ *				fault... said...; ok errors=N warnings=N mistakes=N | error (refused)
+ *	rules    [media=1]	rule etab=LINE...; ok
+ */
+
+#include "exportsd/control_requests.h"
+
+void control_start_exportfs(struct connection *connection, const struct proto_message *message);
+void control_start_rules(struct connection *connection, const struct proto_message *message);
+/* control_exportfs_forget - the connection's request is over. */
+void control_exportfs_forget(struct connection *connection);
