@@ -52,7 +52,7 @@ BENCH     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench-*.c))
 TOOLS     := $(patsubst tests/vm/tools/%.c,$(B)/bin/%,$(wildcard tests/vm/tools/*.c))
 BATS      := $(wildcard tests/bats/*.bats)
 # Cases in files, compared with what they gave before and with what nfs-utils makes of them.
-CASES     := tests/golden/run tests/differential/run tests/differential/random
+CASES     := tests/golden/run tests/differential/run tests/differential/random tests/transcripts/run
 TESTS     := $(UNIT) $(BATS) $(CASES)
 STORIES   := $(wildcard tests/vm/stories/*)
 

@@ -273,7 +273,9 @@ static int gather(struct change_work *work, struct exports_source **source)
 	if (r == 0 && (change->kind == CHANGE_START || change->kind == CHANGE_ETAB))
 		r = read_etab(work, source);
 	if (r == 0 && needs_in_force)
-		r = copy_in_force(work, change->kind != CHANGE_NAMES && change->kind != CHANGE_ETAB,
+		r = copy_in_force(work,
+				  change->kind != CHANGE_NAMES && change->kind != CHANGE_ETAB &&
+					  !work->is_in_etab_order,
 				  source);
 	return r;
 }

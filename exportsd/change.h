@@ -64,6 +64,7 @@ struct change_work {
 	const struct change *change;
 	const struct config *config;
 	const struct snapshot *in_force; /* NULL: nothing is */
+	bool is_in_etab_order; /* it was read from there */
 	const struct runtime *runtime;
 	struct diags *diags;
 

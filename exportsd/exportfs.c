@@ -86,6 +86,14 @@ static void make_change(struct exportfs *exportfs)
 		exportfs_check_paths(exportfs);
 }
 
+/* nfs-utils has cut the argument in two by then, but for an address in brackets. */
+static void tell_invalid(struct exportfs *exportfs, const char *pair)
+{
+	size_t length = pair[0] == '[' ? strlen(pair) : strcspn(pair, ":");
+
+	exportfs_error(exportfs, "Invalid export syntax: %.*s", (int)length, pair);
+}
+
 /* More pairs than a change takes are several changes. */
 static int change(struct exportfs *exportfs, const struct arguments *arguments, char **pairs)
 {
@@ -96,7 +104,7 @@ static int change(struct exportfs *exportfs, const struct arguments *arguments, 
 		while (r == 0 && *pairs && exportfs->change->n_pairs < CHANGE_PAIRS_MAX) {
 			r = change_add_pair(exportfs->change, *pairs);
 			if (r == CHANGE_INVALID) {
-				exportfs_error(exportfs, "Invalid export syntax: %s", *pairs);
+				tell_invalid(exportfs, *pairs);
 				r = 0;
 			}
 			pairs++;

@@ -150,6 +150,7 @@ static int make_change(struct alone *alone)
 		.change = change,
 		.config = alone->exportfs->config,
 		.in_force = alone->before,
+		.is_in_etab_order = true,
 		.runtime = alone->runtime,
 		.diags = &alone->diags,
 	};
