@@ -250,7 +250,7 @@ static int drain_first(struct exportfs_request *request)
 		return 0;
 	if (kind == CHANGE_UNEXPORT)
 		r = drain_named(request);
-	return r < 0 ? r : media_each(daemon->media, drain_if_gone, request);
+	return r < 0 ? r : media_each(daemon->media, NULL, drain_if_gone, request);
 }
 
 /* ---- requests ---- */
@@ -392,7 +392,7 @@ static bool produce_rules(struct connection *connection)
 			continue;
 		put_rule(connection, export, export->pattern, export->options);
 		if (connection->lists_media)
-			(void)media_each(daemon->media, put_medium_of, &wanted);
+			(void)media_each(daemon->media, NULL, put_medium_of, &wanted);
 	}
 	return connection->n_done == n;
 }
