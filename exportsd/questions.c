@@ -44,6 +44,8 @@ static void stop_waiting(struct question *question)
 	question->identities = NULL;
 	media_cancel(question->media);
 	question->media = NULL;
+	numbers_cancel(question->number);
+	question->number = NULL;
 	question->timer = sd_event_source_disable_unref(question->timer);
 }
 

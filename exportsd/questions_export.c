@@ -11,6 +11,7 @@
 #include "exportsd/questions_private.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdio.h>
 
 #include "exportsd/log.h"
@@ -239,12 +240,78 @@ static void answer_plain(struct question *question, const struct paths_facts *fa
 	answer_yes(question, &export);
 }
 
+/* ---- file systems of another NFS server, below an export with reexport= ---- */
+
+/*
+ * nfs-utils: a mount of another server that is crossed into has a number of its own, by its path (support/export/cache.c
+ * dump_to_cache()).
+ */
+static bool is_reexported(const struct question *question, const struct paths_facts *facts)
+{
+	return question->found == SNAPSHOT_FOUND_BELOW && !question->match.rule &&
+	       question->match.export->options->reexport > EXPORT_REEXPORT_NONE &&
+	       facts->file_system == NFS_SUPER_MAGIC;
+}
+
+static void answer_number(struct question *question, uint32_t number)
+{
+	struct upcall_export export = {
+		.options = question->match.export->options,
+		.flags = question->match.export->options->flags | EXPORT_FSID,
+		.fsid = number,
+	};
+
+	answer_yes(question, &export);
+}
+
+static void on_number_assigned(void *userdata, int error)
+{
+	struct question *question = userdata;
+	uint32_t number = numbers_get(question->daemon->numbers, question->upcall.path);
+
+	question->number = NULL;
+	if (number)
+		answer_number(question, number);
+	else
+		question_again(question, AGAIN_SECONDS); /* the store will be well again */
+}
+
+static bool is_written_by_hand(void *userdata, uint32_t number)
+{
+	const struct question *question = userdata;
+
+	return snapshot_has_fsid(question->daemon->snapshot, number);
+}
+
+static void answer_reexported(struct question *question)
+{
+	struct numbers *numbers = question->daemon->numbers;
+	const char *path = question->upcall.path;
+	uint32_t number = numbers_get(numbers, path);
+
+	if (number) {
+		answer_number(question, number);
+	} else if (question->match.export->options->reexport == EXPORT_REEXPORT_PREDEFINED) {
+		log_notice(
+			ABOUT(.path = path, .client = question->upcall.domain),
+			"%s has no number yet, as reexport=predefined-fsidnum wants: give it one "
+			"(exportsctl fsid), or write auto-fsidnum",
+			path);
+		answer_no(question, NO_SECONDS);
+	} else if (numbers_assign(numbers, &path, 1, is_written_by_hand, question,
+				  on_number_assigned, question, &question->number) < 0) {
+		question_again(question, 1);
+	}
+}
+
 static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
 {
 	struct question *question = userdata;
 
 	question->paths = NULL;
-	if (error == 0)
+	if (error == 0 && is_reexported(question, facts))
+		answer_reexported(question);
+	else if (error == 0)
 		answer_plain(question, facts);
 	else if (paths_is_gone(error))
 		answer_no_because(question, NO_SECONDS, error);

@@ -88,16 +88,10 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	answer_no(question);
 }
 
-static void begin_medium(struct question *question, const struct client_set *clients,
-			 const char *path)
+static void begin_medium(struct question *question, const char *path)
 {
 	struct daemon *daemon = question->daemon;
 
-	question->found = snapshot_find(daemon->snapshot, clients, path, &question->match);
-	if (question->found != SNAPSHOT_FOUND_MEDIUM) {
-		answer_no(question); /* no rule claims it any more, or none for this client */
-		return;
-	}
 	question->answer_path = strdup(path);
 	if (!question->answer_path ||
 	    media_mount(daemon->media, path, NULL, question->upcall.domain, 0, on_mounted, question,
@@ -218,6 +212,39 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 		question_again(question, AGAIN_SECONDS);
 }
 
+/*
+ * A file system of another NFS server, below an export with reexport=. Who looks goes into it, because the client that
+ * mounts it here may have let go of it for want of use (nfs-utils does so by statfs(2)).
+ */
+static void begin_reexported(struct question *question, const char *path)
+{
+	CLEANUP(freep) char *inside = NULL;
+
+	question->answer_path = strdup(path);
+	if (asprintf(&inside, "%s/.", path) < 0)
+		inside = NULL;
+	if (!question->answer_path || !inside ||
+	    paths_facts(question->daemon->paths, inside, on_path_facts, question,
+			&question->paths) < 0)
+		question_again(question, 1);
+}
+
+/* A number of the store. */
+static void begin_numbered(struct question *question, const struct client_set *clients,
+			   const char *path)
+{
+	const struct snapshot *snapshot = question->daemon->snapshot;
+
+	question->found = snapshot_find(snapshot, clients, path, &question->match);
+	if (question->found == SNAPSHOT_FOUND_MEDIUM)
+		begin_medium(question, path);
+	else if (question->found == SNAPSHOT_FOUND_BELOW && !question->match.rule &&
+		 question->match.export->options->reexport > EXPORT_REEXPORT_NONE)
+		begin_reexported(question, path);
+	else
+		answer_no(question); /* nothing claims it any more, or not for this client */
+}
+
 void question_begin_fh(struct question *question)
 {
 	struct daemon *daemon = question->daemon;
@@ -244,7 +271,7 @@ void question_begin_fh(struct question *question)
 	if (export)
 		begin_plain(question, export, export->path, false);
 	else if (path)
-		begin_medium(question, clients, path);
+		begin_numbered(question, clients, path);
 	else
 		answer_no(question);
 }

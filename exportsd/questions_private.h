@@ -36,6 +36,7 @@ struct question {
 	struct paths_question *paths;
 	struct identities_question *identities;
 	struct media_request *media;
+	struct numbers_question *number;
 	sd_event_source *timer;
 
 	/* What is known so far. */

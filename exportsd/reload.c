@@ -22,6 +22,7 @@
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
+#include "exportsd/reexport.h"
 #include "exportsd/recording.h"
 #include "exportsd/renew.h"
 
@@ -61,6 +62,7 @@ struct reload {
 	struct background *background; /* the loading is its, not ours */
 	struct paths_question *paths_question;
 	struct names_question *names_question;
+	struct reexport *reexport; /* exports with reexport= are given their numbers */
 	const char **host_names; /* as asked */
 	size_t n_owners_known; /* numbers of the loading whose owners were looked up */
 	size_t n_given; /* numbers given when that began */
@@ -87,6 +89,7 @@ static void stop(struct reload *reload)
 	reload->paths_question = NULL;
 	names_cancel(reload->names_question);
 	reload->names_question = NULL;
+	reload->reexport = reexport_free(reload->reexport);
 	free(reload->host_names);
 	reload->host_names = NULL;
 	loading_clear(&reload->loading);
@@ -366,15 +369,30 @@ static int on_turn_owners(sd_event_source *source, void *userdata)
 	return 0;
 }
 
+static void ask_owners(void *userdata, int error)
+{
+	struct reload *reload = userdata;
+	int r = error;
+
+	reload->reexport = reexport_free(reload->reexport);
+	reload->n_given = numbers_count(reload->daemon->numbers);
+	if (r == 0)
+		r = next_turn(reload, on_turn_owners);
+	if (r < 0)
+		fail(reload, r);
+}
+
 static void step(struct reload *reload)
 {
 	int r;
 
 	if (reload->paths_question || reload->names_question)
 		return;
-	reload->n_given = numbers_count(reload->daemon->numbers);
-	r = next_turn(reload, on_turn_owners);
-	if (r < 0)
+	r = reexport_start(&reload->reexport, reload->daemon->numbers, &reload->loading, ask_owners,
+			   reload);
+	if (r == REEXPORT_NOTHING)
+		ask_owners(reload, 0);
+	else if (r < 0)
 		fail(reload, r);
 }
 

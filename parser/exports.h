@@ -194,6 +194,9 @@ int exports_read_argument(const char *client, const char *path, const char *opti
  */
 int exports_source_append(struct exports_source *source, struct exports_source *more);
 
+/* exports_set_number - an item's fsid is this number, as if it had been written. Returns 0; -ENOMEM. */
+int exports_set_number(struct exports_source *source, size_t index, uint32_t number);
+
 /* exports_source_choose - other items: some of the source's own, in any order, changed or not. @items: copied. */
 int exports_source_choose(struct exports_source *source, const struct export_item *items,
 			  size_t n_items);

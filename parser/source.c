@@ -42,6 +42,20 @@ int exports_source_append(struct exports_source *source, struct exports_source *
 	return 0;
 }
 
+int exports_set_number(struct exports_source *source, size_t index, uint32_t number)
+{
+	struct export_item *item = (struct export_item *)&source->items[index];
+	struct export_options *options = arena_alloc(source->arena, sizeof(*options));
+
+	if (!options)
+		return -ENOMEM;
+	*options = *item->options;
+	options->flags |= EXPORT_FSID;
+	options->fsid = number;
+	item->options = options;
+	return 0;
+}
+
 int exports_source_choose(struct exports_source *source, const struct export_item *items,
 			  size_t n_items)
 {

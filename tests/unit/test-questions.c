@@ -196,8 +196,59 @@ void paths_fold_uuid(const char *text, size_t size, uint8_t *ret_bytes)
 
 /* ---- numbers and media ---- */
 
+/* One path may be given a number: later, or not at all. */
+static struct {
+	const char *path;
+	bool is_known, is_full;
+	unsigned int asked;
+} store;
+
+struct numbers_question {
+	numbers_done_fn done;
+	void *userdata;
+	sd_event_source *source;
+};
+
+uint32_t numbers_get(const struct numbers *numbers, const char *path)
+{
+	return store.path && str_equal(path, store.path) && store.is_known ? 80001 : 0;
+}
+
+void numbers_cancel(struct numbers_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+static int on_assigned(sd_event_source *source, void *userdata)
+{
+	struct numbers_question question = *(struct numbers_question *)userdata;
+
+	sd_event_source_unref(question.source);
+	free(userdata);
+	store.is_known |= store.asked && !store.is_full;
+	question.done(question.userdata, store.is_full ? -ENOSPC : 0);
+	return 0;
+}
+
+int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
+		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		   void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = malloc(sizeof(*question));
+
+	*question = (struct numbers_question){ .done = done, .userdata = userdata };
+	store.asked += (unsigned int)n_paths;
+	sd_event_add_defer(server.event, &question->source, on_assigned, question);
+	*ret_question = question;
+	return 0;
+}
+
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
 {
+	if (number == 80001)
+		return store.is_known ? store.path : NULL;
 	return number == 70001 || number == 70002 ? "/mnt/cdrom/rom1" : NULL;
 }
 
@@ -472,6 +523,45 @@ static void plain_exports(void)
 		"an unknown one: no, for seconds");
 }
 
+/* A mount of another NFS server, crossed into: it has no id that lasts but its number in the store. */
+static void reexports(void)
+{
+	reset();
+	memset(&store, 0, sizeof(store));
+	store.path = "/srv/re/sub";
+	file_system.facts.file_system = 0x6969;
+	file_system.facts.has_statfs_uuid = true;
+	put_in_force("/srv/re *(ro,crossmnt,fsid=80000,reexport=predefined-fsidnum)\n");
+	answers(KERNEL_EXPORT, "* /srv/re/sub", "* /srv/re/sub T+5 ", "without a number: no");
+	is_int(store.asked, 0, "and none is made");
+	put_in_force("/srv/re *(ro,crossmnt,fsid=80000,reexport=auto-fsidnum)\n");
+	store.is_full = true;
+	answers(KERNEL_EXPORT, "* /srv/re/sub", "no line", "a store that fails: no answer yet");
+	store.is_full = false;
+	put_in_force("/srv/re *(ro,crossmnt,fsid=80000,reexport=auto-fsidnum)\n");
+	forget_told();
+	turn();
+	is_str(n_told == 1 ? told[0] : NULL,
+	       "* /srv/re/sub T+1800 25637 65534 65534 80001 secinfo 1 1 25637 ",
+	       "one is made for ever");
+	answers(KERNEL_FH, "* 1 \\x81380100", "* 1 \\x81380100 T+1800 /srv/re/sub ",
+		"and its handles are known");
+	answers(KERNEL_FH, "other 1 \\x81380100", "other 1 \\x81380100 T+5 ", "but not to others");
+	file_system.error = -ETIMEDOUT;
+	answers(KERNEL_FH, "* 1 \\x81380100", "no line",
+		"while the other server is dead: no answer");
+	file_system.error = 0;
+	put_in_force("/srv/re *(ro,crossmnt,fsid=80000)\n");
+	turn();
+	answers(KERNEL_FH, "* 1 \\x81380100", "* 1 \\x81380100 T+5 ", "without reexport=: no");
+	file_system.facts.file_system = 0;
+	put_in_force("/srv/re *(ro,crossmnt,fsid=80000,reexport=auto-fsidnum)\n");
+	answers(KERNEL_EXPORT, "* /srv/re/sub",
+		"* /srv/re/sub T+1800 17445 65534 65534 80000 secinfo 1 1 17445 uuid "
+		"\\x00000000000000000000000000000000 ",
+		"a file system of this host's: its own id");
+}
+
 static void pseudo_roots(void)
 {
 	reset();
@@ -702,6 +792,7 @@ int main(void)
 		return EXIT_FAILURE;
 	addresses();
 	plain_exports();
+	reexports();
 	pseudo_roots();
 	media_answers();
 	another_medium();

@@ -55,6 +55,57 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 	return told.refuses;
 }
 
+/* One path may be given a number: later, or not at all. */
+static struct {
+	const char *path;
+	bool is_known, is_full;
+	unsigned int asked;
+} store;
+
+struct numbers_question {
+	numbers_done_fn done;
+	void *userdata;
+	sd_event_source *source;
+};
+
+uint32_t numbers_get(const struct numbers *numbers, const char *path)
+{
+	if (str_equal(path, "/known"))
+		return 80000;
+	return store.path && str_equal(path, store.path) && store.is_known ? 80001 : 0;
+}
+
+void numbers_cancel(struct numbers_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+static int on_assigned(sd_event_source *source, void *userdata)
+{
+	struct numbers_question question = *(struct numbers_question *)userdata;
+
+	sd_event_source_unref(question.source);
+	free(userdata);
+	store.is_known |= store.asked && !store.is_full;
+	question.done(question.userdata, store.is_full ? -ENOSPC : 0);
+	return 0;
+}
+
+int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
+		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		   void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = malloc(sizeof(*question));
+
+	*question = (struct numbers_question){ .done = done, .userdata = userdata };
+	store.asked += (unsigned int)n_paths;
+	sd_event_add_defer(server.event, &question->source, on_assigned, question);
+	*ret_question = question;
+	return 0;
+}
+
 static bool is_given = true;
 
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
@@ -609,6 +660,46 @@ static void refused_reload_renews(void)
 	end();
 }
 
+static void numbers_of_reexports(void)
+{
+	struct caller caller;
+
+	store.path = "/re";
+	begin("/re *(ro,reexport=auto-fsidnum)\n/known *(ro,reexport=predefined-fsidnum)\n"
+	      "/root *(ro,fsid=0,reexport=auto-fsidnum)\n/plain *(ro)\n");
+	caller = start_reload(false);
+	ok(caller.applied, "exports with reexport=");
+	is_int(store.asked, 1, "one is given a number by the store");
+	ok(snapshot_has_fsid(server.snapshot, 80001), "and has it");
+	ok(snapshot_has_fsid(server.snapshot, 80000), "the one that was known has its own");
+	is_int(snapshot_export(server.snapshot, 2)->options->fsid, 0, "the root stays 0");
+	ok(!(snapshot_export(server.snapshot, 3)->options->flags & EXPORT_FSID),
+	   "and others without");
+	write_exports("/re *(ro,fsid=80001,reexport=auto-fsidnum)\n");
+	caller = start_reload(false);
+	ok(caller.applied, "the number may be written");
+	write_exports("/re *(ro,fsid=5,reexport=auto-fsidnum)\n");
+	caller = start_reload(false);
+	ok(!caller.applied, "another must not");
+	ok(strstr(caller.first, "80001"), "which is said");
+	write_exports("/new *(ro,reexport=predefined-fsidnum)\n");
+	caller = start_reload(false);
+	ok(!caller.applied, "none that is predefined: a fault");
+	store.is_known = false;
+	store.is_full = true;
+	write_exports("/re *(ro,reexport=auto-fsidnum)\n");
+	caller = start_reload(false);
+	ok(!caller.applied, "nor is it in force while the store gives none");
+	real_path_said = "/re";
+	store.is_full = false;
+	write_exports("/link *(ro,reexport=auto-fsidnum)\n");
+	caller = start_reload(false);
+	ok(caller.applied && snapshot_has_fsid(server.snapshot, 80001),
+	   "numbers belong to real paths");
+	real_path_said = NULL;
+	end();
+}
+
 static void numbers_of_others(void)
 {
 	struct caller caller;
@@ -671,6 +762,7 @@ int main(void)
 	faults_while_renewing();
 	refused_reload_renews();
 	numbers_of_others();
+	numbers_of_reexports();
 	sd_event_unref(server.event);
 	unlink(file);
 	rmdir(directory);
