@@ -41,7 +41,7 @@ static int mark_run_time(const struct alone *alone, struct exports_source *sourc
 
 		for (size_t j = 0; j < known->n_items; j++)
 			if (str_equal(known->items[j].path, item->path) &&
-			    str_equal(known->items[j].client.text, item->client.text))
+			    str_equal(known->items[j].client->text, item->client->text))
 				item->file = exports_at_run_time;
 	}
 	exports_source_free(known);

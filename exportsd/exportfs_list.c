@@ -123,9 +123,9 @@ static void print_word(const char *text)
 static void print_item(const struct exportfs *exportfs, const struct export_item *item,
 		       uint32_t per_flavor)
 {
-	const char *client = item->client.text;
+	const char *client = item->client->text;
 
-	if (item->client.type == CLIENT_ANONYMOUS)
+	if (item->client->type == CLIENT_ANONYMOUS)
 		client = exportfs->as_exports_file ? "*" : "<world>";
 	if (exportfs->as_exports_file) {
 		print_word(item->path);
@@ -154,7 +154,7 @@ static int print_ordered(const struct exportfs *exportfs, const struct exports_s
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		paths[i] = source->items[i].path;
-		types[i] = source->items[i].client.type;
+		types[i] = source->items[i].client->type;
 	}
 	r = stock_order(paths, types, n, indices);
 	for (size_t i = 0; r == 0 && i < n; i++)
