@@ -47,6 +47,8 @@ enum {
 	/* Read at once of a content file, at least; the kernel gives a page at a time (seq_file). */
 	CONTENT_ROOM_BYTES = 64 * 1024,
 	OUTSIDE_SECONDS = 1800,
+	/* "Unasked for" and in the past: check_export() is run, nothing is stored (svc_export_parse()). */
+	TRIAL_EXPIRY = 3,
 };
 
 static const char trial_domain[] = "-test-client-";
@@ -390,6 +392,23 @@ int kernel_sweep(struct kernel *kernel)
 			      (long long)time(NULL) + SECONDS, trial_domain);
 
 	return kernel_answer(kernel, KERNEL_IP, line, (size_t)length);
+}
+
+bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
+{
+	CLEANUP(freep) char *word = escape_bytes(path, strlen(path), ESCAPE_KERNEL);
+	CLEANUP(freep) char *line = NULL;
+	int length;
+
+	if (!word || kernel_sweep(kernel) < 0)
+		return false;
+	length = asprintf(&line, "%s %s %d %u 65534 65534 0\n", trial_domain, word, TRIAL_EXPIRY,
+			  flags);
+	if (length < 0) {
+		line = NULL;
+		return false;
+	}
+	return kernel_answer(kernel, KERNEL_EXPORT, line, (size_t)length) == 0;
 }
 
 const char *kernel_proc(const struct kernel *kernel)

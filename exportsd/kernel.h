@@ -43,6 +43,8 @@ const char *kernel_rootdir(const struct kernel *kernel);
  */
 int kernel_open_for_trials(struct kernel **ret_kernel, const char *proc);
 bool kernel_is_open(const struct kernel *kernel);
+/* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
+bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);
 
 struct kernel *kernel_close(struct kernel *kernel);
 
