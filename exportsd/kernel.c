@@ -472,29 +472,6 @@ ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char
 	return unescape_hex(answer, ret_handle, size);
 }
 
-bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags)
-{
-	CLEANUP(freep) char *word = escape_bytes(path, strlen(path), ESCAPE_KERNEL);
-	char *line = NULL;
-	bool takes = false;
-	int length;
-
-	if (!word)
-		return false;
-	length = asprintf(&line, "nfsd 0.0.0.0 2147483647 %s\n", trial_domain);
-	if (length < 0)
-		return false;
-	(void)kernel_answer(kernel, KERNEL_IP, line, (size_t)length);
-	free(line);
-	length = asprintf(&line, "%s %s %d %u 65534 65534 0\n", trial_domain, word, TRIAL_EXPIRY,
-			  flags);
-	if (length < 0)
-		return false;
-	takes = kernel_answer(kernel, KERNEL_EXPORT, line, (size_t)length) == 0;
-	free(line);
-	return takes;
-}
-
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
 {
 	return kernel->per_flavor_flags;

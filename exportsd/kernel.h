@@ -113,9 +113,6 @@ int kernel_flush_exports(struct kernel *kernel);
 ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
 			   uint8_t *ret_handle);
 
-/* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
-bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);
-
 /* The flags that may differ per flavour: second number of export_features, 0xd if it is not there. */
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel);
 /* The same without channels, for tools. @proc: as for kernel_open() */
