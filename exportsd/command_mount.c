@@ -133,7 +133,7 @@ static int print_field(const struct invocation *invocation, const char *word, co
 	return exit_code;
 }
 
-int command_fsid(const struct invocation *invocation)
+int command_number(const struct invocation *invocation)
 {
 	CLEANUP(freep) char *path = absolute_path(invocation->arguments[0]);
 

@@ -20,6 +20,9 @@ enum command_option {
 	COMMAND_VERBOSE = 1 << 2,
 	COMMAND_FORCE = 1 << 3,
 	COMMAND_WAIT = 1 << 4,
+	COMMAND_FROM = 1 << 5,
+	COMMAND_NEW = 1 << 6,
+	COMMAND_UNTRUSTED = 1 << 7,
 };
 
 /* What was asked for on the command line. */
@@ -28,6 +31,7 @@ struct invocation {
 	const char *config_file; /* NULL: /etc/exportsd.conf, if it is there */
 	unsigned int options; /* enum command_option */
 	uint32_t wait_seconds; /* COMMAND_WAIT's */
+	const char *from; /* --from */
 	char **arguments; /* NULL-terminated, behind the command's name */
 };
 
@@ -39,6 +43,7 @@ int command_mount(const struct invocation *invocation);
 int command_eject(const struct invocation *invocation);
 int command_busy(const struct invocation *invocation);
 int command_fsid(const struct invocation *invocation);
+int command_number(const struct invocation *invocation);
 int command_path(const struct invocation *invocation);
 int command_handle(const struct invocation *invocation);
 

@@ -25,6 +25,9 @@ void requests_forget(struct connection *connection)
 	if (connection->reloading)
 		reload_forget(connection->daemon->reload, connection);
 	control_exportfs_forget(connection);
+	numbers_cancel(connection->numbers_question);
+	if (connection->verifying)
+		numbers_verify_cancel(connection->daemon->numbers, connection);
 	media_cancel(connection->mounting);
 	questions_name_cancel(connection->naming);
 	if (connection->observer)
@@ -37,7 +40,8 @@ void requests_forget(struct connection *connection)
 	connection->naming = NULL;
 	connection->observer = NULL;
 	connection->producer = NULL;
-	connection->waiting = connection->reloading = false;
+	connection->numbers_question = NULL;
+	connection->waiting = connection->reloading = connection->verifying = false;
 	connection->n_done = 0;
 }
 
@@ -237,6 +241,7 @@ static void start_status(struct connection *connection, const struct proto_messa
 	} else {
 		put_daemon(connection);
 		put_kernel(connection);
+		fsid_put_copies(connection);
 		connection->producer = produce_media;
 	}
 	connection_arm(connection);
@@ -507,6 +512,11 @@ static const struct {
 	{ "handle", control_start_handle },
 	{ "exportfs", control_start_exportfs },
 	{ "rules", control_start_rules },
+	{ "fsid-list", fsid_start_list },
+	{ "fsid-set", fsid_start_set },
+	{ "fsid-retire", fsid_start_retire },
+	{ "fsid-take", fsid_start_take },
+	{ "fsid-verify", fsid_start_verify },
 };
 
 void requests_start(struct connection *connection, const struct proto_message *message)

@@ -40,6 +40,8 @@ struct connection {
 	uint64_t since; /* when the exports that are being listed came into force */
 	struct media_request *mounting;
 	struct media_observer *observer;
+	struct numbers_question *numbers_question;
+	bool verifying;
 	bool reloading;
 	bool lists_media; /* mounted ones, behind their rules */
 	struct exportfs_request *exportfs;
@@ -73,6 +75,15 @@ void requests_start(struct connection *connection, const struct proto_message *m
 
 /* control_handle.c */
 void control_start_handle(struct connection *connection, const struct proto_message *message);
+
+/* control_fsid.c: the numbers themselves, as exportsctl's fsid wants them. */
+void fsid_start_list(struct connection *connection, const struct proto_message *message);
+void fsid_start_set(struct connection *connection, const struct proto_message *message);
+void fsid_start_retire(struct connection *connection, const struct proto_message *message);
+void fsid_start_take(struct connection *connection, const struct proto_message *message);
+void fsid_start_verify(struct connection *connection, const struct proto_message *message);
+/* fsid_put_copies - one entry for each copy of the store. */
+void fsid_put_copies(struct connection *connection);
 
 /* requests_forget - the connection's request, if any, is answered or no longer wanted. */
 void requests_forget(struct connection *connection);

@@ -36,7 +36,10 @@ static const struct command commands[] = {
 	{ "busy", "PATH", 1, 1, 0, "who holds a medium: clients, processes", command_busy },
 	{ "eject", "PATH [--wait S] [--force]", 1, 1, COMMAND_FORCE | COMMAND_WAIT,
 	  "unmount a medium, and have its handler give it up", command_eject },
-	{ "fsid", "PATH", 1, 1, 0, "the number of a path", command_fsid },
+	{ "fsid", "PATH | VERB ...", 1, 4,
+	  COMMAND_JSON | COMMAND_FROM | COMMAND_NEW | COMMAND_UNTRUSTED,
+	  "the number of a path; the number store: list, set, retire, verify, copy, export, recover, import",
+	  command_fsid },
 	{ "path", "FSID", 1, 1, 0, "the path of a number", command_path },
 	{ "handle", "HEX... [--json]", 1, ANY_NUMBER, COMMAND_JSON,
 	  "what a file handle is the handle of: path, medium, file", command_handle },
@@ -54,10 +57,12 @@ static void print_help(void)
 		       commands[i].help);
 	puts("\n"
 	     "Options:\n"
-	     "      --json         print JSON (status, exports, handle)\n"
+	     "      --json         print JSON (status, exports, handle, fsid list and verify)\n"
 	     "      --etab         print the exports in etab's form (check)\n"
 	     "      --wait S       wait so many seconds for who uses a medium (eject)\n"
 	     "      --force        take away what NFSv4 clients hold (eject)\n"
+	     "      --from FILE    take numbers from FILE (fsid recover); --untrusted: whoever may have written it\n"
+	     "      --new          begin with no numbers (fsid recover)\n"
 	     "  -v, --verbose      print more (exports)\n"
 	     "  -c, --config FILE  read FILE instead of /etc/exportsd.conf\n"
 	     "      --socket FILE  ask the daemon there; also EXPORTSCTL_SOCKET in the environment\n"
@@ -103,7 +108,16 @@ static bool parse_seconds(const char *text, uint32_t *ret_seconds)
 /* Returns 0, or an exit code plus one. */
 static int parse_options(int argc, char **argv, struct invocation *invocation)
 {
-	enum { OPTION_JSON = 256, OPTION_ETAB, OPTION_SOCKET, OPTION_FORCE, OPTION_WAIT };
+	enum {
+		OPTION_JSON = 256,
+		OPTION_ETAB,
+		OPTION_SOCKET,
+		OPTION_FROM,
+		OPTION_NEW,
+		OPTION_UNTRUSTED,
+		OPTION_FORCE,
+		OPTION_WAIT,
+	};
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "etab", no_argument, NULL, OPTION_ETAB },
@@ -112,6 +126,9 @@ static int parse_options(int argc, char **argv, struct invocation *invocation)
 		{ "force", no_argument, NULL, OPTION_FORCE },
 		{ "wait", required_argument, NULL, OPTION_WAIT },
 		{ "socket", required_argument, NULL, OPTION_SOCKET },
+		{ "from", required_argument, NULL, OPTION_FROM },
+		{ "new", no_argument, NULL, OPTION_NEW },
+		{ "untrusted", no_argument, NULL, OPTION_UNTRUSTED },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ 0 },
@@ -131,6 +148,12 @@ static int parse_options(int argc, char **argv, struct invocation *invocation)
 				return usage_error(NULL) + 1;
 			break;
 		case OPTION_SOCKET: invocation->socket = optarg; break;
+		case OPTION_NEW: invocation->options |= COMMAND_NEW; break;
+		case OPTION_UNTRUSTED: invocation->options |= COMMAND_UNTRUSTED; break;
+		case OPTION_FROM:
+			invocation->options |= COMMAND_FROM;
+			invocation->from = optarg;
+			break;
 		case 'h': print_help(); return EXIT_SUCCESS + 1;
 		case 'V': puts("exportsctl " EXPORTSD_VERSION); return EXIT_SUCCESS + 1;
 		default: return usage_error(NULL) + 1;

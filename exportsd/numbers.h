@@ -142,6 +142,28 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 			       bool made, numbers_done_fn done, void *userdata,
 			       struct numbers_question **ret_question);
 
+/* All that is known of a number. Strings are valid until numbers_close(). */
+struct numbers_fact {
+	uint32_t number;
+	const char *path;
+	const char *identity; /* or NULL */
+	uint64_t sequence; /* when it was last made primary or retired; 0: never */
+	int64_t created; /* seconds since 1970; 0: not known */
+	bool retired;
+};
+bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers_fact *ret_fact);
+
+/* numbers_contradicts - does what is known, or under way, stand against this? */
+bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fact *fact);
+
+/*
+ * numbers_take - facts from another store: joined to what is known, as the store's copies are.
+ *
+ * done() gets 0; -EEXIST: one of them contradicts what is known, and none was taken; -EINVAL; or the store's error.
+ */
+int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
+
 /* What is known of one of the store's copies. */
 struct numbers_copy_status {
 	const char *file;

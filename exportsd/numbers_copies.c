@@ -40,7 +40,7 @@ enum copy_state {
 
 struct copy {
 	struct copies *copies;
-	const char *file;
+	char *file;
 	struct worker *worker;
 	enum copy_state state;
 	bool whole; /* nothing is missing, as far as is known */
@@ -643,8 +643,12 @@ int copies_new(struct copies **ret_copies, sd_event *event, const struct store_c
 	if (r >= 0)
 		r = sd_event_source_set_enabled(copies->retry_source, SD_EVENT_OFF);
 	for (size_t i = 0; r >= 0 && i < n_found; i++) {
-		copies->all[i] = (struct copy){ .copies = copies, .file = found[i].file };
-		r = worker_new(&copies->all[i].worker, event, WORKER_STORE, 1, found[i].file);
+		copies->all[i] = (struct copy){ .copies = copies, .file = strdup(found[i].file) };
+		if (!copies->all[i].file)
+			r = -ENOMEM;
+		else
+			r = worker_new(&copies->all[i].worker, event, WORKER_STORE, 1,
+				       found[i].file);
 	}
 	for (size_t i = 0; r >= 0 && i < n_found; i++)
 		r = begin_copy(&copies->all[i], &found[i]);
@@ -664,6 +668,7 @@ struct copies *copies_free(struct copies *copies)
 	for (size_t i = 0; copies->all && i < copies->n; i++) {
 		worker_free(copies->all[i].worker);
 		free(copies->all[i].why);
+		free(copies->all[i].file);
 	}
 	sd_event_source_disable_unref(copies->settle_source);
 	sd_event_source_disable_unref(copies->patience_source);

@@ -108,6 +108,11 @@ struct number *entries_find_directory(const struct entries *entries, const char 
 	return entry;
 }
 
+bool entries_same_identity(const char *a, const char *b)
+{
+	return a && b ? str_equal(a, b) : a == b;
+}
+
 struct number *entries_primary(struct number *chain)
 {
 	struct number *best = NULL;

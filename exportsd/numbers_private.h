@@ -11,11 +11,11 @@
  * number for itself: the disk may remember it.
  */
 
+#include <systemd/sd-event.h>
+
 #include "exportsd/numbers.h"
 #include "exportsd/numbers_index.h"
 #include "exportsd/store.h"
-
-struct change;
 
 struct number {
 	uint32_t number; /* 0: the record of a directory */
@@ -64,6 +64,9 @@ void entries_set(struct entries *entries, struct number *entry, char *identity, 
 /* entries_join - a row of a copy. Returns 0; -ENOMEM; -EEXIST: it contradicts *ret_entry. */
 int entries_join(struct entries *entries, const struct store_row *row, struct number **ret_entry);
 
+/* Both may be NULL: any. */
+bool entries_same_identity(const char *a, const char *b);
+
 /* The row that others see. Borrows the entry's bytes. */
 struct store_row entries_row(const struct number *entry);
 
@@ -72,3 +75,57 @@ struct number *entries_primary(struct number *chain);
 
 /* The next number, or NULL. */
 struct number *entries_next(struct entries *entries, uint32_t after);
+
+/* ---- calls and changes ---- */
+
+enum { NUMBERS_GROUP_MAX = 20000 }; /* rows under way at a time */
+
+enum change_state { QUEUED, SENT, DOUBT };
+
+/* What an entry is to become, all of it. */
+struct change {
+	struct change *prev, *next; /* in the list of its state */
+	enum change_state state;
+	struct number *entry;
+	const char *identity;
+	char *new_identity; /* the same, if the entry has none yet */
+	uint64_t sequence;
+	int64_t created;
+	bool retired;
+	struct waiter *waiters; /* calls to tell when it is settled */
+};
+
+/* One call waits for one change. */
+struct waiter {
+	struct numbers_question *question;
+	struct waiter *next;
+};
+
+struct numbers_question {
+	struct numbers *numbers;
+	struct numbers_question *prev, *next; /* in waiting or ready */
+	size_t n_pending;
+	struct waiter *waiters; /* as many as it has paths */
+	int error;
+	numbers_done_fn done; /* NULL: cancelled */
+	void *userdata;
+};
+
+struct numbers {
+	struct entries *entries;
+	struct copies *copies;
+	const char *file; /* being read at the start */
+	sd_event_source *ready_source, *send_source;
+	size_t n_rows; /* sent last */
+	uint64_t sent_usec; /* when */
+	struct change *lists[3]; /* by state */
+	struct store_row *rows; /* of those that are sent */
+	struct numbers_question *waiting;
+	struct numbers_question *ready;
+};
+
+/* What copies_new() wants to know. */
+void numbers_written(void *userdata, int error);
+int numbers_on_send(sd_event_source *source, uint64_t usec, void *userdata);
+int numbers_on_ready(sd_event_source *source, void *userdata);
+void numbers_free_changes(struct numbers *numbers);

@@ -23,11 +23,12 @@ struct store {
 	const char *name;
 	struct store_file *file; /* NULL: not open */
 	bool was_checked; /* as a whole, by this process */
+	bool just_checked; /* for the questions that are being done */
 };
 
 static int open_store(struct store *store, const struct proto_message *question, char **reterr_why)
 {
-	unsigned int flags = STORE_FILE_WRITE | (store->was_checked ? 0 : STORE_FILE_WHOLE);
+	unsigned int flags = STORE_FILE_WRITE;
 	CLEANUP(freep) char *new_name = NULL;
 	int r = 0;
 
@@ -40,10 +41,11 @@ static int open_store(struct store *store, const struct proto_message *question,
 	if (proto_get(question, "make"))
 		flags |= STORE_FILE_MAKE;
 	r = store_file_open(store->name, flags, &store->file, reterr_why);
-	if (r < 0)
-		return r;
-	store->was_checked = true;
-	return 0;
+	if (r >= 0 && !store->was_checked) {
+		r = store_file_check(store->file, reterr_why);
+		store->was_checked = store->just_checked = r >= 0;
+	}
+	return r;
 }
 
 /* ---- what is asked ---- */
@@ -98,7 +100,7 @@ static int do_question(struct store *store, const struct proto_message *question
 	if (str_equal(question->word, "open"))
 		return 0;
 	if (str_equal(question->word, "check")) {
-		r = store_file_check(store->file, reterr_why);
+		r = store->just_checked ? 0 : store_file_check(store->file, reterr_why);
 		*ret_lost = r < 0;
 		return r;
 	}
@@ -179,6 +181,7 @@ static void end_batch(struct batch *batch, struct store *store)
 		batch->error = store_file_commit(store->file, &batch->why);
 	if (batch->error < 0)
 		store->file = store_file_close(store->file);
+	store->just_checked = false;
 	/* Whoever comes back to a damaged file looks at all of it again. */
 	if (batch->error == -EUCLEAN)
 		store->was_checked = false;

@@ -387,6 +387,50 @@ int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *cons
 	return 0;
 }
 
+bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers_fact *ret_fact)
+{
+	const struct known_number *known = numbers_find_number(numbers, number);
+
+	if (known)
+		*ret_fact = (struct numbers_fact){ .number = number,
+						   .path = known->path->path,
+						   .identity = known->identity,
+						   .sequence = known->sequence,
+						   .retired = known->retired };
+	return known;
+}
+
+bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fact *fact)
+{
+	const char *path = numbers_path(numbers, fact->number);
+
+	return path && !str_equal(path, fact->path);
+}
+
+int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+{
+	int error = numbers->fails;
+
+	for (size_t i = 0; i < n_facts; i++)
+		if (numbers_contradicts(numbers, &facts[i]))
+			error = -EEXIST;
+		else
+			numbers_give_for(numbers, facts[i].path, facts[i].identity,
+					 facts[i].number);
+	return numbers_ask(numbers, NULL, 0, FAKE_GIVE, NULL, 0, error, done, userdata,
+			   ret_question);
+}
+
+int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata)
+{
+	return -EBUSY;
+}
+
+void numbers_verify_cancel(struct numbers *numbers, void *userdata)
+{
+}
+
 bool numbers_copy(const struct numbers *numbers, size_t index,
 		  struct numbers_copy_status *ret_status)
 {

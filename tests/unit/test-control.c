@@ -14,6 +14,7 @@
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
 #include "exportsd/reload.h"
+#include "tests/fake/numbers.h"
 #include "tests/tap.h"
 
 /* ---- what the daemon would say ---- */
@@ -198,27 +199,6 @@ const char *kernel_proc(const struct kernel *kernel)
 	return directory_of_proc;
 }
 
-uint32_t numbers_get(const struct numbers *numbers, const char *path)
-{
-	return str_equal(path, "/mnt/cdrom/disc000001") ? 65537 : 0;
-}
-
-/* 65538 was the number of the disc before. */
-const char *numbers_path(const struct numbers *numbers, uint32_t number)
-{
-	return number == 65537 || number == 65538 ? "/mnt/cdrom/disc000001" : NULL;
-}
-
-const char *numbers_identity(const struct numbers *numbers, uint32_t number)
-{
-	return number == 65537 ? "disc A" : "disc B";
-}
-
-bool numbers_is_retired(const struct numbers *numbers, uint32_t number)
-{
-	return number == 65538;
-}
-
 bool media_number_fits(struct media *media, const char *path, uint32_t number)
 {
 	return number == 65537;
@@ -264,11 +244,6 @@ void questions_name_cancel(struct naming *naming)
 	sd_event_source_disable_unref(naming->later);
 	free(naming);
 	n_namings--;
-}
-
-size_t numbers_count(const struct numbers *numbers)
-{
-	return 11;
 }
 
 /* ---- the daemon and its peers ---- */
@@ -412,6 +387,11 @@ static void test_socket(void)
 	struct stat status;
 	mode_t mask = umask(0);
 
+	numbers_open(&daemon_.numbers, daemon_.event, NULL);
+	/* 65538 was the number of the disc before. */
+	numbers_give_for(daemon_.numbers, "/mnt/cdrom/disc000001", "disc B", 65538);
+	numbers_give_for(daemon_.numbers, "/mnt/cdrom/disc000001", "disc A", 65537);
+	numbers_find_number(daemon_.numbers, 65538)->retired = true;
 	is_int(control_new(&daemon_.control, &daemon_), 0, "the socket is made");
 	umask(mask);
 	stat(socket_path, &status);
@@ -443,7 +423,7 @@ static void test_status(void)
 	fake.counts = (struct kernel_counts){ .asked = { 1, 2, 3, 4 }, .flushes = 9 };
 	answer = ask(&peer, "exportsd/1 status\n\n");
 	contains(answer, "exportsd/1 daemon\nversion=", "status tells of the daemon");
-	contains(answer, "\nexports=2\nrules=1\nnumbers=11\n", "what is in force");
+	contains(answer, "\nexports=2\nrules=1\nnumbers=1\n", "what is in force");
 	contains(answer, "\nreload-errors=3\nmount-port=20048\n", "and how it is");
 	contains(answer, "exportsd/1 kernel\nasked-ip=1\n", "of the kernel");
 	contains(
@@ -743,6 +723,16 @@ static void test_numbers(void)
 		 "nobody's number");
 	contains(ask(&peer, "exportsd/1 path\nfsid=4294967296\n\n"), "exportsd/1 error\n",
 		 "no number");
+	is_str(ask(&peer, "exportsd/1 fsid-set\nfsid=77\npath=/x\n\n"),
+	       "exportsd/1 error\nmessage=number 77 is wanted for '/x', but the exports files give it to "
+	       "'/srv/plain'\n\n",
+	       "a number of the exports files is not given to another path");
+	is_str(ask(&peer, "exportsd/1 fsid-set\nfsid=65537\npath=/x\n\n"),
+	       "exportsd/1 error\nmessage=number 65537 is wanted for '/x', but belongs to "
+	       "'/mnt/cdrom/disc000001' for ever\n\n",
+	       "nor one that another path has");
+	contains(ask(&peer, "exportsd/1 fsid-set\nfsid=2147483648\npath=/x\n\n"),
+		 "exportsd/1 error\n", "nor one out of range");
 	peer_close(&peer);
 }
 
