@@ -462,7 +462,7 @@ static void finish(struct medium *medium, enum media_drain_outcome outcome)
 		medium_forget_users(medium);
 		medium_forget_domains(medium);
 		(void)sd_event_now(media->event, CLOCK_REALTIME, &medium->since_usec);
-		if (medium->is_gone)
+		if (medium->is_gone && !medium->is_listed)
 			places_remove(media, medium->rule->facts.directory, medium->path);
 		medium->is_gone = false;
 		arm_idle(medium);

@@ -284,9 +284,16 @@ void identity_follow_list(struct medium *medium)
 	CLEANUP(closep) int root = -1;
 	int r;
 
+	if (!medium->is_listed || !medium->listed_identity || !identity_is_strict(medium))
+		return;
+	/* It was changed under its mount: what is read from now on may be another medium's. */
+	if (medium->load.stage == MEDIUM_DONE && medium->is_settled && medium->mounted_identity &&
+	    !str_equal(medium->listed_identity, medium->mounted_identity)) {
+		medium_drain_gone(medium);
+		return;
+	}
 	/* The first medium takes the number that is there when it is mounted. */
-	if (!medium->is_listed || !medium->listed_identity || !bound ||
-	    !identity_is_strict(medium) || str_equal(medium->listed_identity, bound))
+	if (!bound || str_equal(medium->listed_identity, bound))
 		return;
 	if (medium->load.stage == MEDIUM_ASKING || medium->identity_question)
 		return; /* the mount will tell */
