@@ -93,6 +93,17 @@ int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done,
 	return 0;
 }
 
+int reload_change(struct reload *reload, struct change *change, reload_done_fn done, void *userdata)
+{
+	change_free(change);
+	return -ENOSYS;
+}
+
+const char *reload_said(const struct reload *reload)
+{
+	return "";
+}
+
 void reload_forget(struct reload *reload, const void *userdata)
 {
 	fake.n_forgotten++;
