@@ -10,15 +10,23 @@
  * DIRECTORY is mounted over /proc) and asked in turn about exports /srv/e/dNNNNNN with fsid
  * 1000+N, chosen at random. Prints a line per kind of question: label, kind, exports, median and
  * 99th percentile of the time to the answer, processor time of the daemon per question, all in microseconds.
+ *
+ * With RELOAD, a shell command, in the environment, and RELOADS, how often it is to be run, nothing of that: another
+ * question is asked every millisecond while the command runs, and one when it has ended. Before each round FILE.0
+ * and FILE.1 take turns in FILE's place, FILE being EXPORTS of the environment. Prints one line: label,
+ * "reload", exports, median of the command's time, longest time to an answer, processor time of all
+ * processes together, all in milliseconds; QUIET in the environment: the one question only.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -137,11 +145,12 @@ static int compare(const void *a, const void *b)
 static void question_text(enum kind kind, long number, char *text, size_t size)
 {
 	unsigned int fsid = (unsigned int)(1000 + number);
+	const char *domain = getenv("DOMAIN") ?: "*";
 
 	if (kind == EXPORT)
-		(void)snprintf(text, size, "* /srv/e/d%06ld\n", number);
+		(void)snprintf(text, size, "%s /srv/e/d%06ld\n", domain, number);
 	else if (kind == FH)
-		(void)snprintf(text, size, "* 1 \\x%02x%02x%02x%02x\n", fsid & 0xff,
+		(void)snprintf(text, size, "%s 1 \\x%02x%02x%02x%02x\n", domain, fsid & 0xff,
 			       fsid >> 8 & 0xff, fsid >> 16 & 0xff, fsid >> 24);
 	else
 		(void)snprintf(text, size, "nfsd 192.0.2.%ld\n", number % 250 + 1);
@@ -170,6 +179,83 @@ static void measure(const char *label, enum kind kind, const int *channels, long
 	free(times);
 }
 
+/* ---- reloads ---- */
+
+/* Of this process' descendants that have ended. */
+static double spent_ms(void)
+{
+	struct rusage usage;
+
+	if (getrusage(RUSAGE_CHILDREN, &usage) < 0)
+		fail("getrusage");
+	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e3 +
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e3;
+}
+
+static void swap_exports(long round)
+{
+	const char *file = getenv("EXPORTS");
+	char target[4096], link[4096];
+
+	(void)snprintf(target, sizeof(target), "%s.%ld", file, round % 2);
+	(void)snprintf(link, sizeof(link), "%s.link", file);
+	if (symlink(target, link) < 0 || rename(link, file) < 0)
+		fail(file);
+}
+
+static void ask_timed(const int *channels, long n_exports, double *longest)
+{
+	char question[256];
+	double start = now_us(CLOCK_MONOTONIC), took;
+
+	question_text(EXPORT, random() % n_exports, question, sizeof(question));
+	ask(channels[EXPORT], question);
+	took = now_us(CLOCK_MONOTONIC) - start;
+	if (took > *longest)
+		*longest = took;
+}
+
+/* Returns how long the command took. */
+static double reload(const int *channels, long n_exports, bool quiet, double *longest)
+{
+	static const struct timespec pause = { .tv_nsec = 1000 * 1000 };
+	double start = now_us(CLOCK_MONOTONIC), took;
+	pid_t command = fork();
+	int status;
+
+	if (command == 0) {
+		execl("/bin/sh", "sh", "-c", getenv("RELOAD"), NULL);
+		fail("/bin/sh");
+	}
+	while (waitpid(command, &status, quiet ? 0 : WNOHANG) == 0) {
+		ask_timed(channels, n_exports, longest);
+		(void)nanosleep(&pause, NULL);
+	}
+	took = now_us(CLOCK_MONOTONIC) - start;
+	if (status != 0)
+		fprintf(stderr, "the command ended with status %d\n", status);
+	ask_timed(channels, n_exports, longest);
+	return took;
+}
+
+static void measure_reloads(const int *channels, long n_exports, double *ret_median,
+			    double *ret_longest)
+{
+	long n = strtol(getenv("RELOADS"), NULL, 10);
+	double *times = calloc((size_t)n + 1, sizeof(*times));
+
+	if (!times)
+		fail("calloc");
+	*ret_longest = 0;
+	for (long i = 0; i < n; i++) {
+		swap_exports(i + 1);
+		times[i] = reload(channels, n_exports, getenv("QUIET"), ret_longest);
+	}
+	qsort(times, (size_t)n, sizeof(*times), compare);
+	*ret_median = times[n / 2];
+	free(times);
+}
+
 int main(int argc, char **argv)
 {
 	static const enum kind kinds[] = { EXPORT, FH, IP };
@@ -177,6 +263,7 @@ int main(int argc, char **argv)
 	clockid_t daemon_clock;
 	long n_exports, n_questions;
 	char question[256];
+	double median = 0, longest = 0;
 	pid_t daemon;
 
 	if (argc < 6) {
@@ -200,9 +287,15 @@ int main(int argc, char **argv)
 	if (clock_getcpuclockid(daemon, &daemon_clock) != 0)
 		fail("clock_getcpuclockid");
 	srandom(1);
-	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]) && n_questions > 0; i++)
+	if (getenv("RELOAD"))
+		measure_reloads(channels, n_exports, &median, &longest);
+	for (size_t i = 0;
+	     i < sizeof(kinds) / sizeof(kinds[0]) && n_questions > 0 && !getenv("RELOAD"); i++)
 		measure(argv[4], kinds[i], channels, n_exports, n_questions, daemon_clock);
 	(void)kill(daemon, SIGTERM);
 	(void)waitpid(daemon, NULL, 0);
+	if (getenv("RELOAD"))
+		printf("%s\treload\t%ld\t%.1f\t%.1f\t%.1f\n", argv[4], n_exports, median / 1e3,
+		       longest / 1e3, spent_ms());
 	return 0;
 }
