@@ -363,14 +363,52 @@ static int real_path(const char *path, char buffer[PATH_MAX])
 	return realpath(path, buffer) ? 0 : -errno;
 }
 
+/* The directory of the last path whose directory is what it is written as. */
+struct real_directory {
+	char text[PATH_MAX]; /* with its slash at the end; "": none */
+	size_t length;
+};
+
+/* Is the last name one that a directory lists, and none of realpath(3)'s own: "", "." or ".."? */
+static bool is_plain_name(const char *name)
+{
+	return name[0] && !str_equal(name, ".") && !str_equal(name, "..");
+}
+
+/*
+ * Many exports lie in one directory. Of the next one in it only the last name is looked at: it is
+ * what it is written as if readlink(2) finds no symbolic link there.
+ */
+static int real_of(const char *path, struct real_directory *directory, char buffer[PATH_MAX])
+{
+	const char *name = strrchr(path, '/');
+	size_t length = name ? (size_t)(++name - path) : 0;
+	int r;
+
+	if (!rootdir && length && length == directory->length &&
+	    memcmp(path, directory->text, length) == 0 && is_plain_name(name) &&
+	    readlink(path, buffer, PATH_MAX) < 0 && errno == EINVAL) {
+		(void)strcpy(buffer, path);
+		return 0;
+	}
+	r = real_path(path, buffer);
+	if (r == 0 && length < sizeof(directory->text) && str_equal(buffer, path)) {
+		memcpy(directory->text, path, length);
+		directory->length = length;
+	}
+	return r;
+}
+
 static void serve_real(const struct proto_message *question, struct proto_writer *answer)
 {
+	struct real_directory directory = { .length = 0 };
+
 	proto_begin(answer, "ok");
 	for (size_t i = 0; i < question->n_fields; i++)
 		if (str_equal(question->fields[i].key, "path")) {
 			const char *path = question->fields[i].value;
 			char buffer[PATH_MAX];
-			int r = real_path(path, buffer);
+			int r = real_of(path, &directory, buffer);
 
 			if (r < 0)
 				strcpy(buffer, paths_is_gone(r) ? "" : PATHS_UNKNOWN);

@@ -193,6 +193,32 @@ static void test_many(void)
 	free(many_names);
 }
 
+/* Paths in one directory, of which only the last names are looked at. */
+static void test_siblings(void)
+{
+	struct paths *paths = new_paths(10000);
+	char texts[8][PATH_MAX];
+	const char *wanted[N_ELEMENTS(texts)];
+	static const char *const names[] = { "open",   "open/file", "open/sub",	 "open/nothing",
+					     "open/.", "open/..",   "link/file", "link/sub" };
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		snprintf(texts[i], sizeof(texts[i]), "%s", at(names[i]));
+		wanted[i] = texts[i];
+	}
+	n_done = 0;
+	paths_real(paths, wanted, N_ELEMENTS(wanted), on_real, NULL, NULL);
+	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "paths in one directory");
+	is_str(last_real[1], at("open/file"), "the first");
+	is_str(last_real[2], at("open/sub"), "the next");
+	is_str(last_real[3], NULL, "none of what does not exist");
+	is_str(last_real[4], at("open"), "of a dot");
+	is_str(last_real[5], top, "of two");
+	is_str(last_real[6], at("open/file"), "through a link");
+	is_str(last_real[7], at("open/sub"), "and again");
+	paths_free(paths);
+}
+
 /* ---- facts ---- */
 
 static int last_error;
@@ -495,6 +521,7 @@ int main(int argc, char **argv)
 	umask(022);
 	make_tree();
 	test_real();
+	test_siblings();
 	test_many();
 	test_facts();
 	test_block_uuid();
