@@ -169,7 +169,7 @@ static int check(const struct invocation *invocation, struct reading *reading, s
 	return r;
 }
 
-int command_check(const struct invocation *invocation)
+static int check_files(const struct invocation *invocation)
 {
 	struct reading reading = { 0 };
 	struct diags diags = { 0 };
@@ -184,4 +184,11 @@ int command_check(const struct invocation *invocation)
 	reading_done(&reading);
 	diags_done(&diags);
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int command_check(const struct invocation *invocation)
+{
+	if (invocation->options & COMMAND_MEDIA)
+		return command_check_media(invocation);
+	return check_files(invocation);
 }

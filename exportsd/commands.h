@@ -23,6 +23,7 @@ enum command_option {
 	COMMAND_FROM = 1 << 5,
 	COMMAND_NEW = 1 << 6,
 	COMMAND_UNTRUSTED = 1 << 7,
+	COMMAND_MEDIA = 1 << 8,
 };
 
 /* What was asked for on the command line. */
@@ -38,6 +39,7 @@ struct invocation {
 int command_status(const struct invocation *invocation);
 int command_exports(const struct invocation *invocation);
 int command_check(const struct invocation *invocation);
+int command_check_media(const struct invocation *invocation);
 int command_reload(const struct invocation *invocation);
 int command_mount(const struct invocation *invocation);
 int command_eject(const struct invocation *invocation);

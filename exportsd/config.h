@@ -64,6 +64,7 @@ struct config {
 	bool reverse_lookup; /* DUMP says names: false */
 	bool apply_root_cred; /* MOUNT looks at paths as root: false */
 	char *ha_callout; /* program run when a client mounts or unmounts; NULL: none */
+	bool log_stale_handles; /* name what clients' stale file handles were of: true */
 	bool debug; /* log more: false */
 	char **origins; /* who said each value, by key; NULL: nobody */
 };

@@ -431,6 +431,21 @@ static const struct key keys[] = {
 		.example = "ha-callout = /usr/local/sbin/nfs-ha",
 	},
 	{
+		.name = "log-stale-handles",
+		.kind = KIND_BOOLEAN,
+		.offset = FIELD(log_stale_handles),
+		.fallback = "true",
+		.help = "Name in the journal, now and then, what clients' stale file handles were of.",
+		.manual =
+			"name in the journal what a stale file handle of a client was of: its path, and why it is stale.\n"
+			"Each is named at most once in ten minutes, and twenty a minute.\n"
+			"See also the command\n"
+			".Cm handle\n"
+			"of\n"
+			".Xr exportsctl 8 .",
+		.example = "log-stale-handles = false",
+	},
+	{
 		.name = "debug",
 		.kind = KIND_BOOLEAN,
 		.offset = FIELD(debug),

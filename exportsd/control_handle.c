@@ -19,9 +19,11 @@ static void put_given_number(struct connection *connection, uint32_t number, con
 	uint32_t primary = numbers_get(daemon->numbers, path);
 	struct proto_writer *out = &connection->out;
 	struct medium_status status;
+	bool is_medium = media_status(daemon->media, path, &status);
 
 	proto_begin(out, "place");
-	proto_put(out, "kind", "medium");
+	/* Of a file system that is exported again (reexport=), or of a rule that is gone. */
+	proto_put(out, "kind", is_medium ? "medium" : "number");
 	proto_put(out, "path", path);
 	proto_put(out, "identity", numbers_identity(daemon->numbers, number));
 	if (numbers_is_retired(daemon->numbers, number))
@@ -30,7 +32,7 @@ static void put_given_number(struct connection *connection, uint32_t number, con
 		proto_put_u64(out, "fsid", primary);
 		proto_put(out, "identity-now", numbers_identity(daemon->numbers, primary));
 	}
-	if (media_status(daemon->media, path, &status)) {
+	if (is_medium) {
 		proto_put(out, "state", media_state_word(status.state));
 		if (status.state == MEDIA_MOUNTED)
 			proto_put_u64(out, "fits", media_number_fits(daemon->media, path, number));

@@ -28,8 +28,10 @@ static const struct command commands[] = {
 	{ "exports", "[-v | --json]", 0, 0, COMMAND_JSON | COMMAND_VERBOSE,
 	  "the exports in force, in etab's form; -v: with the lines they come from",
 	  command_exports },
-	{ "check", "[FILE...] [--etab]", 0, ANY_NUMBER, COMMAND_ETAB,
-	  "read exports files and report every fault; --etab: print the result", command_check },
+	{ "check", "[FILE...] [--etab]", 0, ANY_NUMBER, COMMAND_ETAB | COMMAND_MEDIA,
+	  "read exports files and report every fault; --etab: print the result;"
+	  " --media: try file handles of what is mounted",
+	  command_check },
 	{ "reload", "", 0, 0, 0, "read the exports files anew; with faults nothing changes",
 	  command_reload },
 	{ "mount", "PATH", 1, 1, 0, "have a medium mounted, and wait for it", command_mount },
@@ -59,6 +61,7 @@ static void print_help(void)
 	     "Options:\n"
 	     "      --json         print JSON (status, exports, handle, fsid list and verify)\n"
 	     "      --etab         print the exports in etab's form (check)\n"
+	     "      --media        try file handles instead of reading files (check)\n"
 	     "      --wait S       wait so many seconds for who uses a medium (eject)\n"
 	     "      --force        take away what NFSv4 clients hold (eject)\n"
 	     "      --from FILE    take numbers from FILE (fsid recover); --untrusted: whoever may have written it\n"
@@ -117,10 +120,12 @@ static int parse_options(int argc, char **argv, struct invocation *invocation)
 		OPTION_UNTRUSTED,
 		OPTION_FORCE,
 		OPTION_WAIT,
+		OPTION_MEDIA,
 	};
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, OPTION_JSON },
 		{ "etab", no_argument, NULL, OPTION_ETAB },
+		{ "media", no_argument, NULL, OPTION_MEDIA },
 		{ "verbose", no_argument, NULL, 'v' },
 		{ "config", required_argument, NULL, 'c' },
 		{ "force", no_argument, NULL, OPTION_FORCE },
@@ -139,6 +144,7 @@ static int parse_options(int argc, char **argv, struct invocation *invocation)
 		switch (option) {
 		case OPTION_JSON: invocation->options |= COMMAND_JSON; break;
 		case OPTION_ETAB: invocation->options |= COMMAND_ETAB; break;
+		case OPTION_MEDIA: invocation->options |= COMMAND_MEDIA; break;
 		case 'v': invocation->options |= COMMAND_VERBOSE; break;
 		case 'c': invocation->config_file = optarg; break;
 		case OPTION_FORCE: invocation->options |= COMMAND_FORCE; break;

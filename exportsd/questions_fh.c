@@ -34,18 +34,15 @@ static int answer_path(struct question *question, const char *path, uint32_t sec
 /* ---- media ---- */
 
 /* An old handle, and another medium is in its place. */
-static void tell_stale(const struct question *question, uint32_t number, uint32_t now)
+static void tell_exchanged(const struct question *question, uint32_t number, uint32_t now)
 {
 	const struct numbers *numbers = question->daemon->numbers;
 	const char *wanted = numbers_identity(numbers, number),
 		   *is = numbers_identity(numbers, now);
 
-	log_info(
-		ABOUT(.path = question->answer_path, .client = question->upcall.domain,
-		      .fsid = number),
-		"A handle of %s was not answered: it is of '%s', number %u, and '%s', number %u, is "
-		"there now",
-		question->answer_path, wanted ? wanted : "?", number, is ? is : "?", now);
+	question_was_stale(question, question->answer_path,
+			   "number %u is of '%s', and '%s', number %u, is there now", number,
+			   wanted ? wanted : "?", is ? is : "?", now);
 }
 
 static void on_mounted(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
@@ -58,6 +55,8 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 
 	question->media = NULL;
 	if (outcome != MEDIA_OK) {
+		question_was_stale(question, question->answer_path, "%s",
+				   why ? why : "the medium cannot be had");
 		answer_no(question);
 		return;
 	}
@@ -65,7 +64,7 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	r = question_tell_medium(question, question->answer_path, &question->match, mounted->number,
 				 mounted->root_fd);
 	if (!media_number_fits(question->daemon->media, question->answer_path, number)) {
-		tell_stale(question, number, mounted->number);
+		tell_exchanged(question, number, mounted->number);
 		answer_no(question);
 		return;
 	}
@@ -206,10 +205,14 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 	}
 	if (best)
 		begin_plain(question, best, best_path, true);
-	else if (complete && clients)
-		answer_no(question);
-	else
+	else if (!complete || !clients)
 		question_again(question, AGAIN_SECONDS);
+	else {
+		question_was_stale(question, NULL,
+				   "no file system that is exported to it has this "
+				   "UUID or device");
+		answer_no(question);
+	}
 }
 
 /*
@@ -241,8 +244,11 @@ static void begin_numbered(struct question *question, const struct client_set *c
 	else if (question->found == SNAPSHOT_FOUND_BELOW && !question->match.rule &&
 		 question->match.export->options->reexport > EXPORT_REEXPORT_NONE)
 		begin_reexported(question, path);
-	else
-		answer_no(question); /* nothing claims it any more, or not for this client */
+	else {
+		question_was_stale(question, path,
+				   "no rule or export claims it for this client any more");
+		answer_no(question);
+	}
 }
 
 void question_begin_fh(struct question *question)
@@ -272,6 +278,8 @@ void question_begin_fh(struct question *question)
 		begin_plain(question, export, export->path, false);
 	else if (path)
 		begin_numbered(question, clients, path);
-	else
+	else {
+		question_was_stale(question, NULL, "nothing here was ever given number %u", number);
 		answer_no(question);
+	}
 }

@@ -51,6 +51,19 @@ struct question {
 	struct question *next, *previous;
 };
 
+enum { STALE_REMEMBERED = 64 };
+
+/* What was said of stale handles: questions_stale.c. */
+struct stale_log {
+	struct {
+		uint64_t hash; /* of client specification and file system id */
+		uint64_t usec;
+	} said[STALE_REMEMBERED];
+	size_t next;
+	uint64_t minute_began;
+	unsigned int n_said, n_left_out; /* in this minute */
+};
+
 struct questions {
 	struct daemon *daemon;
 	struct identities *identities;
@@ -58,6 +71,7 @@ struct questions {
 	struct question *by_key; /* hash */
 	size_t n_waiting;
 	struct naming *namings; /* questions_name() */
+	struct stale_log stale;
 
 	/* Media that are not mounted were shown: see question_showed_unmounted(). */
 	sd_event_source *look_timer; /* armed while there is something to forget */
@@ -86,6 +100,14 @@ void question_again(struct question *question, unsigned int seconds);
  * Returns 0; the kernel's errno, negative: it did not take the answer, and the question has not ended.
  */
 int question_answer(struct question *question, char *line);
+
+/*
+ * question_was_stale - name in the journal what a file handle was of that gets a "no", now and then.
+ *
+ * @path: NULL: not known
+ */
+void question_was_stale(const struct question *question, const char *path, const char *format, ...)
+	FORMAT_PRINTF(3, 4);
 
 /* question_end - it was answered, or nothing can answer it. @error: for whoever had it told. */
 void question_end(struct question *question, int error);

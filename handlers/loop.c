@@ -29,9 +29,9 @@ static const struct {
 	const char *type;
 	const char *options;
 } options_of_types[] = {
-	{ "ext3", "noload" },
-	{ "ext4", "noload" },
-	{ "xfs", "norecovery,nouuid" },
+	{ "vfat", "nfs=nostale_ro" }, /* else a file's handle is good only while it is in memory */
+	{ "msdos", "nfs=nostale_ro" }, { "ext3", "noload" },
+	{ "ext4", "noload" },	       { "xfs", "norecovery,nouuid" },
 };
 
 /* ---- looking ---- */

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "exportsd/handlecheck.h"
 #include "handlers/proto.h"
 #include "tests/tap.h"
 
@@ -436,6 +437,28 @@ static void check_bad_input(void)
 	check_bad_bytes("a value of a mebibyte", line, MEBIBYTE);
 }
 
+/* What nfsd needs of a medium; a warning, as the handler may not be able to help it. */
+static void check_handles(const char *path)
+{
+	struct handlecheck *files = NULL;
+	enum handlecheck_verdict verdict;
+	const char *advice;
+	size_t n_tried;
+
+	if (handlecheck_new(path, &files) < 0)
+		return;
+	if (handlecheck_has_files(files) && handlecheck_evict() < 0) {
+		puts("# file handles were not tried: only root may");
+		handlecheck_free(files);
+		return;
+	}
+	verdict = handlecheck_verify(files, &n_tried);
+	advice = handlecheck_advice(files, verdict);
+	printf("# %s%s%s%s\n", handlecheck_is_bad(verdict) ? "warning: " : "",
+	       handlecheck_text(verdict), advice ? "; " : "", advice ?: "");
+	handlecheck_free(files);
+}
+
 static void check_mount(const char *key, const char *path)
 {
 	CLEANUP(freep) char *key_pair = NULL, *path_pair = NULL;
@@ -445,6 +468,8 @@ static void check_mount(const char *key, const char *path)
 	for (int i = 1; i <= 2; i++) {
 		is_int(ask_once("mount", PAIRS(key_pair, path_pair)), PROTO_OK, "mount");
 		is_int(ask_once("mount", PAIRS(key_pair, path_pair)), PROTO_OK, "mount once more");
+		if (i == 1)
+			check_handles(path);
 		is_int(ask_once("unmount", PAIRS(key_pair, path_pair)), PROTO_OK, "unmount");
 		is_int(ask_once("unmount", PAIRS(key_pair, path_pair)), PROTO_OK,
 		       "unmount once more");
