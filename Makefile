@@ -22,7 +22,7 @@ UNITDIR   ?= /lib/systemd/system
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 
-PACKAGES  := libsystemd mount blkid libconfuse libtirpc sqlite3 uuid json-c libcrypto
+PACKAGES  := libsystemd mount blkid libconfuse libtirpc sqlite3 uuid json-c libcrypto expat
 CFLAGS    ?= -O2 -g
 XCPPFLAGS := -I. -I$(B) -D_GNU_SOURCE -DEXPORTSD_VERSION='"$(VERSION)"' $(shell pkg-config --silence-errors --cflags $(PACKAGES))
 XCFLAGS   := -std=gnu17 -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wstrict-prototypes \

@@ -316,6 +316,7 @@ static int take_facts(const struct proto_message *answer, struct paths_facts *re
 	facts.file_system = (uint32_t)type;
 	facts.has_block_uuid = get_hex(answer, "block-uuid", facts.block_uuid, 16);
 	facts.has_statfs_uuid = get_hex(answer, "statfs-uuid", facts.statfs_uuid, 16);
+	facts.locations = proto_get(answer, "locations");
 	*ret_facts = facts;
 	return 0;
 }
@@ -372,8 +373,8 @@ static int ask_single(struct paths_question *question, struct proto_writer *mess
 	return r;
 }
 
-int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		struct paths_question **ret_question)
+static int ask_facts(struct paths *paths, const char *word, const char *path, paths_facts_fn done,
+		     void *userdata, struct paths_question **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_FACTS, userdata);
 	struct proto_writer message = {};
@@ -381,9 +382,21 @@ int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void
 	if (!question)
 		return -ENOMEM;
 	question->facts_done = done;
-	proto_begin(&message, "facts");
+	proto_begin(&message, word);
 	proto_put(&message, "path", path);
 	return ask_single(question, &message, ret_question);
+}
+
+int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		struct paths_question **ret_question)
+{
+	return ask_facts(paths, "facts", path, done, userdata, ret_question);
+}
+
+int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		   struct paths_question **ret_question)
+{
+	return ask_facts(paths, "junction", path, done, userdata, ret_question);
 }
 
 int paths_walk(struct paths *paths, const char *root, const char *relative,

@@ -46,6 +46,8 @@ struct paths_facts {
 	bool has_statfs_uuid; /* f_fsid as two %08x, folded to 16 bytes */
 	uint8_t statfs_uuid[16];
 	uint32_t file_system; /* statfs f_type */
+	const char
+		*locations; /* of paths_junction() (junction.h), valid during the call; else NULL */
 };
 
 /*
@@ -56,6 +58,10 @@ struct paths_facts {
 typedef void (*paths_facts_fn)(void *userdata, int error, const struct paths_facts *facts);
 int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
 		struct paths_question **ret_question);
+
+/* paths_junction - the same of a junction, with where it leads to. error -ENODATA: it is none. */
+int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		   struct paths_question **ret_question);
 
 /* Who walks: a caller's credentials, squashed already. */
 struct paths_credentials {

@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <time.h>
 
+#include "exportsd/junction.h"
 #include "exportsd/paths.h"
 #include "exportsd/worker.h"
 #include "parser/escape.h"
@@ -198,8 +199,10 @@ static void put_identity(struct proto_writer *answer, const struct statx *stx)
 	proto_put_u64(answer, "mode", stx->stx_mode);
 }
 
-static void serve_facts(const char *path, struct proto_writer *answer)
+/* @of_junction: only of one, and where it leads to */
+static void serve_facts(const char *path, bool of_junction, struct proto_writer *answer)
 {
+	CLEANUP(freep) char *locations = NULL;
 	CLEANUP(closep)
 	int fd = open_path(path);
 	struct statfs fs;
@@ -209,12 +212,18 @@ static void serve_facts(const char *path, struct proto_writer *answer)
 	r = fd < 0 ? fd : look_at(fd, &stx);
 	if (r >= 0 && fstatfs(fd, &fs) < 0)
 		r = -errno;
+	if (r >= 0 && of_junction)
+		r = junction_read(fd, &locations);
+	if (r == JUNCTION_NONE && of_junction)
+		r = -ENODATA;
 	if (r < 0) {
 		worker_fail(answer, r, NULL);
 		return;
 	}
 	proto_begin(answer, "ok");
 	put_identity(answer, &stx);
+	if (locations)
+		proto_put(answer, "locations", locations);
 	proto_put_u64(answer, "mount-root", !!(stx.stx_attributes & STATX_ATTR_MOUNT_ROOT));
 	proto_put_u64(answer, "file-system", (uint32_t)fs.f_type);
 	put_uuids(answer, makedev(stx.stx_dev_major, stx.stx_dev_minor), &fs);
@@ -425,7 +434,9 @@ void paths_serve(const struct proto_message *question, struct proto_writer *answ
 	if (str_equal(question->word, "real"))
 		serve_real(question, answer);
 	else if (path && str_equal(question->word, "facts"))
-		serve_facts(path, answer);
+		serve_facts(path, false, answer);
+	else if (path && str_equal(question->word, "junction"))
+		serve_facts(path, true, answer);
 	else if (str_equal(question->word, "walk"))
 		serve_walk(question, answer);
 	else

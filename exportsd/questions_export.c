@@ -370,6 +370,67 @@ static uint32_t no_seconds(const struct question *question)
 		       : question->daemon->config->ttl_seconds;
 }
 
+/* ---- junctions ---- */
+
+enum { JUNCTION_SECONDS = 300 }; /* nfs-utils utils/mountd/cache.c: what it leads to may change */
+
+/* rpc.mountd: the options of the export it lies in, but for the uuid (create_junction_exportent()). */
+static void answer_junction(struct question *question, const struct paths_facts *facts)
+{
+	const struct upcall *upcall = &question->upcall;
+	struct export_options options = *question->match.export->options;
+	struct upcall_export export = { .options = &options,
+					.flags = options.flags,
+					.fsid = options.fsid };
+	int r;
+
+	options.fsloc = EXPORT_FSLOC_REFER;
+	options.fsloc_text = facts->locations;
+	if (!(export.flags & EXPORT_FSID))
+		choose_uuid(question, facts, &export);
+	r = question_answer(question,
+			    upcall_answer_export(upcall->domain, upcall->path,
+						 question_expiry(JUNCTION_SECONDS), &export));
+	if (r < 0)
+		refused(question, r);
+}
+
+static void on_junction(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == 0) {
+		answer_junction(question, facts);
+	} else if (error == -ENODATA || error == -EBADMSG || paths_is_gone(error)) {
+		if (error == -EBADMSG)
+			log_warning(ABOUT(.path = question->upcall.path),
+				    "%s is a junction that leads nowhere: its "
+				    "trusted.junction.nfs cannot be read",
+				    question->upcall.path);
+		answer_no(question, error == -EBADMSG ? NO_SECONDS : no_seconds(question));
+	} else {
+		question_again(question, AGAIN_SECONDS);
+	}
+}
+
+/*
+ * Not exported, but below an export: nfsd asks about mounts and about junctions. Whether it is one is
+ * looked up only there, not for whatever lies in a pseudo-root.
+ */
+static void begin_nothing(struct question *question, const struct client_set *clients)
+{
+	struct daemon *daemon = question->daemon;
+	enum snapshot_found found = snapshot_find_mount(daemon->snapshot, clients,
+							question->upcall.path, &question->match);
+
+	if (found != SNAPSHOT_FOUND_EXPORT)
+		answer_no(question, no_seconds(question));
+	else if (paths_junction(daemon->paths, question->upcall.path, on_junction, question,
+				&question->paths) < 0)
+		question_again(question, 1);
+}
+
 void question_begin_export(struct question *question)
 {
 	struct snapshot *snapshot = question->daemon->snapshot;
@@ -381,7 +442,7 @@ void question_begin_export(struct question *question)
 	}
 	question->found = snapshot_find(snapshot, clients, question->upcall.path, &question->match);
 	switch (question->found) {
-	case SNAPSHOT_FOUND_NOTHING: answer_no(question, no_seconds(question)); break;
+	case SNAPSHOT_FOUND_NOTHING: begin_nothing(question, clients); break;
 	case SNAPSHOT_FOUND_MEDIUM: begin_medium(question); break;
 	case SNAPSHOT_FOUND_EXPORT:
 	case SNAPSHOT_FOUND_BELOW:

@@ -180,6 +180,36 @@ int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void
 	return 0;
 }
 
+/* Where all junctions lead to; NULL: there are none. */
+static const char *junctions_lead_to;
+
+static int on_junction(sd_event_source *source, void *userdata)
+{
+	struct paths_question question = *(struct paths_question *)userdata;
+	struct paths_facts facts = file_system.facts;
+
+	sd_event_source_unref(question.source);
+	free(userdata);
+	facts.locations = junctions_lead_to;
+	question.done(question.userdata,
+		      file_system.error	  ? file_system.error
+		      : junctions_lead_to ? 0
+					  : -ENODATA,
+		      &facts);
+	return 0;
+}
+
+int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		   struct paths_question **ret_question)
+{
+	struct paths_question *question = malloc(sizeof(*question));
+
+	*question = (struct paths_question){ .done = done, .userdata = userdata };
+	sd_event_add_defer(server.event, &question->source, on_junction, question);
+	*ret_question = question;
+	return 0;
+}
+
 void paths_cancel(struct paths_question *question)
 {
 	if (question)
@@ -562,6 +592,36 @@ static void reexports(void)
 		"a file system of this host's: its own id");
 }
 
+static void junctions(void)
+{
+	reset();
+	put_in_force("/srv/a *(ro,fsid=7)\n/srv/b *(rw,fsid=f0112233445566778899aabbccddeeff)\n");
+	answers(KERNEL_EXPORT, "* /srv/a/x", "* /srv/a/x T+1800 ",
+		"below an export, and no junction");
+	junctions_lead_to = "/there@alpha+beta:/else@[2001:db8::5]";
+	answers(KERNEL_EXPORT, "* /srv/a/x",
+		"* /srv/a/x T+300 9253 65534 65534 7 fsloc 2 alpha:beta /there [2001:db8::5] /else 1 "
+		"secinfo 1 1 9253 ",
+		"a junction refers clients, as its export would");
+	file_system.facts.has_statfs_uuid = true;
+	file_system.facts.statfs_uuid[0] = 0xcc;
+	answers(KERNEL_EXPORT, "* /srv/b/x",
+		"* /srv/b/x T+300 1060 65534 65534 0 fsloc 2 alpha:beta /there [2001:db8::5] /else 1 "
+		"secinfo 1 1 1060 uuid \\xcc000000000000000000000000000000 ",
+		"with the file system's uuid, not the export's");
+	answers(KERNEL_EXPORT, "* /elsewhere/x", "* /elsewhere/x T+1800 ",
+		"nobody looks where nothing is exported");
+	file_system.error = -ETIMEDOUT;
+	answers(KERNEL_EXPORT, "* /srv/a/x", "no line", "a dead disk delays");
+	file_system.error = -EBADMSG;
+	answers(KERNEL_EXPORT, "* /srv/a/y", "* /srv/a/y T+5 ",
+		"one that cannot be read: no, for seconds");
+	junctions_lead_to = NULL;
+	file_system.error = 0;
+	put_in_force("");
+	turn();
+}
+
 static void pseudo_roots(void)
 {
 	reset();
@@ -793,6 +853,7 @@ int main(void)
 	addresses();
 	plain_exports();
 	reexports();
+	junctions();
 	pseudo_roots();
 	media_answers();
 	another_medium();
