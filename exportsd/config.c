@@ -204,8 +204,10 @@ static bool check_path(const struct key *key, const char *text, char *reterr_why
 {
 	size_t max = key->max ? key->max : PATH_MAX - 1;
 
-	if (key->kind == KIND_OPTIONAL_PATH && !*text)
+	if ((key->kind == KIND_OPTIONAL_PATH || key->kind == KIND_SOCKET) && !*text)
 		return true;
+	if (key->kind == KIND_SOCKET && *text == '@')
+		text++;
 	if (*text != '/')
 		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not an absolute path");
 	else if (strlen(text) > max)
@@ -247,6 +249,7 @@ bool config_check_value(const struct key *key, const char *text, char *reterr_wh
 	case KIND_PORT: return read_number(key, text, &number, reterr_why);
 	case KIND_PATH:
 	case KIND_OPTIONAL_PATH:
+	case KIND_SOCKET:
 	case KIND_PATHS: return check_path(key, text, reterr_why);
 	case KIND_USER: return true;
 	case KIND_AFTER_DEADLINE:
@@ -333,6 +336,7 @@ static int copy_value(const struct key *key, cfg_opt_t *opt, void *values)
 		*(uint16_t *)field = (uint16_t)number;
 		return 0;
 	case KIND_OPTIONAL_PATH:
+	case KIND_SOCKET:
 	case KIND_USER: return *cfg_opt_getnstr(opt, 0) ? copy_string(opt, field) : 0;
 	case KIND_PATH: return copy_string(opt, field);
 	case KIND_PATHS: return copy_strings(opt, field);

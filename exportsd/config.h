@@ -53,6 +53,7 @@ struct config {
 	enum config_identity identity;
 	struct config_section *sections; /* see config_rule() */
 	size_t n_sections;
+	char *fsidd_socket; /* where fsidd's protocol is served; NULL: nowhere */
 	char *handler_user; /* whose processes may be handlers, besides root; NULL: none */
 	bool mount_service; /* serve the MOUNT protocol: true */
 	uint16_t mount_port; /* 20048; 0: any */

@@ -14,6 +14,7 @@ static const char *const identity_words[] = { "auto", "strict", "path", NULL };
 
 #define FIELD(field) offsetof(struct config, field)
 /* "/control" and its NUL must fit behind the directory in a socket's address. */
+#define SOCKET_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 #define RUNTIME_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/control"))
 
 static const struct key keys[] = {
@@ -280,6 +281,29 @@ static const struct key keys[] = {
 		.manual = "whose processes may be handlers, besides root's.\n"
 			  "Empty: nobody's.",
 		.example = "handler-user = discs",
+	},
+	{
+		.name = "fsidd-socket",
+		.kind = KIND_SOCKET,
+		.offset = FIELD(fsidd_socket),
+		.fallback = "",
+		.max = SOCKET_MAX,
+		.help = "Serve fsidd's protocol there, for stock tools with reexport=. Usually \"@/run/fsid.sock\".\n"
+			"Empty: it is not served.",
+		.manual = "serve the protocol of\n"
+			  ".Xr fsidd 8\n"
+			  "there, so that stock tools with\n"
+			  ".Cm reexport=\n"
+			  "find the same numbers; root only.\n"
+			  "They look at\n"
+			  ".Li @/run/fsid.sock ,\n"
+			  "an abstract name, unless\n"
+			  ".Xr nfs.conf 5\n"
+			  "says otherwise.\n"
+			  "Do not run fsidd beside it; take over its numbers with\n"
+			  ".Ql exportsctl fsid import .\n"
+			  "Empty: it is not served.",
+		.example = "fsidd-socket = \"@/run/fsid.sock\"",
 	},
 	{
 		.name = "mount-service",

@@ -47,6 +47,7 @@ static void print_value(const struct key *key, const void *values, FILE *to)
 	case KIND_PORT: fprintf(to, "%u", *(const uint16_t *)field); break;
 	case KIND_PATH:
 	case KIND_OPTIONAL_PATH:
+	case KIND_SOCKET:
 	case KIND_USER: print_string(*(char *const *)field ?: "", to); break;
 	case KIND_PATHS: print_strings(*(char **const *)field, to); break;
 	case KIND_AFTER_DEADLINE:
@@ -120,7 +121,8 @@ static const char *placeholder_of(const struct key *key)
 	case KIND_NUMBER: return "SECONDS";
 	case KIND_PORT: return "PORT";
 	case KIND_PATH:
-	case KIND_OPTIONAL_PATH: return "PATH";
+	case KIND_OPTIONAL_PATH:
+	case KIND_SOCKET: return "PATH";
 	case KIND_PATHS: return "PATH,...";
 	case KIND_USER: return "USER";
 	case KIND_AFTER_DEADLINE:
@@ -158,6 +160,7 @@ static void print_kind(const struct key *key, FILE *to)
 			fputs("Absolute path:\n", to);
 		break;
 	case KIND_OPTIONAL_PATH: fputs("Absolute path, or empty:\n", to); break;
+	case KIND_SOCKET: fputs("Absolute path, or one behind @, or empty:\n", to); break;
 	case KIND_PATHS: fputs("List of absolute paths:\n", to); break;
 	case KIND_USER: fputs("Name of a user:\n", to); break;
 	case KIND_AFTER_DEADLINE:
@@ -197,7 +200,7 @@ void config_print_manual(FILE *to)
 	for (size_t i = 0; i < config_keys.n_items; i++) {
 		const struct key *key = &config_keys.items[i];
 		bool is_quoted = key->kind == KIND_PATH || key->kind == KIND_OPTIONAL_PATH ||
-				 key->kind == KIND_USER;
+				 key->kind == KIND_SOCKET || key->kind == KIND_USER;
 		char fallback[256];
 
 		fprintf(to, ".It Cm %s\n", key->name);

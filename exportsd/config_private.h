@@ -14,6 +14,7 @@ enum kind {
 	KIND_PATH,
 	KIND_OPTIONAL_PATH, /* empty: none */
 	KIND_PATHS,
+	KIND_SOCKET, /* a path, or '@' and an abstract name; empty: none */
 	KIND_USER,
 	KIND_AFTER_DEADLINE, /* enums, by their words */
 	KIND_IDENTITY,
@@ -47,7 +48,8 @@ const char *const *config_words(enum kind kind);
 /* Do these values own a string? */
 static inline bool kind_is_string(enum kind kind)
 {
-	return kind == KIND_PATH || kind == KIND_OPTIONAL_PATH || kind == KIND_USER;
+	return kind == KIND_PATH || kind == KIND_OPTIONAL_PATH || kind == KIND_SOCKET ||
+	       kind == KIND_USER;
 }
 
 /* Room for the sentence that says what is wrong with a value. */

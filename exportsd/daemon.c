@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "exportsd/control.h"
+#include "exportsd/fsidd.h"
 #include "exportsd/log.h"
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
@@ -195,6 +196,28 @@ static int settle_rootdir(struct config *config)
 	return 0;
 }
 
+static bool is_reserved(void *userdata, uint32_t number)
+{
+	const struct daemon *daemon = userdata;
+
+	return daemon->snapshot && snapshot_has_fsid(daemon->snapshot, number);
+}
+
+static void serve_fsidd(struct daemon *daemon)
+{
+	const char *name = daemon->config->fsidd_socket;
+	int r = fsidd_new(&daemon->fsidd, daemon->event, name, daemon->numbers, is_reserved,
+			  daemon);
+
+	if (r == -EADDRINUSE)
+		log_error(NULL,
+			  "Cannot serve fsidd's protocol at '%s': fsidd runs; stop it, and "
+			  "take over its numbers with exportsctl fsid import",
+			  name);
+	else if (r < 0)
+		log_error(NULL, "Cannot serve fsidd's protocol at '%s': %s", name, strerror(-r));
+}
+
 int daemon_start(struct daemon *daemon, const char *proc)
 {
 	const uint64_t second = 1000000;
@@ -224,6 +247,8 @@ int daemon_start(struct daemon *daemon, const char *proc)
 		r = open_kernel(daemon, proc);
 	if (r >= 0)
 		r = control_new(&daemon->control, daemon);
+	if (r >= 0 && config->fsidd_socket)
+		serve_fsidd(daemon);
 	if (r >= 0)
 		r = reload_start(daemon->reload, true, on_first_exports, daemon);
 	if (r >= 0)
@@ -243,6 +268,7 @@ int daemon_start(struct daemon *daemon, const char *proc)
 void daemon_stop(struct daemon *daemon)
 {
 	(void)sd_notify(false, "STOPPING=1");
+	fsidd_free(daemon->fsidd);
 	control_free(daemon->control);
 	mountd_free(daemon->mountd);
 	reload_free(daemon->reload);

@@ -21,6 +21,7 @@ struct questions;
 struct mountd;
 struct control;
 struct reload;
+struct fsidd;
 
 struct daemon {
 	sd_event *event;
@@ -36,6 +37,7 @@ struct daemon {
 	struct mountd *mountd; /* NULL: mount-service off */
 	struct control *control;
 	struct reload *reload;
+	struct fsidd *fsidd; /* NULL: not wanted */
 };
 
 /*
