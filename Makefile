@@ -19,6 +19,7 @@ LIBEXECDIR ?= $(PREFIX)/libexec/exportsd
 MANDIR    ?= $(PREFIX)/share/man
 DOCDIR    ?= $(PREFIX)/share/doc/exportsd
 UNITDIR   ?= /lib/systemd/system
+GENERATORDIR ?= $(patsubst %/system,%/system-generators,$(UNITDIR))
 TMPFILESDIR ?= /usr/lib/tmpfiles.d
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 
@@ -32,13 +33,13 @@ XCFLAGS   += $(HARDENING)
 XLIBS     := $(shell pkg-config --silence-errors --libs $(PACKAGES))
 
 objects    = $(patsubst %.c,$(B)/%.o,$(1))
-PROGRAMS  := exportsd exportsctl exportfs exportsd-image
+PROGRAMS  := exportsd exportsctl exportfs exportsd-image exportsd-generator
 
 PARSER    := $(call objects,$(wildcard parser/*.c))
 PROTO     := $(B)/handlers/proto.o
 KIT       := $(call objects,$(filter-out handlers/proto.c handlers/image.c,$(wildcard handlers/*.c)))
 # What each program adds to the shared objects.
-MAINS     := exportsd/main.c exportsd/exportsctl.c exportsd/exportfs.c
+MAINS     := exportsd/main.c exportsd/exportsctl.c exportsd/exportfs.c exportsd/generator.c
 # MOUNT's XDR routines are generated from exportsd/mount.x (RFC 1813, RFC 1094).
 XDR       := $(B)/exportsd/mount_xdr.o
 CORE      := $(call objects,$(filter-out $(MAINS),$(wildcard exportsd/*.c))) $(XDR)
@@ -96,6 +97,9 @@ $(B)/bin/exportsctl: $(B)/exportsd/exportsctl.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
 $(B)/bin/exportfs: $(B)/exportsd/exportfs.o $(LIBRARY)
+	$(call SAY,LD,$@)
+	$(LINK)
+$(B)/bin/exportsd-generator: $(B)/exportsd/generator.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
 $(B)/bin/exportsd-image: $(B)/handlers/image.o $(LIBRARY)
@@ -225,13 +229,13 @@ lint-c:
 # ---- installing ----
 
 # What is installed, as FILE:DIRECTORY:MODE; units with @NAME@ replaced.
-INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportsd-image:$(LIBEXECDIR)
+INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportsd-image:$(LIBEXECDIR) exportsd-generator:$(GENERATORDIR)
 INSTALL_UNITS := $(patsubst units/%,%,$(wildcard units/*.service units/*.socket units/*.d/*.conf))
 INSTALL_TMPFILES := $(notdir $(wildcard units/*.tmpfiles))
 INSTALL_SYSUSERS := $(notdir $(wildcard units/*.sysusers))
 SUBSTITUTE := sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'
 
-install: all ## install under DESTDIR; PREFIX, SBINDIR, LIBEXECDIR, MANDIR, DOCDIR, UNITDIR say where
+install: all ## install under DESTDIR; PREFIX, SBINDIR, LIBEXECDIR, MANDIR, DOCDIR, UNITDIR, GENERATORDIR say where
 	@for entry in $(INSTALL_PROGRAMS); do \
 	  install -D -m 755 $(B)/bin/$${entry%%:*} "$(DESTDIR)$${entry#*:}/$${entry%%:*}" || exit 1; done
 	@for page in $(PAGES); do \

@@ -22,6 +22,7 @@
 #include "exportsd/mountd.h"
 #include "exportsd/questions.h"
 #include "exportsd/reload.h"
+#include "exportsd/rivals.h"
 #include "exportsd/store.h"
 
 enum { STATUS_SECONDS = 10 };
@@ -108,6 +109,20 @@ static void on_names(void *userdata)
 }
 
 /* ---- start and end ---- */
+
+/* Said, not refused: its clients are better served by both than by none. */
+static void look_for_rivals(const char *proc)
+{
+	const char *name;
+	pid_t process = rivals_find(proc, &name);
+
+	if (process)
+		log_error(
+			NULL,
+			"%s (process %d) runs beside exportsd: each takes some of the kernel's questions, and clients get "
+			"wrong answers. Stop nfs-server and it, enable exportsd, and start nfs-server (exportsd(8))",
+			name, (int)process);
+}
 
 /* The first exports are in force: hear the kernel and the clients. */
 static void on_first_exports(void *userdata, const struct diags *diags, bool applied, bool changed)
@@ -225,9 +240,9 @@ int daemon_start(struct daemon *daemon, const char *proc)
 	sd_event_source *status = NULL;
 	int r = settle_rootdir(daemon->config);
 
+	look_for_rivals(proc);
 	if (r >= 0)
 		r = open_numbers(daemon);
-
 	if (r >= 0)
 		r = names_new(&daemon->names, daemon->event, config->name_age_seconds * second,
 			      config->name_timeout_seconds * second, config->trust_reverse_names);
