@@ -195,7 +195,7 @@ objects: $(PRODUCT) $(call objects,$(wildcard tests/unit/*.c tests/fuzz/*.c test
 
 # Not in parallel, and nothing else beside it: each prints its raw figures and its peer's.
 bench: all $(BENCH) $(TOOLS) ## measure: answers, numbers, MNT calls, first access, listings, each beside its peer
-	@for script in $(filter-out %.c,$(wildcard tests/bench/*)); do \
+	@for script in $(filter-out %.c %.md,$(wildcard tests/bench/*)); do \
 	  echo "# $$script"; \
 	  case $$script in *.story) tests/vm/run $$script ;; *) B=$(B) $$script ;; esac || exit 1; done
 
