@@ -383,9 +383,13 @@ static void test_list(void)
 	is_int(disc_number("A"), a, "what is mounted in truth counts more");
 	talk_say(handler.watch, "exportsd/1 changed\nid=%s\nkey=drive\nidentity=B\n\n",
 		 handler.watch_id);
+	for (int i = 0; i < 50 && is_mounted(); i++)
+		loop_for(event, 100);
+	ok(!is_mounted(), "another one is listed while it is mounted: it is let go");
 	loop_for(event, 100);
-	is_int(seen(), a, "as long as it is mounted");
-	is_int(numbers_get(numbers, drive), a, "the number stays");
+	is_int(numbers_get(numbers, drive), b, "and the number follows");
+	is_int(access(drive, F_OK), 0, "the placeholder stays");
+	is_int(disc_number("B"), b, "for the disc that is there now");
 	stop();
 }
 
