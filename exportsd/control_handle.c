@@ -13,6 +13,15 @@
 #include "exportsd/questions.h"
 #include "parser/escape.h"
 
+/* Is this number's medium mounted, as far as that is known? */
+static bool is_of_what_is_there(struct media *media, const char *path, uint32_t number)
+{
+	uint32_t mounted;
+	CLEANUP(closep) int root = media_open_mounted(media, path, &mounted);
+
+	return root >= 0 && media_number_fits(media, path, number);
+}
+
 static void put_given_number(struct connection *connection, uint32_t number, const char *path)
 {
 	const struct daemon *daemon = connection->daemon;
@@ -34,8 +43,7 @@ static void put_given_number(struct connection *connection, uint32_t number, con
 	}
 	if (is_medium) {
 		proto_put(out, "state", media_state_word(status.state));
-		if (status.state == MEDIA_MOUNTED)
-			proto_put_u64(out, "fits", media_number_fits(daemon->media, path, number));
+		proto_put_u64(out, "fits", is_of_what_is_there(daemon->media, path, number));
 	}
 	connection_end(connection);
 }

@@ -210,6 +210,12 @@ const char *kernel_proc(const struct kernel *kernel)
 	return directory_of_proc;
 }
 
+int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number)
+{
+	*ret_number = 65537;
+	return dup(STDOUT_FILENO);
+}
+
 bool media_number_fits(struct media *media, const char *path, uint32_t number)
 {
 	return number == 65537;
