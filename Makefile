@@ -229,7 +229,7 @@ lint-c:
 # ---- installing ----
 
 # What is installed, as FILE:DIRECTORY:MODE; units with @NAME@ replaced.
-INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportsd-image:$(LIBEXECDIR) exportsd-generator:$(GENERATORDIR)
+INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportfs:$(LIBEXECDIR) exportsd-image:$(LIBEXECDIR) exportsd-generator:$(GENERATORDIR)
 INSTALL_UNITS := $(patsubst units/%,%,$(wildcard units/*.service units/*.socket units/*.d/*.conf))
 INSTALL_TMPFILES := $(notdir $(wildcard units/*.tmpfiles))
 INSTALL_SYSUSERS := $(notdir $(wildcard units/*.sysusers))
@@ -250,6 +250,14 @@ install: all ## install under DESTDIR; PREFIX, SBINDIR, LIBEXECDIR, MANDIR, DOCD
 	@install -d "$(DESTDIR)$(SYSCONFDIR)/exportsd.d"
 	@install -d "$(DESTDIR)$(DOCDIR)/examples" && cp -r examples/. "$(DESTDIR)$(DOCDIR)/examples"
 	@install -m 644 README.md CHANGELOG.md "$(DESTDIR)$(DOCDIR)"
+
+# Scripts call exportfs by its name. dpkg keeps the stock one as exportfs.nfs-utils, over its upgrades, too.
+divert: ## after install: have /usr/sbin/exportfs be ours (Debian; as root)
+	dpkg-divert --local --rename --divert /usr/sbin/exportfs.nfs-utils --add /usr/sbin/exportfs
+	ln -sf $(LIBEXECDIR)/exportfs /usr/sbin/exportfs
+undivert: ## the stock exportfs again
+	rm -f /usr/sbin/exportfs
+	dpkg-divert --local --rename --remove /usr/sbin/exportfs
 
 uninstall: ## remove what install installs; the configuration and the numbers stay
 	@for entry in $(INSTALL_PROGRAMS); do rm -f "$(DESTDIR)$${entry#*:}/$${entry%%:*}"; done

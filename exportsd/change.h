@@ -25,7 +25,7 @@ enum change_kind {
 	CHANGE_ETAB, /* another program has written etab: that, and the rules in force */
 };
 
-enum { CHANGE_PAIRS_MAX = 512 };
+enum { CHANGE_PAIRS_MAX = 256 };
 
 /* A client and a path of a command line. */
 struct change_pair {

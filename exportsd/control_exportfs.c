@@ -204,8 +204,12 @@ static int drain_if_gone(void *userdata, const struct medium_status *status)
 	return 0;
 }
 
+/* A rule's text may match the rule itself, as a medium's path would. */
 static bool is_exported(const struct snapshot *snapshot, const char *path)
 {
+	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++)
+		if (is_same_rule(snapshot_rule(snapshot, i), path))
+			return true;
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
 		const struct export *export = snapshot_export(snapshot, i);
 

@@ -94,14 +94,25 @@ static void tell_invalid(struct exportfs *exportfs, const char *pair)
 	exportfs_error(exportfs, "Invalid export syntax: %.*s", (int)length, pair);
 }
 
-/* More pairs than a change takes are several changes. */
+/* Escaped, each byte may take four; the daemon takes CONTROL_REQUEST_MAX. */
+enum { PAIRS_BYTES_MAX = 7000 };
+
+static bool has_room(const struct change *change, size_t n_bytes)
+{
+	return change->n_pairs < CHANGE_PAIRS_MAX && n_bytes < PAIRS_BYTES_MAX;
+}
+
+/* More pairs than a request takes are several changes. */
 static int change(struct exportfs *exportfs, const struct arguments *arguments, char **pairs)
 {
 	int r = 0;
 
 	do {
+		size_t n_bytes = 0;
+
 		r = new_change(exportfs, arguments);
-		while (r == 0 && *pairs && exportfs->change->n_pairs < CHANGE_PAIRS_MAX) {
+		while (r == 0 && *pairs && has_room(exportfs->change, n_bytes)) {
+			n_bytes += strlen(*pairs);
 			r = change_add_pair(exportfs->change, *pairs);
 			if (r == CHANGE_INVALID) {
 				tell_invalid(exportfs, *pairs);

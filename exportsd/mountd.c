@@ -90,10 +90,34 @@ static void answer_void(struct rpc_call *call, const struct mountproto_call *req
 
 /* ---- rmtab ---- */
 
+static bool rmtab_version(const struct mountd *mountd, struct file_version *ret_version)
+{
+	struct stat st;
+
+	if (stat(mountd->rmtab_file, &st) < 0)
+		return false;
+	*ret_version = file_version_of(&st);
+	return true;
+}
+
+/* What others added since it was ours counts, too: the Pacemaker agent does, when a server takes over. */
+static void merge_rmtab(struct mountd *mountd)
+{
+	struct file_version version;
+
+	if (rmtab_version(mountd, &version) &&
+	    !file_version_equal(&version, &mountd->rmtab_version))
+		(void)rmtab_read(mountd->rmtab, mountd->rmtab_file);
+}
+
 static void write_rmtab(struct mountd *mountd)
 {
-	int r = rmtab_write(mountd->rmtab, mountd->rmtab_file);
+	int r;
 
+	merge_rmtab(mountd);
+	r = rmtab_write(mountd->rmtab, mountd->rmtab_file);
+	if (r == 0)
+		(void)rmtab_version(mountd, &mountd->rmtab_version);
 	if (r < 0) {
 		errno = -r;
 		log_warning(NULL, "cannot write %s: %m; showmount -a may forget who mounted what",
@@ -231,10 +255,11 @@ static int open_rmtab(struct mountd *mountd)
 	r = rmtab_new(&mountd->rmtab);
 	if (r < 0)
 		return r;
-	if (asprintf(&mountd->rmtab_file, "%s/rmtab", daemon->config->state_directory) < 0) {
+	if (asprintf(&mountd->rmtab_file, "%s/rmtab", daemon->config->nfs_state_directory) < 0) {
 		mountd->rmtab_file = NULL;
 		return -ENOMEM;
 	}
+	(void)rmtab_version(mountd, &mountd->rmtab_version);
 	r = rmtab_read(mountd->rmtab, mountd->rmtab_file);
 	if (r < 0 && r != -ENOENT) {
 		errno = -r;

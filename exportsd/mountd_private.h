@@ -9,6 +9,7 @@
 #include "exportsd/mountproto.h"
 #include "exportsd/rmtab.h"
 #include "exportsd/rpc.h"
+#include "exportsd/runtime.h"
 #include "exportsd/rpcbind.h"
 
 struct callout;
@@ -21,6 +22,7 @@ struct mountd {
 	struct rpcbind *rpcbind; /* NULL: registration is off */
 	struct rmtab *rmtab;
 	char *rmtab_file;
+	struct file_version rmtab_version; /* that is in the list */
 	sd_event_source *rmtab_timer; /* on: the file is older than the list */
 	struct mountproto_reply
 		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */

@@ -1212,7 +1212,7 @@ int main(void)
 {
 	char directory[] = "/tmp/test-mountd-XXXXXX", file[300];
 
-	config.state_directory = mkdtemp(directory);
+	config.state_directory = config.nfs_state_directory = mkdtemp(directory);
 	sd_event_new(&server.event);
 	is_int(mountd_new(&server.mountd, &server), 0, "the service starts");
 	test_root();
