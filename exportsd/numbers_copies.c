@@ -270,12 +270,18 @@ static void finish_copy(struct copy *copy)
 	drop(copy, error, copy->why);
 }
 
+static size_t count_writing(const struct copies *copies)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < copies->n; i++)
+		n += copies->all[i].in_write;
+	return n;
+}
+
 /* Is there anything that a write still waits for? */
 static void look_at_write(struct copies *copies)
 {
-	size_t n_waiting = 0;
-	bool any_done = false;
-
 	for (size_t i = 0; i < copies->n; i++) {
 		struct copy *copy = &copies->all[i];
 
@@ -284,12 +290,9 @@ static void look_at_write(struct copies *copies)
 		if (!write_again(copy))
 			finish_copy(copy);
 	}
-	for (size_t i = 0; i < copies->n; i++)
-		n_waiting += copies->all[i].in_write;
-	any_done = copies->n_written > 0;
-	if (n_waiting == 0)
+	if (count_writing(copies) == 0) {
 		(void)sd_event_source_set_enabled(copies->settle_source, SD_EVENT_ONESHOT);
-	else if (any_done) {
+	} else if (copies->n_written) {
 		(void)sd_event_source_set_time_relative(copies->patience_source,
 							COPIES_PATIENCE_SECONDS * (uint64_t)SECOND);
 		(void)sd_event_source_set_enabled(copies->patience_source, SD_EVENT_ONESHOT);
@@ -301,7 +304,7 @@ static int on_settle(sd_event_source *source, void *userdata)
 	struct copies *copies = userdata;
 	int error = copies->n_written ? 0 : copies->write_error ?: -EIO;
 
-	if (!copies->rows)
+	if (!copies->rows || count_writing(copies))
 		return 0;
 	(void)sd_event_source_set_enabled(copies->patience_source, SD_EVENT_OFF);
 	copies->rows = NULL;
@@ -459,7 +462,14 @@ static void on_opened(void *userdata, int error, const struct proto_message *ans
 	/* Nothing is missing, but the file may not know that it is complete. */
 	if (!copies->rows && store_totals_equal(&totals, &copy->totals))
 		copy->position = POSITION_END;
-	fill_next(copy);
+	/* What is under way was sent to the others before, and is not among all rows yet. */
+	if (copies->rows) {
+		copy->n_tries = 0;
+		write_to(copy);
+		look_at_write(copies);
+	}
+	if (copy->state == LIVE)
+		fill_next(copy);
 }
 
 static void try_again(struct copy *copy)
