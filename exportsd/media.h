@@ -145,11 +145,12 @@ void media_drain_cancel(struct media_drain *drain);
  *           medium; delegations count only for a while, clients that are gone do not
  * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
  * revoke:   begin to take away all of it
- * withdraw: the kernel forgets the medium: for each domain its export entries, also of paths within
- *           it, then its numbers' keys. @domains: those that media_note_domain() named; @all: and
+ * withdraw: the kernel forgets the medium within MEDIA_FORGET_USEC: for each domain its export entries, also of
+ *           paths within it, and its numbers' keys; then sweep. @domains: those that media_note_domain() named; @all: and
  *           whatever else the kernel lists. Returns 0; -errno.
  * sweep:    have it free what it forgot (a write that changes nothing)
  */
+static const uint64_t MEDIA_FORGET_USEC = 2000000;
 struct media_withdrawal {
 	const char *path;
 	int root_fd; /* O_PATH on the medium's root */

@@ -25,20 +25,20 @@
 #include "exportsd/media_private.h"
 
 enum {
-	DRAINS_AT_ONCE = 4,
+	DRAINS_AT_ONCE = 64,
 	/* For more than these whatever the kernel lists is looked through. */
 	DOMAINS_MAX = 64,
-	/* A try that looks through what the kernel lists, and lets go of delegations. */
-	THOROUGH_TRY = 3,
+	/* When all that was told must be over: look through what the kernel lists, and let go of delegations. */
+	THOROUGH_TRY = 15,
 };
 
 static const uint64_t drain_gap_usec = 10000;
 static const uint64_t second_usec = 1000000;
 /* A flush in the same second leaves something behind, which the sweep of the next one frees (cache.c write_flush()). */
 static const uint64_t sweep_usec = 1100000;
-static const uint64_t idle_patience_usec = 3000000;
+static const uint64_t idle_patience_usec = 6000000;
 /* nfsd closes an NFSv3 client's file 2 to 4 s after its last use (filecache.c nfsd_file_gc()). */
-static const uint64_t eject_patience_usec = 6000000;
+static const uint64_t eject_patience_usec = 10000000;
 /* A client's state goes when its last request is answered (nfs4state.c force_expire_client()). */
 static const uint64_t force_patience_usec = 15000000;
 static const uint64_t scan_pause_usec = 5000000;
@@ -90,7 +90,10 @@ void media_note_domain(struct media *media, const char *path, const char *domain
 	struct medium *medium = media_find(media, path);
 	char **domains;
 
-	if (!medium || medium->has_other_domains || has_domain(medium, domain))
+	if (medium && medium->drain.stage != DRAIN_NONE)
+		medium->forgotten_usec = media_now(media) + MEDIA_FORGET_USEC;
+	if (!medium || medium->drain.stage != DRAIN_NONE || medium->has_other_domains ||
+	    has_domain(medium, domain))
 		return;
 	domains = medium->n_domains < DOMAINS_MAX
 			  ? reallocarray(medium->domains, medium->n_domains + 1, sizeof(*domains))
@@ -261,6 +264,7 @@ void medium_is_mounted_now(struct medium *medium, bool by_somebody_else)
 	medium->used_usec = medium->mounted_usec = media_now(media_of(medium));
 	medium->not_before_usec = medium->drain_pause_usec = 0;
 	medium_forget_domains(medium);
+	medium->forgotten_usec = 0;
 	medium->has_other_domains = by_somebody_else;
 	arm_idle(medium);
 }
@@ -295,9 +299,13 @@ uint32_t media_rule_ttl_seconds(const struct rule *rule)
 
 uint32_t media_ttl_seconds(struct media *media, const char *path)
 {
+	enum { DRAINING_SECONDS = 1 };
+	const struct medium *medium = media_find(media, path);
 	const char *key;
 	const struct rule *rule = media_rule_of(media, path, &key);
 
+	if (medium && medium->drain.stage != DRAIN_NONE)
+		return DRAINING_SECONDS;
 	return rule ? media_rule_ttl_seconds(rule) : media->config->medium_ttl_seconds;
 }
 
@@ -325,12 +333,26 @@ static void withdraw(struct medium *medium, int root_fd)
 	if (!media->kernel.withdraw || (!withdrawal.n_domains && !withdrawal.all))
 		return;
 	r = media->kernel.withdraw(media->kernel.userdata, &withdrawal);
-	if (r == 0)
+	if (r == 0) {
 		medium_forget_domains(medium);
-	else
+		medium->forgotten_usec = media_now(media) + MEDIA_FORGET_USEC;
+	} else
 		log_debug(ABOUT_MEDIUM(medium),
 			  "Cannot have the kernel forget '%s', trying again: %s", medium->path,
 			  strerror(-r));
+}
+
+/* Once what the kernel was told is over. */
+static void sweep_forgotten(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+	uint64_t now = media_now(media);
+
+	if (!medium->forgotten_usec || now < medium->forgotten_usec || !media->kernel.sweep)
+		return;
+	medium->forgotten_usec = 0;
+	medium->swept_usec = now;
+	media->kernel.sweep(media->kernel.userdata);
 }
 
 /* What still holds it may be delegations that nobody uses, or what a flush left to be swept. */
@@ -364,6 +386,7 @@ static void try(struct medium *medium)
 		withdraw(medium, fd);
 		close(fd);
 	}
+	sweep_forgotten(medium);
 	directory = mounts_open(medium->rule->facts.directory);
 	r = directory < 0 ? directory : mounts_probe(directory, medium->key);
 	if (r == -EBUSY) {

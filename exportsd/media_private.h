@@ -159,7 +159,7 @@ struct medium {
 	bool is_gone; /* taken out by hand, and still mounted */
 	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
 	uint64_t not_before_usec, drain_pause_usec; /* of the next drain */
-	uint64_t swept_usec;
+	uint64_t swept_usec, forgotten_usec;
 	char **domains; /* for which the kernel was told of it since it was mounted */
 	size_t n_domains;
 	bool has_other_domains; /* not all of them are known */

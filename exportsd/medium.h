@@ -108,7 +108,7 @@ enum drain_action {
 	DRAIN_FAIL, /* NONE again: BROKEN */
 };
 
-static const uint64_t DRAIN_FIRST_PAUSE_USEC = 20000;
+static const uint64_t DRAIN_FIRST_PAUSE_USEC = 50000;
 static const uint64_t DRAIN_LONGEST_PAUSE_USEC = 250000;
 
 /* Zero-initialise. */

@@ -88,18 +88,23 @@ const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX])
 	return text;
 }
 
-int question_tell_medium(struct question *question, const char *path,
-			 const struct snapshot_match *match, uint32_t number, int root_fd)
+struct upcall_export question_medium_export(const struct snapshot_match *match, uint32_t number)
 {
-	const struct config *config = question->daemon->config;
-	struct media *media = question->daemon->media;
-	struct upcall_export export = {
+	return (struct upcall_export){
 		.options = match->export->options,
 		/* NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()). */
 		.flags = match->export->options->flags | EXPORT_FSID |
 			 (match->parent_exported ? EXPORT_NOHIDE : 0),
 		.fsid = number,
 	};
+}
+
+int question_tell_medium(struct question *question, const char *path,
+			 const struct snapshot_match *match, uint32_t number, int root_fd)
+{
+	const struct config *config = question->daemon->config;
+	struct media *media = question->daemon->media;
+	struct upcall_export export = question_medium_export(match, number);
 	bool mounted = root_fd >= 0;
 	int covered = media_placeholder_fd(media, path);
 	char root[QUESTION_ROOT_MAX];

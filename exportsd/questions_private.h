@@ -128,6 +128,9 @@ int question_tell_medium(struct question *question, const char *path,
 enum { QUESTION_ROOT_MAX = 40 };
 const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX]);
 
+/* What the kernel is told of a medium's export. */
+struct upcall_export question_medium_export(const struct snapshot_match *match, uint32_t number);
+
 /*
  * question_showed_unmounted - a medium that is not mounted was shown to somebody who may only be looking.
  *

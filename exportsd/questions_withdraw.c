@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Having the kernel forget one medium, and nothing else (KERNEL.md 5.4; linux net/sunrpc/cache.c).
+ * Having the kernel forget one medium, and nothing else (linux net/sunrpc/cache.c).
  *
- * A negative answer that has expired takes the place of what was known. It frees nothing yet: that is swept with the
- * next answer, of whatever kind. So the exports go first, while their path still leads to the medium, and
- * the keys after them: the last write sweeps all of them.
+ * What was told is told once more, with a life that ends within two seconds; once it is over, the next
+ * answer of whatever kind sweeps it away (media_kernel's sweep). A negative answer would do at once, but might reach
+ * a request that came just now and waits for this very entry: its client would get ESTALE (P5). So only
+ * what no rule gives to its domain any more is answered "no".
  *
  * Entries of a medium hold its mount, those that were never answered, too. What we told is known by
  * domain (media_note_domain()); the rest (of an earlier run, of a path within the medium that
@@ -21,6 +22,8 @@
 
 /* Expired long ago, and not 0, which some kernels take for "for ever". */
 enum { LONG_AGO = 1 };
+/* The least that is surely not over when the kernel reads it (svc_export_parse() takes no export whose life is). */
+enum { LIFE_SECONDS = 1 };
 
 struct listed {
 	const char *path; /* the medium's */
@@ -155,40 +158,82 @@ static int forget_export(struct kernel *kernel, const char *domain, int root_fd,
 	return tell(kernel, KERNEL_EXPORT, upcall_answer_export(domain, path, LONG_AGO, NULL));
 }
 
-static int forget_key(struct daemon *daemon, const char *domain, uint32_t number)
+struct withdrawal {
+	struct daemon *daemon;
+	const char *path;
+	char root[QUESTION_ROOT_MAX];
+	int root_fd;
+	uint32_t number; /* of the medium that is there */
+};
+
+static int forget_key(const struct withdrawal *withdrawal, const char *domain, uint32_t number)
 {
 	struct upcall key = { .cache = KERNEL_FH, .domain = (char *)domain, .fsid_type = FSID_NUM };
 
 	memcpy(key.fsid, &number, sizeof(number));
-	return tell(daemon->kernel, KERNEL_FH, upcall_answer_fh(&key, LONG_AGO, NULL));
+	return tell(withdrawal->daemon->kernel, KERNEL_FH,
+		    upcall_answer_fh(&key, question_expiry(LIFE_SECONDS), withdrawal->root));
 }
 
-/* Of each medium that was ever there: what was said of one holds the mount, or was a "no" that is over. */
-static int forget_keys(struct daemon *daemon, const char *domain,
-		       const struct media_withdrawal *withdrawal)
+/* Those that stand for another medium were answered "no", which holds nothing. */
+static int forget_keys(const struct withdrawal *withdrawal, const char *domain)
 {
-	const struct numbers *numbers = daemon->numbers;
+	const struct numbers *numbers = withdrawal->daemon->numbers;
+	const char *path = withdrawal->path;
 	int r = 0;
 
-	for (uint32_t number = numbers_next_of_path(numbers, withdrawal->path, 0); r == 0 && number;
-	     number = numbers_next_of_path(numbers, withdrawal->path, number))
-		r = forget_key(daemon, domain, number);
+	for (uint32_t number = numbers_next_of_path(numbers, path, 0); r == 0 && number;
+	     number = numbers_next_of_path(numbers, path, number))
+		if (media_number_fits(withdrawal->daemon->media, path, number))
+			r = forget_key(withdrawal, domain, number);
 	return r;
 }
 
-static int forget(struct daemon *daemon, const struct media_withdrawal *withdrawal,
-		  const struct listed *listed)
+static int forget_domain(const struct withdrawal *withdrawal, const char *domain)
+{
+	struct daemon *daemon = withdrawal->daemon;
+	const struct client_set *clients = snapshot_client_set(daemon->snapshot, domain);
+	struct snapshot_match match;
+	struct upcall_export export;
+	int r;
+
+	if (!clients || snapshot_find(daemon->snapshot, clients, withdrawal->path, &match) !=
+				SNAPSHOT_FOUND_MEDIUM)
+		return forget_export(daemon->kernel, domain, withdrawal->root_fd, "");
+	export = question_medium_export(&match, withdrawal->number);
+	r = tell(daemon->kernel, KERNEL_EXPORT,
+		 upcall_answer_export(domain, withdrawal->root, question_expiry(LIFE_SECONDS),
+				      &export));
+	return r < 0 ? r : forget_keys(withdrawal, domain);
+}
+
+static int forget(const struct withdrawal *withdrawal, const struct listed *listed)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < listed->n_inside; i++)
-		r = forget_export(daemon->kernel, listed->inside[i].domain, withdrawal->root_fd,
-				  listed->inside[i].below);
+		r = forget_export(withdrawal->daemon->kernel, listed->inside[i].domain,
+				  withdrawal->root_fd, listed->inside[i].below);
 	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
-		r = forget_export(daemon->kernel, listed->domains[i], withdrawal->root_fd, "");
-	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
-		r = forget_keys(daemon, listed->domains[i], withdrawal);
+		r = forget_domain(withdrawal, listed->domains[i]);
 	return r;
+}
+
+static int forget_listed(struct daemon *daemon, const struct media_withdrawal *asked,
+			 const struct listed *listed)
+{
+	struct withdrawal withdrawal = {
+		.daemon = daemon,
+		.path = asked->path,
+		.root_fd = asked->root_fd,
+	};
+	int fd = media_open_mounted(daemon->media, asked->path, &withdrawal.number);
+
+	closep(&fd);
+	if (fd < 0)
+		withdrawal.number = numbers_get(daemon->numbers, asked->path);
+	(void)question_root(asked->root_fd, withdrawal.root);
+	return forget(&withdrawal, listed);
 }
 
 static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
@@ -206,7 +251,7 @@ static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
 	if (r == 0 && listed.out_of_memory)
 		r = -ENOMEM;
 	if (r == 0)
-		r = forget(daemon, withdrawal, &listed);
+		r = forget_listed(daemon, withdrawal, &listed);
 	listed_done(&listed);
 	return r;
 }
