@@ -363,8 +363,8 @@ const char *filehandle_fault_text(enum filehandle_fault fault)
 	case FILEHANDLE_GOOD: return "a handle of Linux' NFS server";
 	case FILEHANDLE_SHORT: return "it ends too early: part of it is missing";
 	case FILEHANDLE_OLD:
-		return "a handle in the form of Linux 2.2, which names a device and inodes; no server "
-		       "since 2.6 makes it, and none since 5.16 takes it";
+		return "a handle in the form of Linux 2.2, which names a device and inodes; newer servers "
+		       "refuse it";
 	case FILEHANDLE_FOREIGN:
 		return "it does not begin with version 1: it is not from Linux' NFS server, or not a "
 		       "whole handle";

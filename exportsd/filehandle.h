@@ -39,7 +39,7 @@ int filehandle_parse(const char *text, struct filehandle *ret_handle, uint32_t *
 enum filehandle_fault {
 	FILEHANDLE_GOOD,
 	FILEHANDLE_SHORT, /* it ends before its file system id does */
-	FILEHANDLE_OLD, /* the form of Linux 2.2 and 2.4.0, which no server takes any more */
+	FILEHANDLE_OLD, /* the form of Linux 2.2, which newer servers refuse */
 	FILEHANDLE_FOREIGN, /* another version than 1: not from Linux, or mangled */
 	FILEHANDLE_BAD_AUTH, /* an auth type that is not 0 */
 	FILEHANDLE_BAD_FSID, /* a type of file system id that is not known */
