@@ -2,7 +2,9 @@
 
 /*
  * Clients named by address are matched at once; if the exports name any by netgroup or by a
- * wildcard of host names, the name service is asked first, for this address and all netgroups.
+ * wildcard of host names, the name service is asked first, for this address and all netgroups. Who is in a hurry
+ * waits a moment for it. Then an address that is listed itself, or in a subnet, counts as that: where one of these has
+ * an export, names change nothing (they come behind in precedence).
  */
 
 #include "exportsd/clients.h"
@@ -20,7 +22,11 @@ struct clients_question {
 	void *userdata;
 	struct names_question *names_question;
 	sd_event_source *deferred;
+	sd_event_source *moment;
 };
+
+/* Name services that are near and well answer in less. */
+enum { MOMENT_USEC = 250 * 1000, MOMENT_SLACK_USEC = 10 * 1000 };
 
 static void finish(struct clients_question *question, const struct address_names *names,
 		   bool complete)
@@ -43,13 +49,37 @@ static void on_names(void *userdata, int error, const struct address_names *name
 	finish(question, names, error == 0); /* on an error they hold what is certain */
 }
 
+/* Is it named by an address or a subnet, so that there is something to go on with? */
+static bool is_listed(const struct clients_question *question)
+{
+	CLEANUP(freep) char *domain = NULL;
+	struct client_set *clients;
+	bool listed;
+
+	if (snapshot_domain(question->snapshot, &question->address, NULL, &domain) < 0 || !domain)
+		return false;
+	clients = client_set_new(question->snapshot, domain);
+	listed = clients && client_set_is_by_address(clients, question->snapshot);
+	client_set_free(clients);
+	return listed;
+}
+
+static int on_moment(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct clients_question *question = userdata;
+
+	if (is_listed(question))
+		finish(question, NULL, false);
+	return 0;
+}
+
 static int on_deferred(sd_event_source *source, void *userdata)
 {
 	finish(userdata, NULL, true);
 	return 0;
 }
 
-static int ask_names(struct clients_question *question)
+static int ask_names(struct clients_question *question, sd_event *event, bool patient)
 {
 	const struct snapshot *snapshot = question->snapshot;
 	size_t n = snapshot_n_netgroups(snapshot);
@@ -59,13 +89,21 @@ static int ask_names(struct clients_question *question)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		netgroups[i] = snapshot_netgroup(snapshot, i);
+	if (!patient) {
+		int r = sd_event_add_time_relative(event, &question->moment, CLOCK_MONOTONIC,
+						   MOMENT_USEC, MOMENT_SLACK_USEC, on_moment,
+						   question);
+
+		if (r < 0)
+			return r;
+	}
 	return names_of_address(question->names, &question->address, netgroups, n, on_names,
 				question, &question->names_question);
 }
 
 int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
-		   const struct address *address, clients_domain_fn done, void *userdata,
-		   struct clients_question **ret_question)
+		   const struct address *address, bool patient, clients_domain_fn done,
+		   void *userdata, struct clients_question **ret_question)
 {
 	struct clients_question *question = calloc(1, sizeof(*question));
 	int r;
@@ -78,7 +116,7 @@ int clients_domain(struct names *names, sd_event *event, const struct snapshot *
 	question->done = done;
 	question->userdata = userdata;
 	if (snapshot_needs_names(snapshot))
-		r = ask_names(question);
+		r = ask_names(question, event, patient);
 	else
 		r = sd_event_add_defer(event, &question->deferred, on_deferred, question);
 	if (r < 0) {
@@ -95,6 +133,7 @@ void clients_cancel(struct clients_question *question)
 		return;
 	names_cancel(question->names_question);
 	sd_event_source_disable_unref(question->deferred);
+	sd_event_source_disable_unref(question->moment);
 	free(question);
 }
 

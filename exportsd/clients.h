@@ -17,16 +17,18 @@ struct clients_question;
  * clients_domain - the domain of an address.
  *
  * @snapshot: in force; who puts another one in its place cancels first, and asks again
+ * @patient: false: the name service gets only a moment to answer about a client that is named by its address or subnet,
+ *        and is asked on without us. True: it gets its time
  * @done: exactly once, never from within this call: @domain is NULL if no client matches.
- *        @complete: false if the name service did not answer, so that only clients named by address count:
- *        believe it for seconds only
+ *        @complete: false if the name service did not answer, or not yet, so that only clients named by address count:
+ *        believe it for seconds only, and have the kernel call it by its address
  *
  * Returns 0; -ENOMEM; -EAGAIN (too many ask).
  */
 typedef void (*clients_domain_fn)(void *userdata, const char *domain, bool complete);
 int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
-		   const struct address *address, clients_domain_fn done, void *userdata,
-		   struct clients_question **ret_question);
+		   const struct address *address, bool patient, clients_domain_fn done,
+		   void *userdata, struct clients_question **ret_question);
 /* clients_cancel - done() will not be called. NULL is fine. */
 void clients_cancel(struct clients_question *question);
 

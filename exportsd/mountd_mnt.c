@@ -73,6 +73,7 @@ struct mount_job {
 	char *domain;
 	char *kernel_domain; /* what the kernel calls it */
 	bool is_domain_complete;
+	bool is_patient; /* the name service was given its time */
 	struct chosen chosen;
 	int root_fd; /* holds a medium */
 	dev_t root_device;
@@ -648,6 +649,12 @@ static bool has_dots(const char *path)
 }
 
 static void find_export(struct mount_job *job);
+static void ask_who(struct mount_job *job, bool patient);
+
+static void refuse_nameless(struct mount_job *job)
+{
+	refuse(job, MOUNT_ERROR_SERVERFAULT, "the name service does not say who this is");
+}
 
 static void on_real(void *userdata, const char *const *real, size_t n_paths)
 {
@@ -692,6 +699,11 @@ static void find_export(struct mount_job *job)
 		return;
 	}
 	found = snapshot_find_mount(snapshot, clients, job->path, &match);
+	if (!job->is_domain_complete && !job->is_patient &&
+	    !(found != SNAPSHOT_FOUND_NOTHING && match.export->client->type <= CLIENT_SUBNET)) {
+		ask_who(job, true);
+		return;
+	}
 	if (has_dots(job->path)) {
 		if (job->is_real)
 			refuse(job, MOUNT_ERROR_NOENT, "there is no such directory");
@@ -702,6 +714,8 @@ static void find_export(struct mount_job *job)
 	} else if (!job->is_real &&
 		   !(found == SNAPSHOT_FOUND_EXPORT && str_equal(match.export->path, job->path))) {
 		ask_real(job);
+	} else if (found == SNAPSHOT_FOUND_NOTHING && !job->is_domain_complete) {
+		refuse_nameless(job);
 	} else if (found == SNAPSHOT_FOUND_NOTHING) {
 		refuse(job, MOUNT_ERROR_ACCES, "no export entry");
 	} else {
@@ -719,36 +733,44 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 		if (complete)
 			refuse(job, MOUNT_ERROR_ACCES, "unmatched host");
 		else
-			refuse(job, MOUNT_ERROR_SERVERFAULT,
-			       "the name service does not say who this is");
+			refuse_nameless(job);
 		return;
 	}
 	job->is_domain_complete = complete;
 	job->domain = strdup(domain);
-	job->kernel_domain = clients_kernel_domain(
-		daemon->snapshot, daemon->config->cache_use_ipaddr, &job->caller.address, domain);
+	job->kernel_domain = clients_kernel_domain(daemon->snapshot,
+						   !complete || daemon->config->cache_use_ipaddr,
+						   &job->caller.address, domain);
 	if (job->domain && job->kernel_domain)
 		find_export(job);
 	else
 		refuse_no_memory(job);
 }
 
-/* ---- start ---- */
-
-static void begin(struct mount_job *job)
+static void ask_who(struct mount_job *job, bool patient)
 {
 	struct daemon *daemon = job->mountd->daemon;
 	int r;
 
+	job->is_patient = patient;
+	free(TAKE_PTR(job->domain));
+	free(TAKE_PTR(job->kernel_domain));
+	r = clients_domain(daemon->names, daemon->event, daemon->snapshot, &job->caller.address,
+			   patient, on_domain, job, &job->clients_question);
+	if (r < 0)
+		refuse_error(job, r, "cannot ask who this is");
+}
+
+/* ---- start ---- */
+
+static void begin(struct mount_job *job)
+{
 	job->path = mount_path_normalise(job->request.path);
 	if (!job->path) {
 		refuse_error(job, errno == EINVAL ? -EACCES : -ENOMEM, "not an absolute path");
 		return;
 	}
-	r = clients_domain(daemon->names, daemon->event, daemon->snapshot, &job->caller.address,
-			   on_domain, job, &job->clients_question);
-	if (r < 0)
-		refuse_error(job, r, "cannot ask who this is");
+	ask_who(job, false);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)

@@ -121,15 +121,17 @@ void question_again(struct question *question, unsigned int seconds)
 
 /* ---- auth.unix.ip ---- */
 
-/* @domain: NULL: nobody */
-static void answer_ip(struct question *question, const char *domain, uint32_t seconds)
+/* @domain: NULL: nobody. Who it is in full is found out with each question about what is named by its address. */
+static void answer_ip(struct question *question, const char *domain, bool complete,
+		      uint32_t seconds)
 {
 	const struct daemon *daemon = question->daemon;
 	CLEANUP(freep) char *name = NULL;
 	struct address address;
 
 	if (domain && address_parse(question->upcall.address, &address)) {
-		name = clients_kernel_domain(daemon->snapshot, daemon->config->cache_use_ipaddr,
+		name = clients_kernel_domain(daemon->snapshot,
+					     !complete || daemon->config->cache_use_ipaddr,
 					     &address, domain);
 		if (!name) {
 			question_again(question, 1);
@@ -167,7 +169,7 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 		seconds = config->name_age_seconds;
 	if (!domain)
 		log_info(ABOUT(.client = address), "Refused %s: no export is for it", address);
-	answer_ip(question, domain, seconds);
+	answer_ip(question, domain, complete, seconds);
 }
 
 static void begin_ip(struct question *question)
@@ -181,8 +183,8 @@ static void begin_ip(struct question *question)
 		question_end(question, -EINVAL);
 		return;
 	}
-	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address, on_domain,
-			   question, &question->clients) < 0)
+	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address, false,
+			   on_domain, question, &question->clients) < 0)
 		question_again(question, 1);
 }
 
@@ -236,6 +238,8 @@ uint32_t question_ttl(const struct question *question)
 	const struct config *config = question->daemon->config;
 	bool by_name = question->composed && snapshot_needs_names(question->daemon->snapshot);
 
+	if (question->is_partial)
+		return NO_SECONDS;
 	return by_name && config->name_age_seconds < config->ttl_seconds ? config->name_age_seconds
 									 : config->ttl_seconds;
 }
@@ -278,9 +282,20 @@ static void begin_domain(struct question *question)
 		question_end(question, -EINVAL);
 		return;
 	}
-	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address, on_composed,
-			   question, &question->clients) < 0)
+	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address,
+			   question->is_patient, on_composed, question, &question->clients) < 0)
 		question_again(question, 1);
+}
+
+bool question_waits_for_names(struct question *question)
+{
+	if (!question->is_partial || question->is_patient)
+		return false;
+	question->is_patient = true;
+	question->is_partial = false;
+	free(TAKE_PTR(question->composed));
+	begin_domain(question);
+	return true;
 }
 
 /* ---- all kinds ---- */
@@ -288,7 +303,7 @@ static void begin_domain(struct question *question)
 static void begin(struct question *question)
 {
 	stop_waiting(question);
-	question->mount_root_checked = question->is_partial = false;
+	question->mount_root_checked = question->is_partial = question->is_patient = false;
 	free(TAKE_PTR(question->answer_path));
 	free(TAKE_PTR(question->composed));
 	switch (question->upcall.cache) {

@@ -436,6 +436,13 @@ static void begin_nothing(struct question *question, const struct client_set *cl
 		question_again(question, 1);
 }
 
+/* Has the client its export by address or subnet, whatever its names are? */
+static bool is_by_address(const struct question *question)
+{
+	return question->found != SNAPSHOT_FOUND_NOTHING &&
+	       question->match.export->client->type <= CLIENT_SUBNET;
+}
+
 void question_begin_export(struct question *question)
 {
 	struct snapshot *snapshot = question->daemon->snapshot;
@@ -446,6 +453,10 @@ void question_begin_export(struct question *question)
 		return;
 	}
 	question->found = snapshot_find(snapshot, clients, question->upcall.path, &question->match);
+	if (!is_by_address(question) && question_waits_for_names(question))
+		return;
+	if (question->found == SNAPSHOT_FOUND_EXPORT && is_by_address(question))
+		question->is_partial = false; /* names come behind */
 	switch (question->found) {
 	case SNAPSHOT_FOUND_NOTHING: begin_nothing(question, clients); break;
 	case SNAPSHOT_FOUND_MEDIUM: begin_medium(question); break;

@@ -18,6 +18,8 @@
 
 static void answer_no(struct question *question)
 {
+	if (question_waits_for_names(question))
+		return;
 	if (question->is_partial)
 		question_again(question, AGAIN_SECONDS);
 	else if (question_answer(question, upcall_answer_fh(&question->upcall,

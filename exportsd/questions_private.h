@@ -42,6 +42,7 @@ struct question {
 	/* What is known so far. */
 	char *composed; /* of a domain "$ADDRESS": the domain that it stands for; NULL: the domain stands for itself */
 	bool is_partial; /* the name service was silent about it, so more clients may match it */
+	bool is_patient; /* it has been waited for */
 	enum snapshot_found found;
 	struct snapshot_match match;
 	bool mount_root_checked;
@@ -89,6 +90,8 @@ const struct client_set *question_clients(const struct question *question);
 
 /* question_ttl - how long the kernel may believe what only a reload, or other names of who asks, can change. */
 uint32_t question_ttl(const struct question *question);
+/* question_waits_for_names - have it begun again with all names known, if they are not and were not waited for. */
+bool question_waits_for_names(struct question *question);
 
 /* question_again - begin anew after so many seconds (0: in the next turn of the loop). */
 void question_again(struct question *question, unsigned int seconds);

@@ -312,6 +312,21 @@ static void put_flavors(struct answer *answer, const struct upcall_export *expor
 			(options->flavors[i].flags & EXPORT_PER_FLAVOR) | shared);
 }
 
+/*
+ * In etab the flags of each flavour come behind those of the entry, and change them, too (nfs-utils parseopts(),
+ * setflags()): where flavours may differ, the entry has what the last one has.
+ */
+static uint32_t entry_flags(const struct upcall_export *export)
+{
+	const struct export_options *options = export->options;
+	uint32_t last;
+
+	if (!options->n_flavors)
+		return export->flags;
+	last = options->flavors[options->n_flavors - 1].flags;
+	return (export->flags & ~(uint32_t)EXPORT_PER_FLAVOR) | (last & EXPORT_PER_FLAVOR);
+}
+
 char *upcall_answer_export(const char *domain, const char *path, uint64_t expiry,
 			   const struct upcall_export *export)
 {
@@ -325,7 +340,7 @@ char *upcall_answer_export(const char *domain, const char *path, uint64_t expiry
 	if (export) {
 		const struct export_options *options = export->options;
 
-		fprintf(answer.stream, "%u %d %d %d ", export->flags, options->anon_uid,
+		fprintf(answer.stream, "%u %d %d %d ", entry_flags(export), options->anon_uid,
 			options->anon_gid, (int)export->fsid);
 		put_fs_locations(&answer, options);
 		put_flavors(&answer, export);

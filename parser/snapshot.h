@@ -206,6 +206,8 @@ enum { SNAPSHOT_CLIENT_SETS_MAX = 4096 };
  */
 const struct client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain);
 size_t client_set_size(const struct client_set *set);
+/* Is any of them named by its address or a subnet? */
+bool client_set_is_by_address(const struct client_set *set, const struct snapshot *snapshot);
 
 /* client_set_new - the same, not remembered: for a thread beside the snapshot's owner. NULL when memory is out. */
 struct client_set *client_set_new(const struct snapshot *snapshot, const char *domain);

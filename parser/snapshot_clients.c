@@ -772,6 +772,12 @@ const struct client_set *snapshot_client_set(struct snapshot *snapshot, const ch
 	return set;
 }
 
+bool client_set_is_by_address(const struct client_set *set, const struct snapshot *snapshot)
+{
+	/* They are in the order of types. */
+	return set->n_clients && snapshot->clients.items[set->clients[0]]->type <= CLIENT_SUBNET;
+}
+
 size_t client_set_size(const struct client_set *set)
 {
 	return set->n_clients;

@@ -18,6 +18,7 @@ static struct snapshot *snapshot;
 
 static struct {
 	int error, refuses;
+	bool never; /* answers */
 	const char *names[2], *netgroups[2];
 	size_t n_names, n_netgroups;
 	unsigned int asked;
@@ -69,7 +70,8 @@ int names_of_address(struct names *names, const struct address *address,
 			 "%s ", netgroups[i]);
 	question = calloc(1, sizeof(*question));
 	*question = (struct names_question){ .done = done, .userdata = userdata };
-	sd_event_add_defer(event, &question->source, answer, question);
+	if (!name_service.never)
+		sd_event_add_defer(event, &question->source, answer, question);
 	*ret_question = question;
 	return 0;
 }
@@ -106,7 +108,7 @@ static void domain_is(const char *text, const char *wanted, bool complete, const
 	int r;
 
 	n_told = 0;
-	r = clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question);
+	r = clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question);
 	if (r < 0 || n_told)
 		printf("# %s\n", n_told ? "told from within" : strerror(-r));
 	loop_until(event, &n_told, 1, 1000);
@@ -151,19 +153,50 @@ static void test_trouble(void)
 
 	put_in_force("/a @one(ro)\n");
 	name_service.refuses = -EAGAIN;
-	is_int(clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question), -EAGAIN,
-	       "too many ask");
+	is_int(clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question),
+	       -EAGAIN, "too many ask");
 	ok(!question, "then there is no question");
 	name_service.refuses = 0;
 	n_told = 0;
-	clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question);
+	clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question);
 	clients_cancel(question);
 	put_in_force("/a *(ro)\n");
-	clients_domain(NULL, event, snapshot, &address, on_domain, NULL, &question);
+	clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question);
 	clients_cancel(question);
 	clients_cancel(NULL);
 	loop_for(event, 20);
 	is_int(n_told, 0, "who is cancelled is not told");
+}
+
+/* A name service that takes its time is not waited for by who has an address that is named. */
+static void test_hurry(void)
+{
+	struct clients_question *question = NULL;
+	struct address listed = facts_address("192.0.2.7"), other = facts_address("198.51.100.1");
+
+	put_in_force("/a 192.0.2.0/24(ro) *.example.org(ro)\n/b *(ro)\n");
+	name_service.never = true;
+	n_told = 0;
+	clients_domain(NULL, event, snapshot, &listed, false, on_domain, NULL, &question);
+	loop_until(event, &n_told, 1, 2000);
+	is_str(n_told == 1 ? told : "(not told)", "*,192.0.2.0/24", "in a hurry: what is listed");
+	ok(!told_complete, "  so far");
+	n_told = 0;
+	clients_domain(NULL, event, snapshot, &other, false, on_domain, NULL, &question);
+	loop_for(event, 400);
+	is_int(n_told, 0, "who is only one of all waits");
+	clients_cancel(question);
+	clients_domain(NULL, event, snapshot, &listed, true, on_domain, NULL, &question);
+	loop_for(event, 400);
+	is_int(n_told, 0, "and so does who is patient");
+	clients_cancel(question);
+	name_service.never = false;
+	name_service.names[0] = "host.example.org";
+	name_service.n_names = 1;
+	clients_domain(NULL, event, snapshot, &listed, false, on_domain, NULL, &question);
+	loop_until(event, &n_told, 1, 2000);
+	is_str(told, "*,*.example.org,192.0.2.0/24", "names that come at once count");
+	ok(told_complete, "  and are all");
 }
 
 static void kernel_domain_is(bool by_address, const char *address_text, const char *domain,
@@ -215,6 +248,7 @@ int main(void)
 	test_addresses();
 	test_names();
 	test_trouble();
+	test_hurry();
 	test_kernel_domains();
 	snapshot_free(snapshot);
 	sd_event_unref(event);

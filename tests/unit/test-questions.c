@@ -477,7 +477,7 @@ static void addresses(void)
 	name_service.n_netgroups = 0;
 	answers(KERNEL_IP, "nfsd 198.51.100.1", "nfsd 198.51.100.1 T+60 ", "nobody's client");
 	name_service.error = -ETIMEDOUT;
-	answers(KERNEL_IP, "nfsd 192.0.2.7", "nfsd 192.0.2.7 T+5 192.0.2.0/24 ",
+	answers(KERNEL_IP, "nfsd 192.0.2.7", "nfsd 192.0.2.7 T+5 $192.0.2.7 ",
 		"a dead name service: what is known by address, for seconds");
 	answers(KERNEL_IP, "nfsd 198.51.100.1", "no line", "nothing known: no answer yet");
 	is_int((long long)questions_n_waiting(server.questions), 1, "the question is kept");
