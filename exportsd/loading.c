@@ -75,6 +75,18 @@ void fact_set(struct fact *fact, const struct address *addresses, size_t n_addre
 
 /* ---- reading ---- */
 
+/* What media mount, and where, handlers are told as the host calls it. */
+static void refuse_rule(struct loading *loading, const struct export_item *item)
+{
+	const struct position at = { .file = item->file,
+				     .line = item->path_line,
+				     .column = item->path_column };
+
+	diag_add(&loading->diags, DIAG_ERROR, &at,
+		 "a rule ('%s') and rootdir do not go together: leave rootdir out, or the rule",
+		 item->path);
+}
+
 /* A line's clients have the path in common: one question for them. */
 static int list_questions(struct loading *loading)
 {
@@ -89,6 +101,8 @@ static int list_questions(struct loading *loading)
 		const struct export_item *item = &source->items[i];
 		struct address address;
 
+		if (item->pattern && loading->config->rootdir)
+			refuse_rule(loading, item);
 		if (!item->pattern && (!path || !str_equal(item->path, path)))
 			loading->paths[loading->n_paths++] = path = item->path;
 		if (item->options->flags & EXPORT_FSID)

@@ -461,6 +461,7 @@ static int ask_hosts(struct reload *reload)
 
 	if (!n_hosts)
 		return 0;
+	free(reload->host_names); /* of the same reload, begun anew */
 	reload->host_names = calloc(n_hosts, sizeof(*reload->host_names));
 	if (!reload->host_names)
 		return -ENOMEM;

@@ -660,6 +660,21 @@ static void refused_reload_renews(void)
 	end();
 }
 
+static void rules_beneath_rootdir(void)
+{
+	struct caller caller;
+
+	begin("/a *(ro)\n/mnt/* *(mountpoint,ro,fsid=/run/h)\n");
+	config.rootdir = (char *)"/nfs";
+	caller = start_reload(false);
+	ok(!caller.applied && strstr(caller.first, "rootdir"),
+	   "rules and rootdir do not go together");
+	config.rootdir = NULL;
+	caller = start_reload(false);
+	ok(caller.applied, "rules alone do");
+	end();
+}
+
 static void numbers_of_reexports(void)
 {
 	struct caller caller;
@@ -763,6 +778,7 @@ int main(void)
 	refused_reload_renews();
 	numbers_of_others();
 	numbers_of_reexports();
+	rules_beneath_rootdir();
 	sd_event_unref(server.event);
 	unlink(file);
 	rmdir(directory);

@@ -244,7 +244,7 @@ static bool_t get_fsid(XDR *xdr, struct text *text)
 
 static bool_t get_filehandle(XDR *xdr, struct text *text)
 {
-	struct handle4 handle;
+	struct handle4 handle = { .length = 0 };
 
 	if (!get_handle(xdr, &handle))
 		return FALSE;
@@ -568,7 +568,7 @@ int main(int argc, char **argv)
 	auth_destroy(client->cl_auth);
 	client->cl_auth = authunix_create(machine, uid, gid, 0, NULL);
 	for (char **path = argv + 2; *path; path++) {
-		struct handle4 handle;
+		struct handle4 handle = { .length = 0 };
 
 		switch (argv[0][0]) {
 		case 'w': walk(client, *path, &handle); break;
