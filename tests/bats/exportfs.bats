@@ -73,7 +73,7 @@ line() { echo "$T/$1	$2(rw,sync,wdelay,hide,nocrossmnt,secure,root_squash,no_all
 	start_handler good
 	start_exportsd
 	is_in_force "media/* plain"
-	! grep -q media "$etab"
+	run ! grep -q media "$etab"
 	{ cat "$etab"; line other 192.0.2.1; } | rewrite_etab
 	eventually is_in_force "media/* other plain"
 	stop_exportsd
@@ -161,11 +161,11 @@ line() { echo "$T/$1	$2(rw,sync,wdelay,hide,nocrossmnt,secure,root_squash,no_all
 	eventually exportsctl mount "$T/media/good-one"
 	eventually exportsctl mount "$T/media/good-two"
 	run -0 exportfs -u "*:$T/media/good-one"
-	! mountpoint -q "$T/media/good-one"
+	run ! mountpoint -q "$T/media/good-one"
 	mountpoint -q "$T/media/good-two"
 	is_in_force "media/* plain"
 	exportfs -u "*:$T/media/*"
-	! mountpoint -q "$T/media/good-two"
+	run ! mountpoint -q "$T/media/good-two"
 	is_in_force plain
 	exportfs -u "*:$T/plain"
 	exportfs -a
@@ -201,7 +201,7 @@ line() { echo "$T/$1	$2(rw,sync,wdelay,hide,nocrossmnt,secure,root_squash,no_all
 agent() {
 	PATH=$T/bin:$PATH OCF_ROOT=/usr/lib/ocf OCF_RESOURCE_INSTANCE=export OCF_RESKEY_clientspec="$client" \
 		OCF_RESKEY_options=rw,no_subtree_check OCF_RESKEY_directory="$T/other" OCF_RESKEY_fsid=11 \
-		HA_RSCTMP="$T" HA_logfile="$T/agent.log" /usr/lib/ocf/resource.d/heartbeat/exportfs "$1" >>"$T/agent.log" 2>&1
+		HA_RSCTMP="$T" HA_logfile="$T/ha.log" /usr/lib/ocf/resource.d/heartbeat/exportfs "$1" >>"$T/agent.log" 2>&1
 }
 
 @test "the Pacemaker agent: start, monitor, stop" {
@@ -221,6 +221,6 @@ agent() {
 		run -0 agent stop
 		run -7 agent monitor
 		run -0 agent stop
-		! grep -q "$T/other" "$etab"
+		run ! grep -q "$T/other" "$etab"
 	done
 }
