@@ -230,7 +230,7 @@ lint-c:
 
 # What is installed, as FILE:DIRECTORY:MODE; units with @NAME@ replaced.
 INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportfs:$(LIBEXECDIR) exportsd-image:$(LIBEXECDIR) exportsd-generator:$(GENERATORDIR)
-INSTALL_UNITS := $(patsubst units/%,%,$(wildcard units/*.service units/*.socket units/*.d/*.conf))
+INSTALL_UNITS := $(patsubst units/%,%,$(wildcard units/*.service units/*.socket units/*.timer units/*.d/*.conf))
 INSTALL_TMPFILES := $(notdir $(wildcard units/*.tmpfiles))
 INSTALL_SYSUSERS := $(notdir $(wildcard units/*.sysusers))
 SUBSTITUTE := sed -e 's|@SBINDIR@|$(SBINDIR)|g' -e 's|@LIBEXECDIR@|$(LIBEXECDIR)|g' -e 's|@SYSCONFDIR@|$(SYSCONFDIR)|g'

@@ -358,6 +358,7 @@ static const struct {
 	{ "verify", 0, 0, COMMAND_JSON, verify },
 	{ "copy", 1, 1, 0, copy },
 	{ "export", 0, 0, 0, export },
+	{ "publish", 0, 0, 0, fsid_publish },
 	{ "recover", 0, 0, COMMAND_FROM | COMMAND_NEW | COMMAND_UNTRUSTED, recover },
 	{ "import", 1, 1, 0, import },
 };
@@ -371,6 +372,7 @@ static int usage(void)
 	      "       exportsctl fsid verify [--json]\n"
 	      "       exportsctl fsid copy FILE\n"
 	      "       exportsctl fsid export\n"
+	      "       exportsctl fsid publish\n"
 	      "       exportsctl fsid recover {--from FILE [--untrusted] | --new}\n"
 	      "       exportsctl fsid import FSIDD-DATABASE\n",
 	      stderr);

@@ -11,5 +11,8 @@
 bool fsid_read_file(const struct invocation *invocation, const struct fsid_store *store,
 		    const char *name, struct entries *entries);
 
+/* fsid_publish - a copy, with a MAC, on each writable exported file system. Returns the exit code. */
+int fsid_publish(const struct invocation *invocation, struct fsid_store *store);
+
 /* fsid_read_fsidd - the database of nfs-utils' fsidd. */
 bool fsid_read_fsidd(const char *name, struct entries *entries);

@@ -257,3 +257,49 @@ flip() {
 	run -1 fsid import "$T/reexpdb.sqlite3"
 	[[ $output == *"/srv/x"*"/srv/a"* ]]
 }
+
+@test "copies on exported file systems, where clients are in the way" {
+	mkdir "$T/shared" "$T/elsewhere"
+	echo "$T/shared *(rw,no_subtree_check,fsid=78)" >>"$T/exports"
+	start_media one two
+	fsid list >"$T/before"
+	run -0 fsid publish
+	[ "$output" = "$T/shared/.exportsd-numbers" ]
+	[ "$(stat -c %a:%h "$output")" = 600:1 ]
+	[ "$(stat -c %a "$T/state/numbers.key")" = 600 ]
+	[ ! -e "$T/plain/.exportsd-numbers" ]
+	# What a client may do: links, a directory, its own file.
+	echo mine >"$T/elsewhere/victim"
+	ln -sf "$T/elsewhere/victim" "$T/shared/.exportsd-numbers"
+	ln -sf "$T/elsewhere/victim" "$T/shared/.exportsd-numbers.new"
+	fsid publish
+	[ ! -L "$T/shared/.exportsd-numbers" ]
+	[ "$(cat "$T/elsewhere/victim")" = mine ]
+	rm "$T/shared/.exportsd-numbers"
+	ln "$T/elsewhere/victim" "$T/shared/.exportsd-numbers"
+	ln "$T/elsewhere/victim" "$T/shared/.exportsd-numbers.new"
+	fsid publish
+	[ "$(cat "$T/elsewhere/victim")" = mine ]
+	cp "$T/shared/.exportsd-numbers" "$T/good"
+	rm "$T/shared/.exportsd-numbers"
+	mkdir "$T/shared/.exportsd-numbers"
+	run -1 fsid publish
+	[[ $output == *"no copy in '$T/shared'"* ]]
+	mv "$T/shared" "$T/moved"
+	ln -s "$T/elsewhere" "$T/shared"
+	run -1 fsid publish
+	[[ $output == *"symbolic link"* ]]
+	[ "$(ls -A "$T/elsewhere")" = victim ]
+	# A client that changes a number has no key.
+	stop_exportsd
+	rm "$T/numbers" "$T/state/numbers.sqlite"
+	chmod 666 "$T/good"
+	sed 's,media/one,media/eno,' "$T/good" >"$T/forged"
+	chmod 666 "$T/forged"
+	run -1 fsid recover --from "$T/forged"
+	run -0 fsid recover --from "$T/good"
+	fsid list | cmp - "$T/before"
+	rm "$T/state/numbers.key"
+	run -1 fsid recover --from "$T/good"
+	[[ $output == *"key is lost"* ]]
+}
