@@ -581,9 +581,8 @@ static void test_many_hosts(void)
 	n_hosts_done = n_done = 0;
 	is_int(names_of_hosts(names, hosts, N_LATE, on_many_hosts, NULL, NULL), 0, "many hosts");
 	ask_address(names, "192.0.2.10", NULL, 0);
-	ok(loop_until(event, &n_done, 1, 300) && last_error == 0 && !n_hosts_done,
-	   "a client that comes meanwhile is answered (after %d ms)",
-	   (int)(loop_now_msec() - start));
+	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == 0 && !n_hosts_done,
+	   "a client that comes meanwhile is answered before them");
 	ok(loop_until(event, &n_hosts_done, 1, PATIENCE_MSEC), "then they are");
 	took = loop_now_msec() - start;
 	ok(n_resolved == N_LATE && n_errors == 0, "all have an address (%zu, %zu not)", n_resolved,
