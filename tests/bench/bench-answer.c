@@ -11,6 +11,8 @@
  * 1000+N, chosen at random. Prints a line per kind of question: label, kind, exports, median and
  * 99th percentile of the time to the answer, processor time of the daemon per question, all in microseconds.
  *
+ * With UUID in the environment the exports have no fsid, and nfsd.fh is asked about uuids.
+ *
  * With RELOAD, a shell command, in the environment, and RELOADS, how often it is to be run, nothing of that: another
  * question is asked every millisecond while the command runs, and one when it has ended. Before each round FILE.0
  * and FILE.1 take turns in FILE's place, FILE being EXPORTS of the environment. Prints one line: label,
@@ -23,11 +25,13 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <time.h>
@@ -142,6 +146,32 @@ static int compare(const void *a, const void *b)
 	return (difference > 0) - (difference < 0);
 }
 
+/* As nfsd writes the id of a directory that is no file system's root: inode and uuid (FSID_UUID16_INUM). */
+static void uuid_question(const char *domain, long number, char *text, size_t size)
+{
+	char path[64], digits[17];
+	struct statfs fs;
+	struct stat st;
+	uint8_t id[24] = { 0 };
+	int length;
+
+	(void)snprintf(path, sizeof(path), "/srv/e/d%06ld", number);
+	if (stat(path, &st) < 0 || statfs(path, &fs) < 0)
+		fail(path);
+	memcpy(id, &st.st_ino, 8);
+	/* rpc.mountd's uuid where libblkid knows none: f_fsid's digits, folded. */
+	(void)snprintf(digits, sizeof(digits), "%08x%08x", (unsigned int)fs.f_fsid.__val[0],
+		       (unsigned int)fs.f_fsid.__val[1]);
+	for (size_t i = 0; i < 16; i++)
+		id[8 + i / 2] |=
+			(uint8_t)((digits[i] <= '9' ? digits[i] - '0' : digits[i] - 'a' + 10)
+				  << (i % 2 ? 0 : 4));
+	length = snprintf(text, size, "%s 7 \\x", domain);
+	for (size_t i = 0; i < sizeof(id); i++)
+		length += snprintf(text + length, size - (size_t)length, "%02x", id[i]);
+	(void)snprintf(text + length, size - (size_t)length, "\n");
+}
+
 static void question_text(enum kind kind, long number, char *text, size_t size)
 {
 	unsigned int fsid = (unsigned int)(1000 + number);
@@ -149,6 +179,8 @@ static void question_text(enum kind kind, long number, char *text, size_t size)
 
 	if (kind == EXPORT)
 		(void)snprintf(text, size, "%s /srv/e/d%06ld\n", domain, number);
+	else if (kind == FH && getenv("UUID"))
+		uuid_question(domain, number, text, size);
 	else if (kind == FH)
 		(void)snprintf(text, size, "%s 1 \\x%02x%02x%02x%02x\n", domain, fsid & 0xff,
 			       fsid >> 8 & 0xff, fsid >> 16 & 0xff, fsid >> 24);

@@ -6,7 +6,8 @@
  *
  *	bench-questions N_EXPORTS N_QUESTIONS
  *
- * Asks nfsd.export and nfsd.fh in turn about exports /srv/e/dNNNNNN with numbers.
+ * Asks nfsd.export and nfsd.fh in turn about exports /srv/e/dNNNNNN with numbers. The processes that look at paths are
+ * replaced, too.
  */
 
 #include <stdio.h>
@@ -28,6 +29,46 @@ void kernel_pause(struct kernel *kernel, bool pause)
 int kernel_flush_exports(struct kernel *kernel)
 {
 	return 0;
+}
+
+/* What lies at an export's path: a plain directory, told as soon as the question was taken. */
+static struct {
+	paths_facts_fn done;
+	void *userdata;
+} asked;
+
+int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		struct paths_question **ret_question)
+{
+	asked.done = done;
+	asked.userdata = userdata;
+	return 0;
+}
+
+int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
+		   struct paths_question **ret_question)
+{
+	return paths_facts(paths, path, done, userdata, ret_question);
+}
+
+void paths_cancel(struct paths_question *question)
+{
+}
+
+/* No export has a uuid here. */
+void paths_fold_uuid(const char *text, size_t size, uint8_t *ret_bytes)
+{
+	abort();
+}
+
+static void answer_paths(void)
+{
+	static const struct paths_facts directory = { .mode = 040755 };
+	paths_facts_fn done = asked.done;
+
+	asked.done = NULL;
+	if (done)
+		done(asked.userdata, 0, &directory);
 }
 
 static const char *same_path(void *userdata, const char *path)
@@ -86,9 +127,11 @@ int main(int argc, char **argv)
 
 		(void)snprintf(line, sizeof(line), "* /srv/e/d%06ld", number);
 		questions_ask(&daemon, KERNEL_EXPORT, line);
+		answer_paths();
 		(void)snprintf(line, sizeof(line), "* 1 \\x%02x%02x%02x%02x", fsid & 0xff,
 			       fsid >> 8 & 0xff, fsid >> 16 & 0xff, fsid >> 24);
 		questions_ask(&daemon, KERNEL_FH, line);
+		answer_paths();
 	}
 	questions_free(daemon.questions);
 	snapshot_free(daemon.snapshot);
