@@ -106,6 +106,7 @@ static int sqlite_errno(sqlite3 *db, int rc)
 	case SQLITE_READONLY: return -EROFS;
 	case SQLITE_PERM: return -EACCES;
 	case SQLITE_CONSTRAINT: return -EEXIST;
+	case SQLITE_ERROR: /* a schema that is not ours, a format that it does not know */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB: return -EUCLEAN;
 	case SQLITE_CANTOPEN: return number > 0 ? -number : -EIO;
@@ -113,10 +114,21 @@ static int sqlite_errno(sqlite3 *db, int rc)
 	}
 }
 
+/* A read-only file system allows neither locks nor a log; nothing changes there, so none is needed. */
+static bool is_read_only(const char *name)
+{
+	struct statvfs st;
+
+	return statvfs(name, &st) == 0 && st.f_flag & ST_RDONLY;
+}
+
 static int fail_sqlite(sqlite3 *db, int rc, const char *name, char **reterr_why)
 {
 	int error = sqlite_errno(db, rc);
 
+	/* A header that says so is not one of ours. */
+	if (error == -EROFS && !is_read_only(name) && access(name, W_OK) == 0)
+		error = -EUCLEAN;
 	switch (error) {
 	case -EBUSY:
 		return store_fail(
@@ -205,14 +217,6 @@ static int check_structure(sqlite3 *db, const char *name, char **reterr_why)
 }
 
 /* ---- opening ---- */
-
-/* A read-only file system allows neither locks nor a log; nothing changes there, so none is needed. */
-static bool is_read_only(const char *name)
-{
-	struct statvfs st;
-
-	return statvfs(name, &st) == 0 && st.f_flag & ST_RDONLY;
-}
 
 static int connect_immutable(const char *name, sqlite3 **ret_db)
 {

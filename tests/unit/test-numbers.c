@@ -231,6 +231,89 @@ static void test_meeting(void)
 	remove_store();
 }
 
+static int wait_one(int r)
+{
+	if (r < 0)
+		return r;
+	if (n_done)
+		return 2;
+	return loop_until(event, &n_done, 1, PATIENCE_MSEC) ? last_error : 3;
+}
+
+static int assign_for(struct numbers *numbers, const char *path, const char *identity)
+{
+	n_done = 0;
+	return wait_one(
+		numbers_assign_for(numbers, path, identity, NULL, NULL, on_done, NULL, NULL));
+}
+
+static int bind(struct numbers *numbers, uint32_t number, const char *identity)
+{
+	n_done = 0;
+	return wait_one(numbers_bind(numbers, number, identity, on_done, NULL, NULL));
+}
+
+static int set(struct numbers *numbers, const char *path, uint32_t number)
+{
+	n_done = 0;
+	return wait_one(numbers_set(numbers, path, NULL, number, NULL, NULL, on_done, NULL, NULL));
+}
+
+static int retire(struct numbers *numbers, uint32_t number)
+{
+	n_done = 0;
+	return wait_one(numbers_retire(numbers, number, on_done, NULL, NULL));
+}
+
+/* A tray with two discs. */
+static void check_discs(struct numbers *numbers, uint32_t first, uint32_t second)
+{
+	is_int(numbers_get(numbers, "/tray"), first, "the disc that was put in last is primary");
+	is_int(numbers_get_for(numbers, "/tray", "B"), second, "the other one has its number");
+	is_str(numbers_identity(numbers, second), "B", "which stands for it");
+	is_str(numbers_path(numbers, second), "/tray", "and belongs to the path");
+	is_int(numbers_get_for(numbers, "/tray", NULL), 0, "none stands for whatever is there");
+	is_int((long long)numbers_count(numbers), 1, "it is one path");
+}
+
+static void test_identities(void)
+{
+	static char long_identity[NUMBERS_IDENTITY_MAX + 2];
+	struct numbers *numbers = open_numbers();
+	uint32_t first, second;
+
+	assign(numbers, "/tray");
+	first = numbers_get(numbers, "/tray");
+	is_int(bind(numbers, first, "A"), 0, "a number is bound to a disc");
+	is_int(bind(numbers, first, "A"), 0, "said again");
+	is_int(bind(numbers, first, "B"), -EEXIST, "and to no other one");
+	is_int(bind(numbers, 99999, "A"), -ENOENT, "nobody's number is not");
+	is_int(bind(numbers, first, ""), -EINVAL, "to nothing neither");
+	memset(long_identity, 'x', sizeof(long_identity) - 1);
+	is_int(assign_for(numbers, "/tray", long_identity), -E2BIG, "an identity has a limit");
+	is_int(assign_for(numbers, "/tray", "B"), 0, "another disc");
+	second = numbers_get(numbers, "/tray");
+	ok(second && second != first, "gets another number");
+	is_int(assign_for(numbers, "/tray", "A"), 0, "the first disc is back");
+	check_discs(numbers, first, second);
+	numbers_close(numbers);
+	numbers = open_numbers();
+	check_discs(numbers, first, second);
+	is_int(adopt(numbers, "/tray", second, NULL, NULL), -EEXIST,
+	       "a number that stands for a disc is not that of any");
+	is_int(retire(numbers, first), 0, "a number retires");
+	is_int(numbers_get(numbers, "/tray"), second, "another one is primary then");
+	is_str(numbers_path(numbers, first), "/tray", "it is still known");
+	is_int(numbers_next_of_path(numbers, "/tray", 0), first < second ? first : second,
+	       "also in the path's list");
+	is_int(set(numbers, "/tray", 70000), 0, "an administrator's number");
+	is_int(numbers_get(numbers, "/tray"), 70000, "is primary");
+	is_int(set(numbers, "/other", 70000), -EEXIST, "and nobody else's");
+	is_int(set(numbers, "/other", 0), -ERANGE, "0 is the root's");
+	numbers_close(numbers);
+	remove_store();
+}
+
 enum { MANY = 20000 };
 
 static void test_many(void)
@@ -337,6 +420,7 @@ int main(int argc, char **argv)
 	test_reserved();
 	test_adopt();
 	test_meeting();
+	test_identities();
 	test_many();
 	test_directories();
 	test_close();
