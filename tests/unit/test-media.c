@@ -911,6 +911,197 @@ static void test_watch(void)
 	stop();
 }
 
+/* ---- draining ---- */
+
+struct drained {
+	unsigned int n_done;
+	int outcome;
+	char why[100];
+};
+
+static void on_drained(void *userdata, enum media_drain_outcome outcome, const char *why)
+{
+	struct drained *drained = userdata;
+
+	drained->n_done++;
+	drained->outcome = (int)outcome;
+	snprintf(drained->why, sizeof(drained->why), "%s", why ? why : "");
+}
+
+static unsigned int n_withdrawn, n_domains_withdrawn;
+static bool withdrawn_all, is_held_now;
+
+static int note_withdrawal(void *userdata, const struct media_withdrawal *withdrawal)
+{
+	n_withdrawn++;
+	n_domains_withdrawn = (unsigned int)withdrawal->n_domains;
+	withdrawn_all = withdrawal->all;
+	return 0;
+}
+
+static bool say_held(void *userdata, dev_t device, uint64_t quiet_usec)
+{
+	return is_held_now;
+}
+
+static void start_drains(const struct disc *list, size_t n, unsigned int idle_seconds)
+{
+	static const struct media_kernel kernel = { .withdraw = note_withdrawal,
+						    .is_held = say_held };
+
+	start(list, n, true);
+	config.idle_seconds = idle_seconds;
+	config.medium_ttl_seconds = 60;
+	media_set_kernel(media, &kernel);
+	set_exports(one_rule);
+	settle();
+	is_held_now = false;
+	n_withdrawn = 0;
+}
+
+static struct media_drain *drain(struct drained *drained, const char *key,
+				 enum media_drain_kind kind)
+{
+	struct media_drain *request = NULL;
+
+	memset(drained, 0, sizeof(*drained));
+	if (media_drain(media, at(key), kind, on_drained, drained, &request) < 0)
+		printf("# media_drain failed\n");
+	if (drained->n_done)
+		printf("# not ok: done() from within\n");
+	return request;
+}
+
+static void test_eject(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true), DISC("slow", SLOW, true) };
+	struct media_drain *request;
+	struct drained drained;
+	struct asked asked;
+	int held;
+
+	start_drains(list, N_ELEMENTS(list), 0);
+	ask_for(&asked, "rom1", NULL, 0);
+	wait_for(1);
+	media_note_domain(media, at("rom1"), "a");
+	media_note_domain(media, at("rom1"), "b");
+	media_note_domain(media, at("rom1"), "a");
+	drain(&drained, "rom1", MEDIA_DRAIN_EJECT);
+	settle();
+	is_int(drained.n_done, 1, "an eject ends");
+	is_int(drained.outcome, MEDIA_DRAINED, "and it is unmounted");
+	ok(!media_is_mounted(media, at("rom1")), "indeed");
+	is_int(disc("rom1")->n_unmounts, 1, "by its handler");
+	is_int(n_domains_withdrawn, 2, "the kernel forgot it for each domain once");
+	ok(!withdrawn_all, "without looking through all that it knows");
+	drain(&drained, "rom1", MEDIA_DRAIN_EJECT);
+	settle();
+	is_int(drained.outcome, MEDIA_DRAINED, "one that is not mounted is given up");
+	is_int(disc("rom1")->n_unmounts, 2, "by its handler, too");
+	ask_for(&asked, "rom1", NULL, 0);
+	wait_for(1);
+	is_int(asked.outcome, MEDIA_OK, "the next use mounts it again");
+	is_held_now = true;
+	drain(&drained, "rom1", MEDIA_DRAIN_EJECT);
+	settle();
+	is_int(drained.outcome, MEDIA_DRAIN_IN_USE, "what NFSv4 clients hold is in use");
+	is_int(n_withdrawn, 1, "and the kernel is not made to forget it");
+	is_held_now = false;
+	held = open(at("rom1"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	request = drain(&drained, "rom1", MEDIA_DRAIN_EJECT);
+	settle();
+	is_int(drained.n_done, 0, "what a process holds is waited for");
+	ask_for(&asked, "rom1", NULL, 0);
+	settle();
+	is_int(asked.n_done, 0, "who asks for it waits as well");
+	media_drain_cancel(request);
+	close(held);
+	loop_for(event, 400);
+	is_int(drained.n_done, 0, "who has cancelled is not told");
+	is_int(asked.outcome, MEDIA_OK, "but who asked has it, mounted once more");
+	is_int(disc("rom1")->n_mounts, 3, "in fact");
+	ask_for(&asked, "slow", NULL, 0);
+	settle();
+	is_int(media_drain(media, at("slow"), MEDIA_DRAIN_EJECT, on_drained, &drained, &request),
+	       -EBUSY, "what is being loaded cannot be ejected");
+	is_int(media_drain(media, "/elsewhere", MEDIA_DRAIN_EJECT, on_drained, &drained, &request),
+	       -ENOENT, "nor what no rule claims");
+	stop();
+}
+
+static void test_idle(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true), DISC("rom2", FINE, true) };
+	struct asked asked, again;
+	int held;
+
+	start_drains(list, N_ELEMENTS(list), 1);
+	ok(media_ttl_seconds(media, at("rom1")) == 2, "entries of media live as long as idleness");
+	ask_for(&asked, "rom1", NULL, 0);
+	ask_for(&again, "rom2", NULL, 0);
+	wait_for(2);
+	loop_for(event, DEADLINE_MS);
+	ok(media_is_mounted(media, at("rom1")), "it is not idle at once");
+	ask_for(&again, "rom2", NULL, 0);
+	loop_for(event, DEADLINE_MS + 150);
+	ok(!media_is_mounted(media, at("rom1")), "nobody asks for it: it is unmounted");
+	ok(media_is_mounted(media, at("rom2")), "another one is in use");
+	held = open(at("rom2"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	loop_for(event, DEADLINE_MS + 150);
+	is_int(disc("rom2")->n_unmounts, 0, "it falls idle while a process holds it");
+	ask_for(&again, "rom2", NULL, 0);
+	settle();
+	is_int(again.outcome, MEDIA_OK, "who asks turns the drain round");
+	is_int(disc("rom2")->n_mounts, 1, "it was mounted all the time");
+	close(held);
+	loop_for(event, 3 * DEADLINE_MS);
+	ok(!media_is_mounted(media, at("rom2")), "and goes when it is idle again");
+	stop();
+}
+
+static void test_many_idle(void)
+{
+	enum { N = 12 };
+	static struct disc list[N];
+	static char keys[N][8];
+	struct asked asked[N];
+	unsigned int n_mounted = 0;
+
+	for (int i = 0; i < N; i++) {
+		sprintf(keys[i], "rom%d", i);
+		list[i] = (struct disc)DISC(keys[i], FINE, true);
+	}
+	start_drains(list, N, 1);
+	for (int i = 0; i < N; i++)
+		ask_for(&asked[i], keys[i], NULL, 0);
+	wait_for(N);
+	loop_for(event, 4 * DEADLINE_MS);
+	for (int i = 0; i < N; i++)
+		n_mounted += media_is_mounted(media, at(keys[i]));
+	is_int(n_mounted, 0, "media that fall idle together are unmounted one after another");
+	is_int((long long)media->n_draining, 0, "and no drain is left");
+	stop();
+}
+
+/* A daemon that was killed left it mounted. */
+static void test_adoption_at_start(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true) };
+	struct medium_status status;
+
+	start(list, N_ELEMENTS(list), false);
+	config.idle_seconds = 1;
+	numbers_give(numbers, at("rom1"), 0);
+	mkdir(at("rom1"), 0555);
+	mount_tmpfs(at("rom1"));
+	set_exports(one_rule);
+	ok(media_status(media, at("rom1"), &status) && status.state == MEDIA_MOUNTED,
+	   "what is mounted at the start is known, though its handler is away");
+	ok(media_find(media, at("rom1"))->has_other_domains,
+	   "and that the kernel may know of it what we do not");
+	stop();
+}
+
 static void test_leftovers(void)
 {
 	static const struct disc list[] = { DISC("rom1", FINE, true) };
@@ -1248,6 +1439,10 @@ int main(void)
 	test_flicker();
 	test_bound();
 	test_watch();
+	test_eject();
+	test_idle();
+	test_many_idle();
+	test_adoption_at_start();
 	test_leftovers();
 	test_rules();
 	test_components();
