@@ -15,7 +15,8 @@
 #include "parser/snapshot.h"
 
 enum {
-	NAMES_CACHE_MAX = 65536, /* addresses, hosts and users remembered; the longest unused go first */
+	NAMES_CACHE_MAX =
+		65536, /* addresses, hosts and users remembered; the longest unused go first */
 	NAMES_PER_ADDRESS_MAX = 64, /* official name and aliases */
 	NAMES_ADDRESSES_MAX = 16, /* of one host */
 };

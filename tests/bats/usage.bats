@@ -134,7 +134,7 @@ keys_in_page() {
 }
 
 @test "the examples in the manual page are configurations" {
-	sed -n '/^Example/{n;s/^\.Li //;p}' man/exportsd.conf.5 >"$T/examples"
+	sed -n '/^Example/{n;s/^\.Li //;s/\\(dq/"/g;p}' man/exportsd.conf.5 >"$T/examples"
 	[ "$(wc -l <"$T/examples")" = "$(keys_in_page | wc -l)" ]
 	sed -i '/^mount-[tuv]/d' "$T/examples"
 	"$BIN/exportsd" --config "$T/examples" --print-config >"$T/printed"
