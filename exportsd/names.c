@@ -32,6 +32,7 @@ enum {
 	NETGROUPS_PER_QUESTION = 400, /* within PROTO_FIELDS_MAX */
 	NETGROUP_BYTES_MAX = 48 * 1024,
 	FAILURE_AGE_MIN_USEC = 1000 * 1000,
+	SILENCE_AGE_MAX_USEC = 5 * 1000 * 1000,
 };
 
 enum kind { KIND_ADDRESS, KIND_HOST, KIND_USER };
@@ -460,7 +461,7 @@ static int take_answer(struct entry *entry, const struct proto_message *answer)
 	return -EINVAL;
 }
 
-/* Failures, and being unknown, are soon looked at again. */
+/* Being unknown is soon looked at again, and silence sooner: who has no other name waits for it to end. */
 static uint64_t expiry(const struct entry *entry)
 {
 	const struct names *names = entry->names;
@@ -468,6 +469,8 @@ static uint64_t expiry(const struct entry *entry)
 
 	if (entry->error || !(entry->n_host_names + entry->n_addresses + entry->n_groups)) {
 		age /= 10;
+		if (entry->error && age > SILENCE_AGE_MAX_USEC)
+			age = SILENCE_AGE_MAX_USEC;
 		if (age < FAILURE_AGE_MIN_USEC)
 			age = FAILURE_AGE_MIN_USEC;
 	}
