@@ -24,7 +24,10 @@ enum {
 struct names;
 struct names_question;
 
-/* age_usec: how long an answer is believed (failures: a tenth of it, at least 1 s; silence: at most 5 s). */
+/*
+ * age_usec: how long an answer is believed (failures: a tenth of it, at least 1 s; silence: at most
+ * 5 s).
+ */
 int names_new(struct names **ret_names, sd_event *event, uint64_t age_usec, uint64_t timeout_usec,
 	      bool trust_reverse);
 struct names *names_free(struct names *names);
