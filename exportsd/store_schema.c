@@ -138,6 +138,22 @@ static int read_number(sqlite3 *db, const char *text, int64_t *ret_number)
 	return rc;
 }
 
+/* A newer version has other tables: if they are ours, it is the number that is wrong. */
+static bool has_our_tables(sqlite3 *db)
+{
+	sqlite3_stmt *statement = NULL;
+	const char *text = NULL;
+	bool ours;
+
+	if (sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE name = 'number'", -1,
+			       &statement, NULL) == SQLITE_OK &&
+	    sqlite3_step(statement) == SQLITE_ROW)
+		text = (const char *)sqlite3_column_text(statement, 0);
+	ours = text && strstr(tables, text);
+	sqlite3_finalize(statement);
+	return ours;
+}
+
 int store_schema_version(sqlite3 *db, const char *name, int *ret_version, char **reterr_why)
 {
 	int64_t application = 0, version = 0;
@@ -148,6 +164,10 @@ int store_schema_version(sqlite3 *db, const char *name, int *ret_version, char *
 	if (application != APPLICATION_ID || version < 1)
 		return store_fail(-EUCLEAN, reterr_why, "'%s' is a database, but no number store",
 				  name);
+	if (version > STORE_SCHEMA_VERSION && has_our_tables(db))
+		return store_fail(-EUCLEAN, reterr_why,
+				  "number store '%s' is damaged (its version is %" PRId64 ")", name,
+				  version);
 	if (version > STORE_SCHEMA_VERSION)
 		return store_fail(
 			-EPROTONOSUPPORT, reterr_why,

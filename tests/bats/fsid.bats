@@ -105,6 +105,7 @@ flip() {
 		'dd if=/dev/zero of="$copy" bs=4096 seek=1 count=3 conv=notrunc status=none' \
 		'dd if=/dev/urandom of="$copy" bs=60 seek=1 count=1 conv=notrunc status=none' \
 		'python3 -c "open(\"$copy\", \"r+b\").write(bytes(100))"'; do
+		# shellcheck disable=SC2034 # $damage uses it
 		for copy in "$T/state/numbers.sqlite" "$T/numbers"; do
 			eval "$damage"
 			start_exportsd

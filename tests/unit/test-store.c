@@ -588,8 +588,11 @@ static void test_bad_files(void)
 	sql("CREATE TABLE something (x)");
 	refused(-EUCLEAN, "no number store", "somebody else's database is refused");
 	make_store();
-	sql("PRAGMA user_version = 3");
+	sql("ALTER TABLE number ADD COLUMN newer INTEGER; PRAGMA user_version = 3");
 	refused(-EPROTONOSUPPORT, "newer", "a newer version is refused");
+	make_store();
+	sql("PRAGMA user_version = 3");
+	refused(-EUCLEAN, "its version is 3", "a damaged version is no newer one");
 	make_store();
 	overwrite(2 * 4096, 4096);
 	refused(-EUCLEAN, "damaged", "a page of noise is found");
