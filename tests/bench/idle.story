@@ -8,7 +8,7 @@
 
 n=$(counts 100 1000) rounds=$(counts 9 51)
 cat >/etc/exportsd.conf <<END
-rule "$RULES/*" { idle = 5  min-hold = 0 }
+rule "$RULES/*" { idle = 20  min-hold = 0 }
 END
 make_library $((n + 1))
 mkdir -p /srv/plain /mnt/bare
@@ -37,7 +37,8 @@ done >/run/bare
 note "first read of an idle medium by its old handle, median ms: $(median </run/remount)"
 note "mount -o loop and a read of a plain export, median ms: $(median </run/bare)"
 
-for ((i = 1; i <= n; i++)); do exportsctl mount "$(printf "$RULES/disc%04d" $i)" >/dev/null 2>&1; done
+mapfile -t paths < <(printf "$RULES/disc%04d\n" $(seq "$n"))
+mntstorm 8 127.0.0.1 "${paths[@]}" >/dev/null
 note "$(count_mounts) of $n media are mounted when the measure begins"
 while [ "$(count_mounts)" -gt 0 ]; do
 	for ((i = 0; i < 20; i++)); do
