@@ -263,10 +263,19 @@ void medium_is_mounted_now(struct medium *medium, bool by_somebody_else)
 {
 	medium->used_usec = medium->mounted_usec = media_now(media_of(medium));
 	medium->not_before_usec = medium->drain_pause_usec = 0;
+	medium->is_gone = false;
 	medium_forget_domains(medium);
 	medium->forgotten_usec = 0;
 	medium->has_other_domains = by_somebody_else;
 	arm_idle(medium);
+}
+
+void medium_watch_idleness(struct medium *medium)
+{
+	if (medium->is_gone && medium->load.stage == MEDIUM_DONE)
+		enqueue(medium, MEDIA_DRAIN_GONE);
+	else
+		arm_idle(medium);
 }
 
 /* It was in use, or its handler could not: each pause is longer than the last. */
@@ -540,8 +549,14 @@ static void drain_event(struct medium *medium, enum drain_event event)
 static void start_drain(struct medium *medium)
 {
 	struct media *media = media_of(medium);
-	CLEANUP(closep) int root = medium_open_root(medium);
+	CLEANUP(closep) int root = -1;
 
+	if (medium->load.stage == MEDIUM_ASKING || medium->load.stage == MEDIUM_PAUSING) {
+		finish(medium,
+		       MEDIA_DRAIN_WANTED); /* somebody asked for it while it was in the queue */
+		return;
+	}
+	root = medium_open_root(medium);
 	if (root < 0 && medium->drain_kind != MEDIA_DRAIN_EJECT &&
 	    medium->drain_kind != MEDIA_DRAIN_FORCE) {
 		finish(medium, MEDIA_DRAINED); /* somebody was faster */

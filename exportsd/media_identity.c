@@ -142,9 +142,10 @@ bool media_number_fits(struct media *media, const char *path, uint32_t number)
 	const struct medium *medium = media_find(media, path);
 	const char *identity = numbers_identity(media->numbers, number);
 
-	if (!identity || !medium || !identity_is_strict(medium) || !medium->mounted_identity)
+	if (!identity || !medium || !identity_is_strict(medium) || !medium->is_settled)
 		return true;
-	return str_equal(identity, medium->mounted_identity);
+	/* Whatever its handler does not name may be another one. */
+	return medium->mounted_identity && str_equal(identity, medium->mounted_identity);
 }
 
 /* Another medium than the last one: whoever looks at the path is to be told its number. */

@@ -361,12 +361,15 @@ static int on_load_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static void close_placeholder(struct medium *medium)
+{
+	closep(&medium->placeholder_fd);
+	medium->placeholder_fd = -1;
+}
+
 static int on_placeholder_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct medium *medium = userdata;
-
-	close(medium->placeholder_fd);
-	medium->placeholder_fd = -1;
+	close_placeholder(userdata);
 	return 0;
 }
 
@@ -784,6 +787,8 @@ static void load_event(struct medium *medium, enum medium_event event)
 		if (medium->load.stage == MEDIUM_DONE)
 			medium_is_mounted_now(medium,
 					      before != MEDIUM_ASKING || medium->was_mounted);
+		else if (before == MEDIUM_ASKING)
+			close_placeholder(medium); /* nothing covers it */
 		set_since(medium);
 		medium_changed(medium);
 	}
@@ -869,6 +874,8 @@ void medium_stop(struct medium *medium)
 	identity_stop(medium);
 	medium->lookup_waits_for_list = medium->load_waits_for_number = false;
 	close_mount(medium);
+	if (medium->load.stage != MEDIUM_DONE)
+		close_placeholder(medium);
 	if (medium->lookup_timer)
 		sd_event_source_set_enabled(medium->lookup_timer, SD_EVENT_OFF);
 	if (medium->load_timer)
@@ -883,6 +890,7 @@ void medium_restart(struct medium *medium)
 	medium->lookup.stage = MEDIUM_IDLE;
 	if (medium->load.stage != MEDIUM_DONE)
 		medium->load.stage = MEDIUM_IDLE;
+	medium_watch_idleness(medium);
 	if (want_number)
 		medium_want_number(medium);
 	if (medium_first_asker(medium, &client, &domain))

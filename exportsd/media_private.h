@@ -324,6 +324,8 @@ bool medium_must_wait(struct medium *medium);
 /* It was taken out by hand. */
 void medium_drain_gone(struct medium *medium);
 void medium_stop_drain(struct medium *medium);
+/* After medium_stop_drain(), if it is mounted still. */
+void medium_watch_idleness(struct medium *medium);
 void medium_forget_domains(struct medium *medium);
 uint32_t media_rule_ttl_seconds(const struct rule *rule);
 /* Take what is mounted under the rules for what it is. */

@@ -354,6 +354,11 @@ static void test_no_identity(void)
 	handler.disc = NULL;
 	a = ask();
 	ok(a != 0, "a handler that gives no identity");
+	numbers_give_for(numbers, drive, "B", 90001);
+	numbers_give_for(numbers, drive, NULL, a);
+	is_int(ask(), a, "again, and the path has the number of another medium, too");
+	ok(media_number_fits(media, drive, a), "its own handles are good");
+	ok(!media_number_fits(media, drive, 90001), "those of the other may be another disc's");
 	is_int(disc_number(NULL), a, "is trusted to have one medium");
 	is_int(disc_number("A"), a, "until it gives one");
 	is_int(disc_number(NULL), 0, "then that is asked for");

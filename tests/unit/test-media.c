@@ -732,6 +732,8 @@ static void test_broken(void)
 	ok(disc("steals")->n_unmounts >= 1, "what was mounted in vain is unmounted by its handler");
 	ok(media_status(media, at("error"), &status) && status.state == MEDIA_FAILED,
 	   "status: failed");
+	is_int(media_placeholder_fd(media, at("error")), -1,
+	       "and no descriptor is kept for each medium that fails");
 	ask_for(&asked[1], "error", NULL, 0);
 	begun = loop_now_msec();
 	wait_for(1);
@@ -1026,6 +1028,43 @@ static void test_eject(void)
 	       -EBUSY, "what is being loaded cannot be ejected");
 	is_int(media_drain(media, "/elsewhere", MEDIA_DRAIN_EJECT, on_drained, &drained, &request),
 	       -ENOENT, "nor what no rule claims");
+	stop();
+}
+
+/* Its drain has not begun when somebody asks for it. */
+static void test_eject_and_load(void)
+{
+	static const struct disc list[] = { DISC("slow", SLOW, true) };
+	struct drained drained;
+	struct asked asked;
+
+	start_drains(list, N_ELEMENTS(list), 0);
+	drain(&drained, "slow", MEDIA_DRAIN_EJECT);
+	ask_for(&asked, "slow", NULL, 0);
+	settle();
+	is_int(drained.outcome, MEDIA_DRAIN_WANTED, "an eject gives way to who asks meanwhile");
+	is_int(disc("slow")->n_unmounts, 0, "it is not unmounted while it is being mounted");
+	is_int(disc("slow")->n_mounts, 1, "nor mounted twice at a time");
+	mount_tmpfs(at("slow"));
+	talk_say(disc("slow")->talk, "exportsd/1 ok\nid=%s\n\n", disc("slow")->id);
+	settle();
+	is_int(asked.outcome, MEDIA_OK, "who asked has it");
+	stop();
+}
+
+static void test_idle_under_another_rule(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true) };
+	struct asked asked;
+
+	start_drains(list, N_ELEMENTS(list), 1);
+	ask_for(&asked, "rom1", NULL, 0);
+	wait_for(1);
+	set_exports("D/m/*1 *(mountpoint,ro,fsid=S)\n");
+	settle();
+	ok(media_is_mounted(media, at("rom1")), "a medium comes to another rule as it is");
+	loop_for(event, 3 * DEADLINE_MS);
+	ok(!media_is_mounted(media, at("rom1")), "and falls idle there");
 	stop();
 }
 
@@ -1440,6 +1479,8 @@ int main(void)
 	test_bound();
 	test_watch();
 	test_eject();
+	test_eject_and_load();
+	test_idle_under_another_rule();
 	test_idle();
 	test_many_idle();
 	test_adoption_at_start();
