@@ -183,7 +183,7 @@ static int read_unfiled(struct change_work *work, const char *name, const char *
 			struct exports_source **source, size_t *n)
 {
 	struct exports_source *more;
-	int r = exports_read_text(name, text, strlen(text), work->diags, &more);
+	int r = exports_read_etab(name, text, strlen(text), work->diags, &more);
 
 	for (size_t i = 0; r == 0 && i < more->n_items; i++) {
 		struct export_item *item = (struct export_item *)&more->items[i];

@@ -31,7 +31,7 @@ static int mark_run_time(const struct alone *alone, struct exports_source *sourc
 	const char *added = runtime_added(alone->runtime);
 	struct exports_source *known;
 	struct diags quiet = { 0 };
-	int r = exports_read_text("", added, strlen(added), &quiet, &known);
+	int r = exports_read_etab("", added, strlen(added), &quiet, &known);
 
 	diags_done(&quiet);
 	if (r < 0)
@@ -61,7 +61,7 @@ static int read_in_force(struct alone *alone)
 		return 0;
 	if (r < 0)
 		return r;
-	r = exports_read_text("etab", text, strlen(text), &quiet, &source);
+	r = exports_read_etab("etab", text, strlen(text), &quiet, &source);
 	if (r == 0) {
 		r = mark_run_time(alone, source);
 		if (r < 0)

@@ -167,7 +167,7 @@ static int list_text(struct exportfs *exportfs, const char *text, bool ordered)
 	const uint32_t per_flavor = kernel_read_per_flavor_flags("/proc");
 	struct exports_source *source = NULL;
 	struct diags diags = { 0 };
-	int r = exports_read_text("etab", text, strlen(text), &diags, &source);
+	int r = exports_read_etab("etab", text, strlen(text), &diags, &source);
 
 	if (r == 0 && ordered)
 		r = print_ordered(exportfs, source, per_flavor);

@@ -163,7 +163,7 @@ void exportfs_check_paths(struct exportfs *exportfs)
 	struct tried *tried, *next;
 
 	if (etab_file_read(exportfs->config->nfs_state_directory, &text, &version) < 0 ||
-	    exports_read_text("etab", text, strlen(text), &diags, &source) < 0)
+	    exports_read_etab("etab", text, strlen(text), &diags, &source) < 0)
 		goto done;
 	(void)kernel_open_for_trials(&checking.kernel, "/proc");
 	check_items(&checking, source);

@@ -413,6 +413,26 @@ static int read_rule_path(struct entry *entry, const struct lex_word *word, size
 	return r;
 }
 
+/* Does an option of the line that the lexer is in name a handler's socket? */
+static bool line_names_handler(const struct lexer *lexer)
+{
+	static const char option[] = "fsid=";
+	const size_t length = sizeof(option) - 1;
+	const char *at = lexer->text + lexer->at;
+	const char *end = memchr(at, '\n', lexer->length - lexer->at);
+
+	if (!end)
+		end = lexer->text + lexer->length;
+	for (; at < end; at++) {
+		at = memmem(at, (size_t)(end - at), option, length);
+		if (!at || at + length >= end)
+			return false;
+		if ((at[-1] == '(' || at[-1] == ',') && (at[length] == '/' || at[length] == '@'))
+			return true;
+	}
+	return false;
+}
+
 static int read_path(struct entry *entry, const struct lex_word *word)
 {
 	size_t wildcard;
@@ -430,7 +450,8 @@ static int read_path(struct entry *entry, const struct lex_word *word)
 		return 0;
 	}
 	wildcard = pattern_find(word->text, word->length, word->origins);
-	if (wildcard < word->length)
+	if (wildcard < word->length &&
+	    (!entry->reader->is_etab || line_names_handler(entry->lexer)))
 		return read_rule_path(entry, word, wildcard);
 	entry->path = arena_copy(entry->reader->arena, word->text, word->length);
 	return entry->path ? 0 : -ENOMEM;

@@ -164,12 +164,13 @@ int exports_read_files(const char *const *files, size_t n_files, const char *con
 	return r;
 }
 
-int exports_read_text(const char *name, const char *text, size_t n_bytes, struct diags *diags,
-		      struct exports_source **ret_source)
+static int read_named_text(const char *name, const char *text, size_t n_bytes, bool is_etab,
+			   struct diags *diags, struct exports_source **ret_source)
 {
 	struct reader reader;
 	int r = reader_init(&reader, diags);
 
+	reader.is_etab = is_etab;
 	if (r == 0 && n_bytes > LEX_FILE_MAX)
 		file_fault(&reader, name, "is larger than %d bytes", LEX_FILE_MAX);
 	else if (r == 0)
@@ -178,6 +179,18 @@ int exports_read_text(const char *name, const char *text, size_t n_bytes, struct
 		r = make_source(&reader, ret_source);
 	reader_done(&reader);
 	return r;
+}
+
+int exports_read_text(const char *name, const char *text, size_t n_bytes, struct diags *diags,
+		      struct exports_source **ret_source)
+{
+	return read_named_text(name, text, n_bytes, false, diags, ret_source);
+}
+
+int exports_read_etab(const char *name, const char *text, size_t n_bytes, struct diags *diags,
+		      struct exports_source **ret_source)
+{
+	return read_named_text(name, text, n_bytes, true, diags, ret_source);
 }
 
 int exports_read_based(const char *text, size_t n_bytes, const struct export_options *base,

@@ -173,6 +173,15 @@ int exports_read_text(const char *name, const char *text, size_t n_bytes, struct
 		      struct exports_source **ret_source);
 
 /*
+ * exports_read_etab - the same from what etab says, whoever wrote it, or a line in its form.
+ *
+ * To nfs-utils no character of a path is a wildcard, and it writes them as they are. So they make a rule only if the
+ * line's options name a handler.
+ */
+int exports_read_etab(const char *name, const char *text, size_t n_bytes, struct diags *diags,
+		      struct exports_source **ret_source);
+
+/*
  * exports_read_argument - one item from the parts of a command line: nfs-utils' exportfs -o OPTIONS CLIENT:PATH.
  *
  * @options: a list without parentheses, applied to @base; NULL: none
@@ -234,7 +243,7 @@ bool client_name_matches(const char *pattern, const char *name);
  * @client: the client's name in etab
  * @per_flavor: the flags the kernel lets differ per flavour; 0xd where it says nothing
  *
- * exports_read_text() reads the line back as the same export; a rule prints fsid=<handler>.
+ * exports_read_text() and exports_read_etab() read the line back as the same export; a rule prints fsid=<handler>.
  * Returns 0; -EIO if writing failed.
  */
 int export_print_etab(FILE *to, const char *path, const char *client,

@@ -23,6 +23,7 @@ struct reader {
 	char *key;
 	size_t key_size;
 	const struct export_options *defaults; /* what an entry starts with */
+	bool is_etab; /* a wildcard is one only in a line that names a handler */
 };
 
 /* A client spec by its text. */

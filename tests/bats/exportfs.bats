@@ -89,6 +89,22 @@ line() { echo "$T/$1	$2(rw,sync,wdelay,hide,nocrossmnt,secure,root_squash,no_all
 	is_in_force "media/* plain"
 }
 
+@test "a wildcard that another program wrote into etab is a character of the path" {
+	mkdir "$T/star*"
+	start_exportsd
+	{ cat "$etab"; line 'star*' 192.0.2.1; } | rewrite_etab
+	eventually is_in_force 'plain star\052'
+	stop_exportsd
+	start_exportsd
+	is_in_force 'plain star\052'
+	run -0 exportfs -s
+	[[ $output == *"/star*  192.0.2.1("* ]]
+	stop_exportsd
+	exportfs -o ro "192.0.2.1:$T/third"
+	grep -q "192.0.2.1(ro" "$etab"
+	grep -q "^$T/star.*192.0.2.1(rw" "$etab"
+}
+
 @test "etab that another program wrote while no daemon ran is taken in as exportfs -a would" {
 	start_exportsd
 	stop_exportsd

@@ -166,6 +166,40 @@ static void is_limit(const char *head, size_t max, const char *tail, const char 
 	}
 }
 
+static const struct {
+	const char *text, *path, *pattern;
+} etab_lines[] = {
+	{ "/*\tlocalhost(ro)\n", "/*", NULL },
+	{ "/a\\040?\tx(ro,sec=sys)\n", "/a ?", NULL },
+	{ "/[ab]\tx(ro)", "/[ab]", NULL },
+	{ "/a/\\052\tx(ro)\n", "/a/*", NULL },
+	{ "/*\t(ro)\n", "/*", NULL },
+	{ "/*\tx(ro,mountpoint=/fsid=/x)\n", "/*", NULL },
+	{ "/*\tx(ro,fsid=7)\n/b\tx(fsid=/run/h)\n", "/*", NULL },
+	{ "/mnt/*\tx(ro,mountpoint,fsid=/run/h)\n", "/mnt/*", "/mnt/*" },
+	{ "/mnt/*\tx(fsid=@h)", "/mnt/*", "/mnt/*" },
+};
+
+static void test_etab(void)
+{
+	for (size_t i = 0; i < N_ELEMENTS(etab_lines); i++) {
+		struct diags diags = { 0 };
+		struct exports_source *source = NULL;
+
+		printf("# %.*s\n", (int)strcspn(etab_lines[i].text, "\n"), etab_lines[i].text);
+		is_int(exports_read_etab("etab", etab_lines[i].text, strlen(etab_lines[i].text),
+					 &diags, &source),
+		       0, "a line of etab is read");
+		is_int((long long)source->n_items, 1, "as one export");
+		is_str(source->n_items ? source->items[0].path : "", etab_lines[i].path,
+		       "its path");
+		is_str(source->n_items ? source->items[0].pattern : "", etab_lines[i].pattern,
+		       "and its pattern");
+		diags_done(&diags);
+		exports_source_free(source);
+	}
+}
+
 static void test_limits(void)
 {
 	struct diags diags = { 0 };
@@ -339,6 +373,7 @@ int main(void)
 	test_repeated_warning();
 	test_patterns();
 	test_pattern_meaning();
+	test_etab();
 	test_limits();
 	test_many();
 	test_many_faults();
