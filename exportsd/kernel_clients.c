@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -279,11 +280,30 @@ static void write_text(const char *path, const char *text)
 	close(fd);
 }
 
-static void let_go(const char *proc, const struct victims *victims, const char *unlocked)
+/*
+ * Once it is unmounted, the path leads to the file system that it covered, whose clients have done nothing. So the
+ * kernel is told of what was opened and looked at; it takes a path only.
+ */
+static void unlock(const char *proc, const char *mounted, dev_t device)
 {
+	CLEANUP(closep) int fd = open(mounted, O_PATH | O_CLOEXEC);
 	CLEANUP(freep) char *path = NULL;
-	CLEANUP(freep) char *text = NULL;
+	char text[40];
+	struct stat st;
 
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != device)
+		return;
+	(void)snprintf(text, sizeof(text), "/proc/self/fd/%d/.\n", fd);
+	if (asprintf(&path, "%s/fs/nfsd/unlock_filesystem", proc) < 0)
+		path = NULL;
+	else
+		write_text(path, text);
+}
+
+/* @unlocked: the file system's root; NULL: its state is left alone */
+static void let_go(const char *proc, const struct victims *victims, const char *unlocked,
+		   dev_t device)
+{
 	for (size_t i = 0; i < victims->n; i++) {
 		CLEANUP(freep) char *control = NULL;
 
@@ -291,13 +311,13 @@ static void let_go(const char *proc, const struct victims *victims, const char *
 			return;
 		write_text(control, "expire\n");
 	}
-	if (unlocked && asprintf(&path, "%s/fs/nfsd/unlock_filesystem", proc) > 0 &&
-	    asprintf(&text, "%s\n", unlocked) > 0)
-		write_text(path, text);
+	if (unlocked)
+		unlock(proc, unlocked, device);
 }
 
 /* The process that waits is init's child, so that nobody here need wait for it. */
-static int let_go_aside(const char *proc, const struct victims *victims, const char *unlocked)
+static int let_go_aside(const char *proc, const struct victims *victims, const char *unlocked,
+			dev_t device)
 {
 	pid_t pid = fork();
 
@@ -306,7 +326,7 @@ static int let_go_aside(const char *proc, const struct victims *victims, const c
 	if (pid == 0) {
 		close_range(3, ~0U, 0); /* none of the daemon's descriptors may hold a mount */
 		if (fork() == 0)
-			let_go(proc, victims, unlocked);
+			let_go(proc, victims, unlocked, device);
 		_exit(0);
 	}
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
@@ -324,7 +344,7 @@ void kernel_clients_shed(const char *proc, const char *path, dev_t device)
 		  kernel_clients_hold(proc, device) != KERNEL_HOLD_FILES &&
 		  !has_locks(proc, device);
 	if (victims.n > 0 || unlocks)
-		(void)let_go_aside(proc, &victims, unlocks ? path : NULL);
+		(void)let_go_aside(proc, &victims, unlocks ? path : NULL, device);
 	victims_done(&victims);
 }
 
@@ -338,7 +358,7 @@ int kernel_clients_revoke(const char *proc, const char *path, dev_t device)
 		while (victims.n)
 			free(victims.numbers[--victims.n]);
 	if (r == 0)
-		r = let_go_aside(proc, &victims, path);
+		r = let_go_aside(proc, &victims, path, device);
 	victims_done(&victims);
 	return r;
 }

@@ -159,7 +159,7 @@ bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fac
 /*
  * numbers_take - facts from another store: joined to what is known, as the store's copies are.
  *
- * done() gets 0; -EEXIST: one of them contradicts what is known, and none was taken; -EINVAL; or the store's error.
+ * done() gets 0; -EEXIST: one of them contradicts what is known, or another one, and none was taken; -EINVAL; or the store's error.
  */
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
 		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);

@@ -714,6 +714,36 @@ static int take_fact(struct numbers *numbers, struct numbers_question *question,
 	return change->identity || !fact->identity ? 0 : -ENOMEM;
 }
 
+static int compare_facts(const void *a, const void *b)
+{
+	const struct numbers_fact *first = *(const struct numbers_fact *const *)a,
+				  *second = *(const struct numbers_fact *const *)b;
+
+	return (first->number > second->number) - (first->number < second->number);
+}
+
+/* Returns 0; -EEXIST if two of them are against each other; -ENOMEM. */
+static int compare_with_each_other(const struct numbers_fact *facts, size_t n_facts)
+{
+	CLEANUP(freep) const struct numbers_fact **sorted = calloc(n_facts + 1, sizeof(*sorted));
+	struct store_row all = { 0 }; /* what those about one number say together */
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_facts; i++)
+		sorted[i] = &facts[i];
+	qsort(sorted, n_facts, sizeof(*sorted), compare_facts);
+	for (size_t i = 0; i < n_facts; i++) {
+		const struct store_row row = row_of_fact(sorted[i]);
+
+		if (i == 0 || row.number != all.number)
+			all = row;
+		else if (!store_row_join(&all, &row))
+			return -EEXIST;
+	}
+	return 0;
+}
+
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
 		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
 {
@@ -730,6 +760,8 @@ int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size
 		else if (numbers_contradicts(numbers, &facts[i]))
 			r = -EEXIST;
 	}
+	if (r == 0)
+		r = compare_with_each_other(facts, n_facts);
 	for (size_t i = 0; r == 0 && i < n_facts; i++)
 		r = take_fact(numbers, question, &facts[i], i);
 	return question_begun(question, r, ret_question);

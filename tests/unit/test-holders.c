@@ -4,6 +4,7 @@
  * test-holders.c - who holds a file system, from files such as the kernel writes, and what of it counts.
  */
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -140,6 +141,37 @@ static void test_processes(void)
 	is_str(found, line, "with a file open, and in a directory");
 }
 
+static const char *unlocked(void)
+{
+	static char text[100];
+	char path[300];
+	ssize_t n = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/fs/nfsd/unlock_filesystem", proc);
+	/* It is written by a process that nobody waits for. */
+	for (int i = 0; i < 50 && n <= 0; i++) {
+		usleep(10000);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = read(fd, text, sizeof(text) - 1);
+		close(fd);
+	}
+	text[n > 0 ? n : 0] = '\0';
+	return text;
+}
+
+static void test_unlocking(void)
+{
+	struct stat facts;
+
+	stat(proc, &facts);
+	put("fs/nfsd/unlock_filesystem", "");
+	is_int(kernel_clients_revoke(proc, proc, makedev(7, 99)), 0, "state is taken away");
+	is_str(unlocked(), "", "but not of what a path leads to once the medium is unmounted");
+	kernel_clients_revoke(proc, proc, facts.st_dev);
+	ok(strncmp(unlocked(), "/proc/self/fd/", 14) == 0, "only of that very file system");
+}
+
 int main(void)
 {
 	char command[100];
@@ -151,6 +183,7 @@ int main(void)
 	put("fs/nfsd/clients", NULL);
 	test_clients();
 	test_processes();
+	test_unlocking();
 	snprintf(command, sizeof(command), "rm -r %s", proc);
 	if (system(command) != 0)
 		return 1;

@@ -316,6 +316,38 @@ static void test_identities(void)
 
 enum { MANY = 20000 };
 
+static int take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts)
+{
+	n_done = 0;
+	return wait_one(numbers_take(numbers, facts, n_facts, on_done, NULL, NULL));
+}
+
+static void test_facts(void)
+{
+	static const struct numbers_fact alike[] = { { .number = 7, .path = "/a" },
+						     { .number = 7, .path = "/a", .identity = "A" },
+						     { .number = 8, .path = "/b", .sequence = 3 } };
+	static const struct numbers_fact two_paths[] = { { .number = 9, .path = "/a" },
+							 { .number = 10, .path = "/b" },
+							 { .number = 9, .path = "/b" } };
+	static const struct numbers_fact two_media[] = {
+		{ .number = 9, .path = "/a", .identity = "A" },
+		{ .number = 9, .path = "/a" },
+		{ .number = 9, .path = "/a", .identity = "B" }
+	};
+	struct numbers *numbers = open_numbers();
+
+	is_int(take(numbers, alike, N_ELEMENTS(alike)), 0, "facts from elsewhere");
+	is_str(numbers_identity(numbers, 7), "A", "are joined");
+	is_int(numbers_get(numbers, "/b"), 8, "all of them");
+	is_int(take(numbers, two_paths, N_ELEMENTS(two_paths)), -EEXIST,
+	       "one number for two paths is no fact");
+	is_int(take(numbers, two_media, N_ELEMENTS(two_media)), -EEXIST, "nor for two media");
+	ok(!numbers_path(numbers, 9) && !numbers_path(numbers, 10), "and none of them is taken");
+	numbers_close(numbers);
+	remove_store();
+}
+
 static void test_many(void)
 {
 	struct numbers *numbers = open_numbers();
@@ -421,6 +453,7 @@ int main(int argc, char **argv)
 	test_adopt();
 	test_meeting();
 	test_identities();
+	test_facts();
 	test_many();
 	test_directories();
 	test_close();
