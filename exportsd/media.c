@@ -497,7 +497,7 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 			catalogue_start(rule);
 	if (!media->was_swept) {
 		sweep(media);
-		drains_adopt(media);
+		scan_adopt(media);
 	}
 	return 0;
 }
@@ -536,6 +536,8 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 		r = places_start(media);
 	if (r >= 0)
 		r = drains_start(media);
+	if (r >= 0)
+		r = scan_start(media);
 	if (r < 0) {
 		media_free(media);
 		return r;
@@ -569,6 +571,7 @@ struct media *media_free(struct media *media)
 	free_rules(&media->rules);
 	free_rules(&media->gone_rules);
 	places_end(media);
+	scan_end(media);
 	drains_end(media);
 	closep(&media->unmounts_fd);
 	sd_event_source_disable_unref(media->deliver);

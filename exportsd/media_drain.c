@@ -16,10 +16,7 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libmount/libmount.h>
 #include <stdio.h>
-#include <sys/epoll.h>
 
 #include "exportsd/log.h"
 #include "exportsd/media_private.h"
@@ -41,7 +38,6 @@ static const uint64_t idle_patience_usec = 6000000;
 static const uint64_t eject_patience_usec = 10000000;
 /* A client's state goes when its last request is answered (nfs4state.c force_expire_client()). */
 static const uint64_t force_patience_usec = 15000000;
-static const uint64_t scan_pause_usec = 5000000;
 
 /* One that has been told to be drained. */
 struct media_drain {
@@ -655,72 +651,15 @@ void media_set_kernel(struct media *media, const struct media_kernel *kernel)
 	media->kernel = *kernel;
 }
 
-/* ---- what others mounted ---- */
-
-static void adopt(struct media *media, const char *path)
-{
-	const char *key;
-	struct rule *rule = path ? media_rule_of(media, path, &key) : NULL;
-	struct medium *medium;
-
-	if (!rule || !numbers_get(media->numbers, path) || medium_get(rule, path, &medium) < 0)
-		return;
-	medium_adopt(medium);
-	medium_release(medium);
-}
-
-/* A handler that was asked by a daemon that has ended mounts all the same; so may an administrator. */
-static void adopt_all(struct media *media)
-{
-	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-	struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *fs;
-
-	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
-		adopt(media, mnt_fs_get_target(fs));
-	mnt_free_iter(iterator);
-	mnt_unref_table(table);
-}
-
-static int on_scan_time(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	adopt_all(userdata);
-	return 0;
-}
-
-static int on_mounts(sd_event_source *source, int fd, uint32_t events, void *userdata)
-{
-	struct media *media = userdata;
-	int is_armed = 0;
-
-	if (media->scan_timer)
-		(void)sd_event_source_get_enabled(media->scan_timer, &is_armed);
-	if (!is_armed)
-		media_arm(media, &media->scan_timer, media_now(media) + scan_pause_usec,
-			  on_scan_time, media);
-	return 0;
-}
-
-void drains_adopt(struct media *media)
-{
-	adopt_all(media);
-}
+/* ---- start and end ---- */
 
 int drains_start(struct media *media)
 {
 	int r;
 
 	media->second_usec = second_usec;
-	media->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	if (media->mounts_fd < 0)
-		return -errno;
-	r = sd_event_add_io(media->event, &media->mounts_io, media->mounts_fd, EPOLLPRI, on_mounts,
-			    media);
-	if (r >= 0)
-		r = sd_event_add_defer(media->event, &media->deliver_drained, deliver, media);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(media->deliver_drained, SD_EVENT_OFF);
-	return r;
+	r = sd_event_add_defer(media->event, &media->deliver_drained, deliver, media);
+	return r < 0 ? r : sd_event_source_set_enabled(media->deliver_drained, SD_EVENT_OFF);
 }
 
 void drains_end(struct media *media)
@@ -729,7 +668,4 @@ void drains_end(struct media *media)
 		media_drain_cancel(media->drained);
 	sd_event_source_disable_unref(media->deliver_drained);
 	sd_event_source_disable_unref(media->drain_timer);
-	sd_event_source_disable_unref(media->scan_timer);
-	sd_event_source_disable_unref(media->mounts_io);
-	closep(&media->mounts_fd);
 }

@@ -11,6 +11,7 @@
  *	media_catalogue.c  what the handlers list
  *	media_places.c     placeholder directories, in slices
  *	media_drain.c      from mounted to unmounted: idle, ejected, taken out by hand
+ *	media_scan.c       what somebody else mounted
  *
  * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that claims its
  * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
@@ -197,6 +198,10 @@ struct media {
 	size_t n_draining;
 	uint64_t drain_begun_usec; /* the last one */
 	sd_event_source *drain_timer, *deliver_drained, *scan_timer, *mounts_io;
+	struct background *scan; /* reads what is mounted */
+	struct libmnt_table *scan_table; /* the scan's; ours once that is over */
+	struct libmnt_iter *scan_iterator;
+	sd_event_source *scan_run;
 	struct media_drain *drained; /* to be told */
 	int mounts_fd;
 	struct removal *removals, *removals_later;
@@ -328,10 +333,16 @@ void medium_stop_drain(struct medium *medium);
 void medium_watch_idleness(struct medium *medium);
 void medium_forget_domains(struct medium *medium);
 uint32_t media_rule_ttl_seconds(const struct rule *rule);
-/* Take what is mounted under the rules for what it is. */
-void drains_adopt(struct media *media);
 int drains_start(struct media *media);
 void drains_end(struct media *media);
+
+/* ---- media_scan.c ---- */
+
+/* Take what is mounted under the rules for what it is: at once, for the start of the daemon. */
+void scan_adopt(struct media *media);
+/* From now on, look for it whenever mounts have changed. Returns 0; -errno. */
+int scan_start(struct media *media);
+void scan_end(struct media *media);
 
 /* ---- media_places.c ---- */
 

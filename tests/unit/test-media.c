@@ -1141,6 +1141,25 @@ static void test_adoption_at_start(void)
 	stop();
 }
 
+/* By an administrator, or by the handler of a daemon that has ended. */
+static void test_adoption_later(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true), DISC("rom2", FINE, true) };
+	struct medium_status status;
+
+	start_drains(list, N_ELEMENTS(list), 0);
+	mount_tmpfs(at("rom1"));
+	loop_for(event, 5 * DEADLINE_MS + 300);
+	ok(media_find(media, at("rom1"))->load.stage == MEDIUM_DONE,
+	   "what somebody mounts is noticed, so that it falls idle like others");
+	mount_tmpfs(at("rom2"));
+	loop_for(event, 5 * DEADLINE_MS + 300);
+	ok(media_status(media, at("rom2"), &status) && status.state == MEDIA_MOUNTED,
+	   "and the next one");
+	is_int(disc("rom1")->n_mounts, 0, "nobody is asked for it");
+	stop();
+}
+
 static void test_leftovers(void)
 {
 	static const struct disc list[] = { DISC("rom1", FINE, true) };
@@ -1484,6 +1503,7 @@ int main(void)
 	test_idle();
 	test_many_idle();
 	test_adoption_at_start();
+	test_adoption_later();
 	test_leftovers();
 	test_rules();
 	test_components();
