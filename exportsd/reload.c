@@ -252,8 +252,8 @@ static void tell_kernel(struct reload *reload, struct snapshot *old)
 	int r = 0;
 
 	if (old && daemon->kernel &&
-	    renew_start(&reload->telling_kernel, daemon->event, daemon->kernel, daemon->media, old,
-			daemon->snapshot, on_told, reload) == 0)
+	    renew_start(&reload->telling_kernel, daemon->event, daemon->kernel, daemon->paths,
+			daemon->media, old, daemon->snapshot, on_told, reload) == 0)
 		return;
 	if (reload->loading.changed && daemon->kernel)
 		r = kernel_flush(daemon->kernel);

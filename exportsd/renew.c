@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Two phases. A thread reads the content files and lists what is to be forgotten, comparing by both snapshots. Then
- * the loop writes, some entries a turn: a "no" that is over long since takes an entry's place and dies with
+ * Three phases. A thread reads the content files and lists what is to be forgotten, comparing by both snapshots. The paths
+ * of exports among it are looked at (paths.h). Then the loop writes, some entries a turn: a "no" that is over long since takes an entry's place and dies with
  * the next sweep, so the next use asks. First nfsd.export, then nfsd.fh, whose sweep also
  * removes what of nfsd.export held a mount.
  *
@@ -46,6 +46,7 @@ struct entry {
 struct renew {
 	sd_event *event;
 	struct kernel *kernel;
+	struct paths *paths;
 	struct media *media;
 	struct snapshot *old;
 	const struct snapshot *new;
@@ -61,6 +62,8 @@ struct renew {
 	struct entry *entries;
 	size_t n_entries, n_room;
 
+	const char **export_paths; /* of entries */
+	struct paths_question *paths_question;
 	size_t n_written;
 };
 
@@ -322,16 +325,10 @@ static void flush_all(struct renew *renew)
 	finish(renew);
 }
 
-static void on_found(void *userdata)
+static void start_writing(struct renew *renew)
 {
-	struct renew *renew = userdata;
 	int r = 0;
 
-	renew->background = NULL;
-	if (renew->flush_all || renew->error < 0) {
-		flush_all(renew);
-		return;
-	}
 	if (renew->flush_exports)
 		r = kernel_flush_exports(renew->kernel);
 	if (r < 0)
@@ -347,9 +344,49 @@ static void on_found(void *userdata)
 		flush_all(renew);
 }
 
+static void on_paths(void *userdata, const char *const *real, size_t n_paths)
+{
+	struct renew *renew = userdata;
+
+	renew->paths_question = NULL;
+	for (size_t i = 0; i < n_paths; i++)
+		renew->flush_exports |= real[i] == paths_unknown;
+	start_writing(renew);
+}
+
+/* Returns 0; -errno. */
+static int look_at_paths(struct renew *renew)
+{
+	size_t n = 0;
+
+	renew->export_paths = calloc(renew->n_entries + 1, sizeof(*renew->export_paths));
+	if (!renew->export_paths)
+		return -ENOMEM;
+	for (size_t i = 0; i < renew->n_entries; i++)
+		if (renew->entries[i].upcall.cache == KERNEL_EXPORT)
+			renew->export_paths[n++] = renew->entries[i].upcall.path;
+	return paths_real(renew->paths, renew->export_paths, n, on_paths, renew,
+			  &renew->paths_question);
+}
+
+static void on_found(void *userdata)
+{
+	struct renew *renew = userdata;
+
+	renew->background = NULL;
+	if (renew->flush_all || renew->error < 0) {
+		flush_all(renew);
+	} else if (renew->flush_exports || renew->n_entries == 0) {
+		start_writing(renew);
+	} else if (look_at_paths(renew) < 0) {
+		renew->flush_exports = true;
+		start_writing(renew);
+	}
+}
+
 int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
-		struct media *media, struct snapshot *old, const struct snapshot *new,
-		renew_done_fn done, void *userdata)
+		struct paths *paths, struct media *media, struct snapshot *old,
+		const struct snapshot *new, renew_done_fn done, void *userdata)
 {
 	struct renew *renew = calloc(1, sizeof(*renew));
 	int r;
@@ -359,6 +396,7 @@ int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel
 	*renew = (struct renew){
 		.event = event,
 		.kernel = kernel,
+		.paths = paths,
 		.media = media,
 		.old = old,
 		.new = new,
@@ -379,6 +417,8 @@ struct renew *renew_cancel(struct renew *renew)
 	if (!renew)
 		return NULL;
 	background_abandon(renew->background);
+	paths_cancel(renew->paths_question);
+	free(renew->export_paths);
 	sd_event_source_disable_unref(renew->turn);
 	for (size_t i = 0; i < renew->n_entries; i++)
 		entry_done(&renew->entries[i]);

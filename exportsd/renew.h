@@ -8,11 +8,13 @@
  * If not, the kernel is made to ask again, entry by entry. All of it is flushed only if an address that
  * the kernel knows belongs to another domain now. If exports came or went, nfsd.export alone is flushed: that is
  * the only way to change a pseudo-root's change attribute (kernel_flush_exports()), without which NFSv4
- * clients do not see the new ones.
+ * clients do not see the new ones. It is flushed, too, if a path of such an entry cannot be looked at: the kernel would
+ * walk there while it is written to, and wait for a dead disk or server (P6).
  */
 
 #include "exportsd/kernel.h"
 #include "exportsd/media.h"
+#include "exportsd/paths.h"
 #include "parser/snapshot.h"
 
 struct renew;
@@ -28,8 +30,8 @@ struct renew;
  */
 typedef void (*renew_done_fn)(void *userdata);
 int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
-		struct media *media, struct snapshot *old, const struct snapshot *new,
-		renew_done_fn done, void *userdata);
+		struct paths *paths, struct media *media, struct snapshot *old,
+		const struct snapshot *new, renew_done_fn done, void *userdata);
 
 /* renew_cancel - done() will not be called. NULL is fine. */
 struct renew *renew_cancel(struct renew *renew);

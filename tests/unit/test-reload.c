@@ -188,8 +188,8 @@ static int end_telling(sd_event_source *source, void *userdata)
 }
 
 int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
-		struct media *media, struct snapshot *old, const struct snapshot *new,
-		renew_done_fn done, void *userdata)
+		struct paths *paths, struct media *media, struct snapshot *old,
+		const struct snapshot *new, renew_done_fn done, void *userdata)
 {
 	struct renew *renew = calloc(1, sizeof(*renew));
 

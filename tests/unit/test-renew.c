@@ -62,6 +62,57 @@ int media_placeholder_fd(struct media *media, const char *path)
 	return str_equal(path, "/mnt/cd/a") ? 7 : -1;
 }
 
+/* ---- the paths ---- */
+
+const char paths_unknown[] = "";
+
+/* What nobody can look at; NULL: all is well. */
+static const char *dead_path;
+static unsigned int n_looks, n_cancelled;
+
+struct paths_question {
+	paths_real_fn done;
+	void *userdata;
+	const char **real;
+	size_t n_paths;
+	sd_event_source *source;
+};
+
+void paths_cancel(struct paths_question *question)
+{
+	if (!question)
+		return;
+	n_cancelled++;
+	sd_event_source_disable_unref(question->source);
+	free(question->real);
+	free(question);
+}
+
+static int on_looked(sd_event_source *source, void *userdata)
+{
+	struct paths_question *question = userdata;
+
+	question->done(question->userdata, question->real, question->n_paths);
+	paths_cancel(question);
+	return 0;
+}
+
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
+	       void *userdata, struct paths_question **ret_question)
+{
+	struct paths_question *question = calloc(1, sizeof(*question));
+
+	*question =
+		(struct paths_question){ .done = done, .userdata = userdata, .n_paths = n_paths };
+	n_looks++;
+	question->real = calloc(n_paths + 1, sizeof(*question->real));
+	for (size_t i = 0; i < n_paths; i++)
+		question->real[i] =
+			dead_path && str_equal(wanted[i], dead_path) ? paths_unknown : wanted[i];
+	*ret_question = question;
+	return sd_event_add_defer(event, &question->source, on_looked, question);
+}
+
 /* ---- one reload ---- */
 
 static unsigned int n_done;
@@ -91,7 +142,7 @@ static void reload(const char *before, const char *after)
 	nfsd.flushes = nfsd.export_flushes = 0;
 	nfsd.written[0] = '\0';
 	n_done = 0;
-	ok(renew_start(&renew, event, NULL, NULL, made(before), new, on_done, NULL) == 0,
+	ok(renew_start(&renew, event, NULL, NULL, NULL, made(before), new, on_done, NULL) == 0,
 	   "from '%.*s' to '%.*s'", (int)strcspn(before, "\n"), before, (int)strcspn(after, "\n"),
 	   after);
 	ok(loop_until(event, &n_done, 1, 10000), "  ends");
@@ -232,11 +283,33 @@ static void cancelled(void)
 	hold();
 	nfsd.flushes = nfsd.export_flushes = 0;
 	n_done = 0;
-	renew_start(&renew, event, NULL, NULL, made(TWO), new, on_done, NULL);
+	renew_start(&renew, event, NULL, NULL, NULL, made(TWO), new, on_done, NULL);
 	renew = renew_cancel(renew);
 	loop_for(event, 20);
 	is_int(n_done, 0, "what is cancelled is not told of");
 	is_int(nfsd.flushes + nfsd.export_flushes, 0, "and tells nobody");
+	snapshot_free(new);
+}
+
+/* The kernel would walk there while the loop writes to it. */
+static void dead_file_system(void)
+{
+	struct snapshot *new;
+	struct renew *renew;
+
+	hold();
+	dead_path = "/srv/one";
+	reload(ONE TWO CD, "/srv/one 10.0.0.0/8(rw,fsid=1)\n" TWO CD);
+	told(0, 1, "fh 10.0.0.0/8 1 \\x01000000 1 \n");
+	n_done = n_looks = n_cancelled = 0;
+	new = made("/srv/one 10.0.0.0/8(rw,fsid=1)\n");
+	renew_start(&renew, event, NULL, NULL, NULL, made(ONE), new, on_done, NULL);
+	for (int i = 0; i < 1000 && !n_looks; i++)
+		sd_event_run(event, 10000);
+	renew_cancel(renew);
+	is_int(n_cancelled, 1, "a look is cancelled with the rest");
+	is_int(n_done, 0, "and nobody is told");
+	dead_path = NULL;
 	snapshot_free(new);
 }
 
@@ -285,6 +358,7 @@ int main(void)
 	clients_change();
 	many();
 	cancelled();
+	dead_file_system();
 	sd_event_unref(event);
 	return tap_done();
 }
