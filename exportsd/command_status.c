@@ -214,9 +214,10 @@ static void print_counts(const struct proto_message *counts)
 		printf(" %s %s/%s,", caches[i].name, proto_get(counts, caches[i].asked) ?: "0",
 		       proto_get(counts, caches[i].answered) ?: "0");
 	printf(" %s waiting\n", proto_get(counts, "waiting") ?: "0");
-	printf("  kernel, made to forget: everything %s times, all exports %s times, %s entries\n",
+	printf("  kernel, made to forget: everything %s times, all exports %s times, "
+	       "all handles %s times, %s entries\n",
 	       proto_get(counts, "flushes") ?: "0", proto_get(counts, "export-flushes") ?: "0",
-	       proto_get(counts, "forgotten") ?: "0");
+	       proto_get(counts, "handle-flushes") ?: "0", proto_get(counts, "forgotten") ?: "0");
 }
 
 static void print_states(const struct status *status)
@@ -362,6 +363,8 @@ static struct json_object *json_of_kernel(const struct proto_message *counts)
 			       json_object_new_uint64(number_of(counts, "flushes")));
 	json_object_object_add(kernel, "export-flushes",
 			       json_object_new_uint64(number_of(counts, "export-flushes")));
+	json_object_object_add(kernel, "handle-flushes",
+			       json_object_new_uint64(number_of(counts, "handle-flushes")));
 	json_object_object_add(kernel, "forgotten",
 			       json_object_new_uint64(number_of(counts, "forgotten")));
 	return kernel;

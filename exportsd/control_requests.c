@@ -74,6 +74,7 @@ static void put_kernel(struct connection *connection)
 	proto_put_u64(out, "waiting", questions_n_waiting(daemon->questions));
 	proto_put_u64(out, "flushes", counts->flushes);
 	proto_put_u64(out, "export-flushes", counts->export_flushes);
+	proto_put_u64(out, "handle-flushes", counts->handle_flushes);
 	proto_put_u64(out, "forgotten", counts->forgotten);
 	connection_end(connection);
 }

@@ -439,6 +439,12 @@ int kernel_flush_exports(struct kernel *kernel)
 	return flush(kernel, KERNEL_EXPORT);
 }
 
+int kernel_flush_handles(struct kernel *kernel)
+{
+	kernel->counts.handle_flushes++;
+	return flush(kernel, KERNEL_FH);
+}
+
 ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
 			   uint8_t *ret_handle)
 {

@@ -103,6 +103,9 @@ int kernel_flush(struct kernel *kernel);
  */
 int kernel_flush_exports(struct kernel *kernel);
 
+/* kernel_flush_handles - have the kernel forget what it was told of handles only: yes and no; whoever waits goes on waiting. */
+int kernel_flush_handles(struct kernel *kernel);
+
 /*
  * kernel_file_handle - the handle nfsd gives a path for a domain (/proc/fs/nfsd/filehandle, exp_rootfh()).
  *
@@ -124,6 +127,7 @@ struct kernel_counts {
 	uint64_t answered[KERNEL_N_CACHES];
 	uint64_t flushes; /* of everything */
 	uint64_t export_flushes; /* of nfsd.export alone */
+	uint64_t handle_flushes; /* of nfsd.fh alone */
 	uint64_t forgotten; /* single entries */
 };
 const struct kernel_counts *kernel_counts(const struct kernel *kernel);

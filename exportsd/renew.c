@@ -9,7 +9,8 @@
  * Entries that are not valid look alike whether the answer was "no" or nobody answered yet. Somebody may wait for
  * the latter, who would be told "no" by such a write. So if one of these has another answer now, nfsd.export is flushed:
  * a flush leaves alone what was never answered (linux net/sunrpc/cache.c cache_is_expired()), and that
- * is asked anew by us already. A "no" in nfsd.fh ends by itself within seconds (P5).
+ * is asked anew by us already. So it is with nfsd.fh: an export that is back must not seem stale for the seconds that
+ * a "no" still has to live.
  */
 
 #include "exportsd/renew.h"
@@ -58,7 +59,8 @@ struct renew {
 	/* The thread's. */
 	struct domain *domains;
 	int error; /* not everything could be found out: flush */
-	bool flush_all, flush_exports;
+	bool flush_all, flush_exports, flush_handles;
+	bool came_or_went; /* some path */
 	struct entry *entries;
 	size_t n_entries, n_room;
 
@@ -193,15 +195,33 @@ static bool same_handle(const struct renew *renew, const struct domain *domain,
 				    domain->new_clients, content->path);
 }
 
+/* Whose number or file system it is cannot be told from the snapshots alone: it may be a medium's. */
+static bool same_no(const struct renew *renew, const struct domain *domain,
+		    const struct content *content)
+{
+	const struct upcall *upcall = &content->upcall;
+
+	return !renew->came_or_went &&
+	       (upcall->fsid_type != FSID_NUM ||
+		snapshot_same_number(renew->old, domain->old_clients, renew->new,
+				     domain->new_clients, upcall_fsid_number(upcall)));
+}
+
 static int look_at_fh(struct renew *renew, const struct content *content)
 {
 	const struct domain *domain;
 
-	if (content->is_not_valid || !content->path || is_by_address(renew, content->domain))
+	if (is_by_address(renew, content->domain))
 		return 0;
 	domain = domain_named(renew, content->domain);
 	if (!domain)
 		return -ENOMEM;
+	if (content->is_not_valid) {
+		renew->flush_handles |= !same_no(renew, domain, content);
+		return 0;
+	}
+	if (!content->path)
+		return 0;
 	return same_handle(renew, domain, content) ? 0 : entry_add(renew, KERNEL_FH, content);
 }
 
@@ -240,13 +260,13 @@ static int find_out(struct renew *renew)
 	if (!changes)
 		return 0;
 	renew->flush_all = changes & SNAPSHOT_CHANGED_NAMES;
-	renew->flush_exports = changes & SNAPSHOT_CHANGED_PATHS;
+	renew->flush_exports = renew->came_or_went = changes & SNAPSHOT_CHANGED_PATHS;
 	if (changes & SNAPSHOT_CHANGED_CLIENTS && !renew->flush_all)
 		r = look_at(renew, KERNEL_IP, look_at_ip, &renew->flush_all);
 	if (r == 0 && !renew->flush_all && !renew->flush_exports)
 		r = look_at(renew, KERNEL_EXPORT, look_at_export, &renew->flush_exports);
 	if (r == 0 && !renew->flush_all)
-		r = look_at(renew, KERNEL_FH, look_at_fh, &renew->flush_all);
+		r = look_at(renew, KERNEL_FH, look_at_fh, &renew->flush_handles);
 	return r;
 }
 
@@ -300,6 +320,8 @@ static int on_turn(sd_event_source *source, void *userdata)
 	for (size_t n = 0; n < WRITES_A_TURN && renew->n_written < renew->n_entries; n++) {
 		const struct upcall *upcall = &renew->entries[renew->n_written++].upcall;
 
+		if (upcall->cache == KERNEL_FH && renew->flush_handles)
+			continue;
 		if (upcall->cache == KERNEL_FH)
 			write_line(renew, KERNEL_FH, upcall_answer_fh(upcall, LONG_OVER, NULL));
 		else if (!renew->flush_exports)
@@ -331,6 +353,8 @@ static void start_writing(struct renew *renew)
 
 	if (renew->flush_exports)
 		r = kernel_flush_exports(renew->kernel);
+	if (renew->flush_handles && r == 0)
+		r = kernel_flush_handles(renew->kernel);
 	if (r < 0)
 		log_failure(r);
 	if (renew->n_entries == 0) {

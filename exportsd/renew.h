@@ -9,7 +9,8 @@
  * the kernel knows belongs to another domain now. If exports came or went, nfsd.export alone is flushed: that is
  * the only way to change a pseudo-root's change attribute (kernel_flush_exports()), without which NFSv4
  * clients do not see the new ones. It is flushed, too, if a path of such an entry cannot be looked at: the kernel would
- * walk there while it is written to, and wait for a dead disk or server (P6).
+ * walk there while it is written to, and wait for a dead disk or server (P6). nfsd.fh alone is flushed if it holds
+ * a "no" that may be "yes" now.
  */
 
 #include "exportsd/kernel.h"

@@ -445,7 +445,7 @@ static void test_status(void)
 	contains(answer, "exportsd/1 kernel\nasked-ip=1\n", "of the kernel");
 	contains(
 		answer,
-		"\nasked-fh=4\nanswered-fh=0\nwaiting=5\nflushes=9\nexport-flushes=0\nforgotten=0\n\n",
+		"\nasked-fh=4\nanswered-fh=0\nwaiting=5\nflushes=9\nexport-flushes=0\nhandle-flushes=0\nforgotten=0\n\n",
 		"all its counters");
 	is_int((long long)count(answer, "exportsd/1 medium\n"), 3, "of each medium");
 	contains(answer, "label=A\\012LABEL\n", "whose texts are escaped");

@@ -19,7 +19,7 @@ static sd_event *event;
 
 static struct {
 	const char *content[KERNEL_N_CACHES]; /* NULL: no such file */
-	unsigned int flushes, export_flushes;
+	unsigned int flushes, export_flushes, handle_flushes;
 	char written[4096];
 } nfsd;
 
@@ -34,6 +34,12 @@ int kernel_read_content(const struct kernel *kernel, enum kernel_cache cache, ch
 int kernel_flush(struct kernel *kernel)
 {
 	nfsd.flushes++;
+	return 0;
+}
+
+int kernel_flush_handles(struct kernel *kernel)
+{
+	nfsd.handle_flushes++;
 	return 0;
 }
 
@@ -139,7 +145,7 @@ static void reload(const char *before, const char *after)
 	struct snapshot *new = made(after);
 	struct renew *renew;
 
-	nfsd.flushes = nfsd.export_flushes = 0;
+	nfsd.flushes = nfsd.export_flushes = nfsd.handle_flushes = 0;
 	nfsd.written[0] = '\0';
 	n_done = 0;
 	ok(renew_start(&renew, event, NULL, NULL, NULL, made(before), new, on_done, NULL) == 0,
@@ -174,6 +180,10 @@ static const char held_handles[] = "#domain fsidtype fsid [path]\n"
 				   "10.0.0.0/8 6 0x0102030405060708090a0b0c0d0e0f10 /srv/two\n"
 				   "# 10.0.0.0/8 1 0x00000005\n"
 				   "10.0.0.0/8 1 0x00011170 /mnt/cd/a\n";
+
+/* The same, and nobody was told "no". */
+static const char sure_handles[] = "10.0.0.0/8 1 0x00000001 /srv/one\n"
+				   "10.0.0.0/8 6 0x0102030405060708090a0b0c0d0e0f10 /srv/two\n";
 
 static void hold(void)
 {
@@ -216,6 +226,7 @@ static void only_what_changed(void)
 static void paths_come_and_go(void)
 {
 	hold();
+	nfsd.content[KERNEL_FH] = sure_handles;
 	reload(ONE TWO CD, ONE TWO CD "/srv/three 10.0.0.0/8(ro)\n");
 	told(0, 1, "");
 	reload(ONE TWO CD, TWO CD);
@@ -228,9 +239,22 @@ static void paths_come_and_go(void)
 	     "0c0b0a09100f0e0d 1 \n");
 }
 
+static void a_no_may_be_yes(void)
+{
+	hold();
+	reload(TWO CD, ONE TWO CD);
+	told(0, 1, "");
+	is_int(nfsd.handle_flushes, 1, "who was told no of a handle may ask again");
+	reload("/srv/two 10.0.0.0/8(ro,fsid=6)\n", "/srv/two 10.0.0.0/8(ro,fsid=5)\n");
+	is_int(nfsd.handle_flushes, 1, "also if it has that number now");
+	reload("/srv/two 10.0.0.0/8(ro,fsid=6)\n", "/srv/two 10.0.0.0/8(ro,fsid=7)\n");
+	is_int(nfsd.handle_flushes, 0, "but not if it has another one");
+}
+
 static void clients_change(void)
 {
 	hold();
+	nfsd.content[KERNEL_FH] = sure_handles;
 	reload(ONE, ONE "/srv/one 192.0.2.1(rw)\n");
 	told(0, 1, "");
 	reload(ONE, ONE "/srv/one 192.0.2.9(rw)\n");
@@ -281,13 +305,13 @@ static void cancelled(void)
 	struct renew *renew;
 
 	hold();
-	nfsd.flushes = nfsd.export_flushes = 0;
+	nfsd.flushes = nfsd.export_flushes = nfsd.handle_flushes = 0;
 	n_done = 0;
 	renew_start(&renew, event, NULL, NULL, NULL, made(TWO), new, on_done, NULL);
 	renew = renew_cancel(renew);
 	loop_for(event, 20);
 	is_int(n_done, 0, "what is cancelled is not told of");
-	is_int(nfsd.flushes + nfsd.export_flushes, 0, "and tells nobody");
+	is_int(nfsd.flushes + nfsd.export_flushes + nfsd.handle_flushes, 0, "and tells nobody");
 	snapshot_free(new);
 }
 
@@ -355,6 +379,7 @@ int main(void)
 	contents();
 	only_what_changed();
 	paths_come_and_go();
+	a_no_may_be_yes();
 	clients_change();
 	many();
 	cancelled();
