@@ -2,7 +2,7 @@
 /*
  * media_places.c - numbers and placeholders for what is listed, a slice a turn of the loop.
  *
- * Making: a rule's unplaced media get their numbers in one go; then slice by slice the directories that are missing are
+ * Making: a rule's unplaced media get their numbers, many in one go; then slice by slice the directories that are missing are
  * recorded as the daemon's own (and synced), and made. So a crash leaves at worst a record without a directory.
  *
  * Removing: only what is recorded, only empty directories, and nothing while a medium is mounted there or the
@@ -166,8 +166,19 @@ static void on_numbered(void *userdata, int error)
 		run(rule);
 }
 
+/* Has each of the next slice its number? */
+static bool is_slice_numbered(const struct rule *rule)
+{
+	const struct medium *medium = rule->unplaced;
+
+	for (int i = 0; i < MEDIA_SLICE && medium; i++, medium = medium->place_next)
+		if (!numbers_get(rule->media->numbers, medium->path))
+			return false;
+	return true;
+}
+
 /* Returns how many media of the rule wait for a number now; -errno. */
-static int number_all(struct rule *rule)
+static int number_some(struct rule *rule)
 {
 	struct media *media = rule->media;
 	CLEANUP(freep) const char **paths = NULL;
@@ -175,17 +186,17 @@ static int number_all(struct rule *rule)
 	size_t n = 0;
 	int r;
 
-	DL_FOREACH2 (rule->unplaced, medium, place_next)
-		n += numbers_get(media->numbers, medium->path) == 0;
-	if (n == 0)
+	if (is_slice_numbered(rule))
 		return 0;
-	paths = calloc(n, sizeof(*paths));
+	paths = calloc(MEDIA_NUMBERED, sizeof(*paths));
 	if (!paths)
 		return -ENOMEM;
-	n = 0;
-	DL_FOREACH2 (rule->unplaced, medium, place_next)
+	DL_FOREACH2 (rule->unplaced, medium, place_next) {
+		if (n == MEDIA_NUMBERED)
+			break;
 		if (!numbers_get(media->numbers, medium->path))
 			paths[n++] = medium->path;
+	}
 	r = numbers_assign(media->numbers, paths, n, media_is_reserved, media, on_numbered, rule,
 			   &rule->places_question);
 	return r < 0 ? r : (int)n;
@@ -313,7 +324,7 @@ static int on_run(sd_event_source *source, void *userdata)
 
 	if (rule->places_question || !rule->unplaced)
 		return 0;
-	r = number_all(rule);
+	r = number_some(rule);
 	if (r < 0)
 		store_failed(rule, r);
 	else if (r == 0)

@@ -30,6 +30,7 @@ enum {
 	MEDIA_MAX = 200000, /* media objects; beyond: -EAGAIN to who asks for another */
 	MEDIA_LISTED_MAX = 100000, /* keys of one rule's list; the rest is left out */
 	MEDIA_SLICE = 200, /* placeholders made or removed in one turn of the loop */
+	MEDIA_NUMBERED = 2000, /* that get a number in one turn: each is some microseconds */
 	MEDIA_KEY_MAX = 3800, /* bytes of a key; the path must fit the kernel's PATH_MAX */
 };
 

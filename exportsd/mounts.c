@@ -106,26 +106,35 @@ int mounts_bind_self(int directory_fd)
 	return mounts_attach(copy, directory_fd);
 }
 
-/* umount(2) takes no descriptor: the directory is named by the one we hold. */
-static int unmount(int directory_fd, const char *name, int flags)
+/* umount(2) takes no descriptor, and follows links on the way: the directory that holds the last name is ours. */
+static int unmount(int directory_fd, const char *relative, int flags)
 {
+	const char *slash = strrchr(relative, '/');
+	size_t n_above = slash ? (size_t)(slash - relative) : 0;
+	CLEANUP(freep) char *above = strndup(relative, n_above);
 	CLEANUP(freep) char *path = NULL;
+	CLEANUP(closep) int parent = -1;
 
-	if (asprintf(&path, "/proc/self/fd/%d/%s", directory_fd, name) < 0) {
+	if (!above)
+		return -ENOMEM;
+	parent = mounts_open_beneath(directory_fd, above);
+	if (parent < 0)
+		return parent;
+	if (asprintf(&path, "/proc/self/fd/%d/%s", parent, slash ? slash + 1 : relative) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
 	return umount2(path, UMOUNT_NOFOLLOW | flags) < 0 ? -errno : 0;
 }
 
-int mounts_unmount(int directory_fd, const char *name)
+int mounts_unmount(int directory_fd, const char *relative)
 {
-	return unmount(directory_fd, name, 0);
+	return unmount(directory_fd, relative, 0);
 }
 
-int mounts_probe(int directory_fd, const char *name)
+int mounts_probe(int directory_fd, const char *relative)
 {
-	int r = unmount(directory_fd, name, MNT_EXPIRE);
+	int r = unmount(directory_fd, relative, MNT_EXPIRE);
 
 	return r == -EAGAIN ? 0 : r;
 }

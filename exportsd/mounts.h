@@ -65,13 +65,13 @@ int mounts_detach(int mount_fd);
 int mounts_bind_self(int directory_fd);
 
 /*
- * mounts_probe - does anything hold the mount at a name of a directory, so that it cannot be unmounted?
+ * mounts_probe - does anything hold the mount beneath a directory, so that it cannot be unmounted?
  *
  * Nothing waits, and nothing is unmounted: the mount must have been looked at since the last probe
  * (umount(2) MNT_EXPIRE unmounts what was not).
  * Returns 0; -EBUSY; -errno.
  */
-int mounts_probe(int directory_fd, const char *name);
+int mounts_probe(int directory_fd, const char *relative);
 
-/* mounts_unmount - take the topmost mount off a name in a directory. Returns 0; -EBUSY; -errno. */
-int mounts_unmount(int directory_fd, const char *name);
+/* mounts_unmount - take the topmost mount off a path beneath a directory. Returns 0; -EBUSY; -errno. */
+int mounts_unmount(int directory_fd, const char *relative);

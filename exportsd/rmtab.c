@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <uthash.h>
 #include <utlist.h>
@@ -206,15 +207,34 @@ static int write_all(const struct rmtab *rmtab, FILE *to)
 	return r;
 }
 
+/*
+ * Its directory may belong to rpc.statd's user (Debian), who could have put a link to any file of root's there. What is
+ * there is neither followed nor written to.
+ */
+static FILE *make_anew(const char *file)
+{
+	CLEANUP(closep) int fd = -1;
+	FILE *to;
+
+	(void)unlink(file);
+	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	to = fd < 0 ? NULL : fdopen(fd, "w");
+	if (to)
+		(void)TAKE_FD(fd);
+	return to;
+}
+
 int rmtab_write(const struct rmtab *rmtab, const char *file)
 {
 	CLEANUP(freep) char *temporary = NULL;
 	FILE *to;
 	int r;
 
-	if (asprintf(&temporary, "%s.tmp", file) < 0)
+	if (asprintf(&temporary, "%s.tmp", file) < 0) {
+		temporary = NULL;
 		return -ENOMEM;
-	to = fopen(temporary, "we");
+	}
+	to = make_anew(temporary);
 	if (!to)
 		return -errno;
 	/* As rpc.mountd's: root's to write, everybody's to read. */

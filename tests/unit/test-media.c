@@ -1226,6 +1226,7 @@ static void test_components(void)
 					    DISC("2000/wien", FINE, true),
 					    DISC("flat", FINE, true) };
 	struct asked asked;
+	int directory;
 
 	start(list, N_ELEMENTS(list), true);
 	set_exports("D/m/*/* *(mountpoint,ro,fsid=S)\n");
@@ -1239,6 +1240,14 @@ static void test_components(void)
 	ask_for(&asked, "1999/linz", NULL, 0);
 	wait_for(1);
 	ok(asked.outcome == MEDIA_OK && asked.is_root, "and mounted");
+	if (symlink(at("1999"), at("years")) < 0)
+		perror("# symlink");
+	directory = mounts_open(rule_directory);
+	is_int(mounts_unmount(directory, "years/linz"), -ELOOP,
+	       "what a symbolic link on the way leads to is not unmounted");
+	is_int(mounts_probe(directory, "1999/linz"), 0, "it could be, by its own path");
+	close(directory);
+	unlink(at("years"));
 	say_watched("vanished", "1999/graz");
 	say_watched("vanished", "2000/wien");
 	settle();

@@ -95,11 +95,13 @@ static void is_file(const char *file, const char *wanted, const char *what)
 
 static void test_file(const char *directory)
 {
-	char file[200], missing[200];
+	char file[200], missing[200], victim[200], temporary[210];
 	struct rmtab *rmtab;
 
 	(void)snprintf(file, sizeof(file), "%s/rmtab", directory);
 	(void)snprintf(missing, sizeof(missing), "%s/none/rmtab", directory);
+	(void)snprintf(victim, sizeof(victim), "%s/victim", directory);
+	(void)snprintf(temporary, sizeof(temporary), "%s.tmp", file);
 	rmtab_new(&rmtab);
 	is_int(rmtab_read(rmtab, file), -ENOENT, "no file");
 	/* As rpc.mountd writes it; and lines that it does not write. */
@@ -114,6 +116,12 @@ static void test_file(const char *directory)
 	is_int(rmtab_write(rmtab, file), 0, "is written");
 	is_file(file, "192.0.2.1:/srv/a:0x00000001\n2001;db8;;7:/srv/b:c:0x00000001\n",
 		"in the same form, without what cannot be said in a line");
+	put_file(victim, "root's\n");
+	if (symlink(victim, temporary) < 0)
+		perror("# symlink");
+	is_int(rmtab_write(rmtab, file), 0, "a link that somebody put there is no matter");
+	is_file(victim, "root's\n", "and what it leads to is left alone");
+	(void)unlink(victim);
 	is_int(rmtab_write(rmtab, missing), -ENOENT, "where there is no directory it is not");
 	rmtab_remove_client(rmtab, "192.0.2.1");
 	rmtab_remove_client(rmtab, "192.0.2.4");
