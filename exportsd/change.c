@@ -79,6 +79,24 @@ bool change_takes_faults(const struct change *change)
 	return change->kind != CHANGE_FILES && change->kind != CHANGE_FILES_TOO;
 }
 
+/* @path: as it is written on the command line, but for slashes at its end */
+static bool is_same_path(const char *real, const char *path)
+{
+	size_t length = strlen(path);
+
+	while (length > 1 && path[length - 1] == '/')
+		length--;
+	return strlen(real) == length && memcmp(real, path, length) == 0;
+}
+
+bool change_names_path(const struct change *change, const char *path)
+{
+	for (size_t i = 0; i < change->n_pairs; i++)
+		if (is_same_path(path, change->pairs[i].path))
+			return true;
+	return change->n_pairs == 0;
+}
+
 /* exportfs_ipv6(): brackets with a colon between them; behind them there may be a prefix length. */
 static bool split_bracketed(const char *argument, char *client, const char **ret_path)
 {
@@ -384,16 +402,6 @@ static bool is_same_client(const struct choosing *choosing, const struct client_
 	who_is(choosing, a, &who_a);
 	who_is(choosing, b, &who_b);
 	return strcasecmp(who_a.name, who_b.name) == 0 || have_common_address(&who_a, &who_b);
-}
-
-/* @path: as it is written on the command line, but for slashes at its end */
-static bool is_same_path(const char *real, const char *path)
-{
-	size_t length = strlen(path);
-
-	while (length > 1 && path[length - 1] == '/')
-		length--;
-	return strlen(real) == length && memcmp(real, path, length) == 0;
 }
 
 static ssize_t find_in_force(const struct choosing *choosing, const struct export_item *item)
@@ -777,7 +785,8 @@ int change_say(struct change_work *work, const struct snapshot *snapshot)
 	FILE *to;
 	int r;
 
-	if (work->change->kind != CHANGE_FILES && work->change->kind != CHANGE_FILES_TOO)
+	if (!work->change->is_verbose ||
+	    (work->change->kind != CHANGE_FILES && work->change->kind != CHANGE_FILES_TOO))
 		return 0;
 	free(TAKE_PTR(work->said));
 	to = open_memstream(&work->said, &work->said_size);

@@ -35,6 +35,7 @@ struct change_pair {
 struct change {
 	enum change_kind kind;
 	bool ignore_files; /* exportfs -i: the files' options do not count */
+	bool is_verbose; /* somebody wants to know what is said of it (struct change_work) */
 	char *options; /* exportfs -o; NULL: none */
 	struct change_pair *pairs;
 	size_t n_pairs;
@@ -58,6 +59,9 @@ bool change_kind_of(const char *word, enum change_kind *ret_kind);
 
 /* change_takes_faults - come items without faults into force even if there are others? */
 bool change_takes_faults(const struct change *change);
+
+/* change_names_path - does it name this path, as it is in etab? Without pairs it means all. */
+bool change_names_path(const struct change *change, const char *path);
 
 /* A change being worked out. Set the first part; change_work_done() frees the second. */
 struct change_work {

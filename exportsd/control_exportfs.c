@@ -78,18 +78,41 @@ static void put_said(struct connection *connection, const char *said)
 	}
 }
 
+static void put_suspects(struct connection *connection, const struct suspects *suspects)
+{
+	struct proto_writer *out = &connection->out;
+
+	for (size_t i = 0; i < suspects->n_paths; i++) {
+		proto_begin(out, "suspect");
+		proto_put(out, "path", suspects->paths[i]);
+		connection_end(connection);
+	}
+	for (size_t i = 0; i < suspects->n_trials; i++) {
+		proto_begin(out, "trial");
+		proto_put(out, "path", suspects->trials[i].path);
+		proto_put_u64(out, "flags", suspects->trials[i].flags);
+		connection_end(connection);
+	}
+}
+
 static void on_changed(void *userdata, const struct diags *diags, bool applied, bool changed)
 {
 	struct connection *connection = userdata;
 	struct exportfs_request *request = connection->exportfs;
+	const struct suspects *suspects = reload_suspects(connection->daemon->reload);
 	struct proto_writer *out = &connection->out;
+	bool are_known = applied && suspects && !suspects->are_too_many;
 
 	connection->reloading = false;
 	put_faults(connection, &request->diags);
 	put_faults(connection, diags);
 	if (request->verbose && applied)
 		put_said(connection, reload_said(connection->daemon->reload));
+	if (are_known)
+		put_suspects(connection, suspects);
 	proto_begin(out, proto_outcome_word(applied ? PROTO_OK : PROTO_ERROR));
+	if (are_known)
+		proto_put_u64(out, "suspects-known", 1);
 	proto_put_u64(out, "errors", diags->n_errors + request->diags.n_errors);
 	proto_put_u64(out, "warnings", diags->n_warnings + request->diags.n_warnings);
 	proto_put_u64(out, "mistakes", diags->n_mistakes + request->diags.n_mistakes);
@@ -299,7 +322,7 @@ static int read_request(const struct proto_message *message, struct exportfs_req
 	if (r < 0)
 		return r;
 	request->change->ignore_files = proto_get(message, "ignore-files");
-	request->verbose = proto_get(message, "verbose");
+	request->verbose = request->change->is_verbose = proto_get(message, "verbose");
 	request->change->options = options ? strdup(options) : NULL;
 	return options && !request->change->options ? -ENOMEM : 0;
 }

@@ -20,7 +20,7 @@
 #include "exportsd/stock_order.h"
 #include "parser/etab.h"
 
-enum { BUFFER_BYTES = 256 * 1024, LOCK_PAUSE_NSEC = 10 * 1000 * 1000 };
+enum { BUFFER_BYTES = 256 * 1024, LOCK_PAUSE_NSEC = 10 * 1000 * 1000, LINES_AT_ONCE = 32 };
 
 /* ---- the lock ---- */
 
@@ -156,18 +156,21 @@ int etab_order(const struct snapshot *snapshot, size_t *ret_indices, size_t *ret
 
 /* ---- writing ---- */
 
-/* A set of options as printed: from its '(' to the newline. */
+/*
+ * A set of options as printed, from its '(' to the newline. Many sets differ in their number only: it is left out, and
+ * put in its place in each line.
+ */
 struct printed {
-	const struct export_options *options;
+	struct export_options options; /* fsid 0 */
 	UT_hash_handle hh;
-	size_t length;
+	size_t n_before, n_after; /* bytes around the number; n_after 0: there is none */
 	char text[];
 };
 
 struct writing {
 	const struct snapshot *snapshot;
 	uint32_t per_flavor;
-	struct printed *printed;
+	struct printed *printed, *last; /* last: most likely the next line's */
 	int fd, old_fd; /* old_fd -1: there is none, or it is another */
 	bool differs;
 	size_t n_bytes;
@@ -226,54 +229,125 @@ static int put(struct writing *writing, const char *text, size_t length)
 	return r;
 }
 
+static int printed_new(const char *line, const struct export_options *options,
+		       struct printed **ret_printed)
+{
+	static const char number[] = ",fsid=";
+	const char *open = strchr(line, '('), *found;
+	size_t length = strlen(open);
+	struct printed *printed = calloc(1, sizeof(*printed) + length + 1);
+
+	if (!printed)
+		return -ENOMEM;
+	memcpy(&printed->options, options, sizeof(*options));
+	memcpy(printed->text, open, length);
+	printed->n_before = length;
+	/* Only words without a value stand before it. */
+	found = options->flags & EXPORT_FSID ? strstr(printed->text, number) : NULL;
+	if (found) {
+		printed->n_before = (size_t)(found - printed->text) + strlen(number);
+		printed->n_after = length - printed->n_before - strlen("0");
+	}
+	*ret_printed = printed;
+	return 0;
+}
+
 static struct printed *print_options(struct writing *writing, const struct export_options *options)
 {
 	CLEANUP(freep) char *line = NULL;
-	struct printed *printed = NULL;
-	const char *open;
-	size_t size, length;
+	struct printed *printed;
+	size_t size;
 	FILE *to = open_memstream(&line, &size);
 
 	if (!to)
 		return NULL;
 	(void)export_print_etab(to, "/", "*", options, writing->per_flavor);
-	if (fclose(to) != 0)
+	if (fclose(to) != 0 || printed_new(line, options, &printed) < 0)
 		return NULL;
-	open = strchr(line, '(');
-	length = strlen(open);
-	printed = calloc(1, sizeof(*printed) + length + 1);
-	if (!printed)
-		return NULL;
-	printed->options = options;
-	printed->length = length;
-	memcpy(printed->text, open, length);
-	HASH_ADD_PTR(writing->printed, options, printed);
+	HASH_ADD(hh, writing->printed, options, sizeof(printed->options), printed);
 	if (printed->hh.tbl)
 		return printed;
 	free(printed);
 	return NULL;
 }
 
-static bool is_plain(const char *text)
+static struct printed *find_printed(struct writing *writing, const struct export_options *options)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text <= ' ' || strchr("\\\"#*?[\x7f", *text))
-			return false;
-	return true;
+	struct export_options key;
+	struct printed *printed = writing->last;
+
+	memcpy(&key, options, sizeof(key)); /* padding, too: equal ones are equal bytes */
+	if (key.flags & EXPORT_FSID)
+		key.fsid = 0;
+	if (printed && memcmp(&printed->options, &key, sizeof(key)) == 0)
+		return printed;
+	HASH_FIND(hh, writing->printed, &key, sizeof(key), printed);
+	if (!printed)
+		printed = print_options(writing, &key);
+	writing->last = printed;
+	return printed;
+}
+
+static int put_number(struct writing *writing, uint32_t number)
+{
+	char digits[16], *first = digits + sizeof(digits);
+	/* As nfs-utils: %d. */
+	bool is_negative = (int32_t)number < 0;
+	uint32_t left = is_negative ? -number : number;
+
+	do {
+		*--first = (char)('0' + left % 10);
+		left /= 10;
+	} while (left);
+	if (is_negative)
+		*--first = '-';
+	return put(writing, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+static int put_options(struct writing *writing, const struct export_options *options)
+{
+	const struct printed *printed = find_printed(writing, options);
+	int r = printed ? put(writing, printed->text, printed->n_before) : -ENOMEM;
+
+	if (r < 0 || !printed->n_after)
+		return r;
+	r = put_number(writing, options->fsid);
+	return r < 0 ? r
+		     : put(writing, printed->text + printed->n_before + strlen("0"),
+			   printed->n_after);
+}
+
+static bool is_plain(char byte)
+{
+	unsigned char c = (unsigned char)byte;
+
+	return c > ' ' && c != 0x7f && c != '\\' && c != '"' && c != '#';
+}
+
+/* The length of a text that is written as it is (etab_put_pair()); 0: it is not. Wildcards make a rule of a path. */
+static size_t plain_length(const char *text, bool is_path)
+{
+	size_t length = 0;
+
+	for (; is_plain(text[length]); length++)
+		if (is_path && (text[length] == '*' || text[length] == '?' || text[length] == '['))
+			return 0;
+	return text[length] ? 0 : length;
 }
 
 static int put_pair(struct writing *writing, const char *path, const char *client)
 {
+	size_t path_length = plain_length(path, true), client_length = plain_length(client, false);
 	CLEANUP(freep) char *text = NULL;
 	size_t size;
 	FILE *to;
 	int r;
 
-	if (is_plain(path) && is_plain(client)) {
-		r = put(writing, path, strlen(path));
+	if (path_length && client_length) {
+		r = put(writing, path, path_length);
 		if (r == 0)
 			r = put(writing, "\t", 1);
-		return r < 0 ? r : put(writing, client, strlen(client));
+		return r < 0 ? r : put(writing, client, client_length);
 	}
 	to = open_memstream(&text, &size);
 	if (!to)
@@ -282,18 +356,29 @@ static int put_pair(struct writing *writing, const char *path, const char *clien
 	return fclose(to) == 0 ? put(writing, text, size) : -ENOMEM;
 }
 
-static int put_line(struct writing *writing, const struct export *export)
+/* etab's order leads all over the memory: what some lines are made of is fetched before the first one is written. */
+static int put_lines(struct writing *writing, const size_t *indices, size_t n)
 {
-	struct export_as_written written = snapshot_as_written(writing->snapshot, export);
-	struct printed *printed;
-	int r = put_pair(writing, export->path, written.client);
+	const struct export *exports[LINES_AT_ONCE];
+	struct export_as_written written[LINES_AT_ONCE];
+	int r = 0;
 
-	if (r < 0)
-		return r;
-	HASH_FIND_PTR(writing->printed, &written.options, printed);
-	if (!printed)
-		printed = print_options(writing, written.options);
-	return printed ? put(writing, printed->text, printed->length) : -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		exports[i] = snapshot_export(writing->snapshot, indices[i]);
+		__builtin_prefetch(exports[i]);
+	}
+	for (size_t i = 0; i < n; i++) {
+		written[i] = snapshot_as_written(writing->snapshot, exports[i]);
+		__builtin_prefetch(exports[i]->path);
+		__builtin_prefetch(written[i].options);
+		__builtin_prefetch(written[i].options + 1);
+	}
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = put_pair(writing, exports[i]->path, written[i].client);
+		if (r == 0)
+			r = put_options(writing, written[i].options);
+	}
+	return r;
 }
 
 static int put_all(struct writing *writing)
@@ -303,8 +388,11 @@ static int put_all(struct writing *writing)
 	CLEANUP(freep) size_t *indices = calloc(n ? n : 1, sizeof(*indices));
 	int r = indices ? etab_order(snapshot, indices, &n_in_etab) : -ENOMEM;
 
-	for (size_t i = 0; r == 0 && i < n_in_etab; i++)
-		r = put_line(writing, snapshot_export(snapshot, indices[i]));
+	for (size_t i = 0; r == 0 && i < n_in_etab; i += LINES_AT_ONCE) {
+		size_t left = n_in_etab - i;
+
+		r = put_lines(writing, indices + i, left < LINES_AT_ONCE ? left : LINES_AT_ONCE);
+	}
 	return r < 0 ? r : flush(writing);
 }
 

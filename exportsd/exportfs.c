@@ -71,6 +71,7 @@ static int new_change(struct exportfs *exportfs, const struct arguments *argumen
 	if (r < 0)
 		return r;
 	exportfs->change->ignore_files = arguments->ignore_files;
+	exportfs->change->is_verbose = exportfs->verbose;
 	if (!arguments->options)
 		return 0;
 	exportfs->change->options = strdup(arguments->options);
@@ -84,6 +85,7 @@ static void make_change(struct exportfs *exportfs)
 	if (exportfs->change->kind != CHANGE_UNEXPORT &&
 	    exportfs->change->kind != CHANGE_UNEXPORT_ALL)
 		exportfs_check_paths(exportfs);
+	exportfs->suspects = suspects_free(exportfs->suspects);
 }
 
 /* nfs-utils has cut the argument in two by then, but for an address in brackets. */

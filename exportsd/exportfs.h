@@ -7,12 +7,13 @@
  * Options, listings, exit codes and messages are nfs-utils' (utils/exportfs/exportfs.c).
  */
 
-#include "exportsd/change.h"
+#include "exportsd/suspects.h"
 
 struct exportfs {
 	const char *program; /* in messages */
 	struct config *config;
 	struct change *change; /* NULL: only a listing */
+	struct suspects *suspects; /* as the daemon told; NULL: all paths */
 	bool verbose, as_exports_file;
 	bool failed; /* an error was said: exit code 1 */
 };

@@ -67,6 +67,20 @@ static void add_fault(struct diags *diags, const struct proto_message *fault)
 		 proto_get(fault, "text") ?: "?");
 }
 
+/* Without memory all paths are suspects. */
+static void take_suspect(struct exportfs *exportfs, const struct proto_message *message)
+{
+	const char *path = proto_get(message, "path") ?: "";
+	int r = exportfs->suspects ? 0 : -ENOMEM;
+
+	if (r == 0 && str_equal(message->word, "trial"))
+		r = suspects_add_trial(exportfs->suspects, 0, path, number_of(message, "flags"));
+	else if (r == 0)
+		r = suspects_add_path(exportfs->suspects, path);
+	if (r < 0)
+		exportfs->suspects = suspects_free(exportfs->suspects);
+}
+
 /* Returns true at the outcome. */
 static bool take_answer(struct exportfs *exportfs, const struct proto_message *message,
 			struct diags *diags)
@@ -77,8 +91,12 @@ static bool take_answer(struct exportfs *exportfs, const struct proto_message *m
 		add_fault(diags, message);
 	else if (str_equal(message->word, "said"))
 		fputs(proto_get(message, "text") ?: "", stdout);
+	else if (str_equal(message->word, "suspect") || str_equal(message->word, "trial"))
+		take_suspect(exportfs, message);
 	if (outcome < 0)
 		return false;
+	if (!proto_get(message, "suspects-known"))
+		exportfs->suspects = suspects_free(exportfs->suspects);
 	diags->n_errors = number_of(message, "errors");
 	diags->n_warnings = number_of(message, "warnings");
 	diags->n_mistakes = number_of(message, "mistakes");
@@ -98,14 +116,17 @@ bool exportfs_ask(struct exportfs *exportfs)
 
 	if (r < 0)
 		return false;
+	exportfs->suspects = suspects_new();
 	r = send_change(caller, exportfs);
 	while (r == 0) {
 		r = caller_next(caller, &message);
 		if (r == 0 && take_answer(exportfs, message, &diags))
 			break;
 	}
-	if (r < 0)
+	if (r < 0) {
 		exportfs_error(exportfs, "no answer from exportsd: %s", strerror(-r));
+		exportfs->suspects = suspects_free(exportfs->suspects);
+	}
 	diags_done(&diags);
 	caller_close(caller);
 	return true;

@@ -70,8 +70,9 @@ struct tried {
 
 struct checking {
 	struct exportfs *exportfs;
-	struct kernel *kernel;
+	struct kernel *kernel; /* NULL: there is no nfsd to try */
 	struct tried *tried;
+	bool all; /* not only the suspects */
 };
 
 static struct tried *try(struct checking *checking, const char *path, dev_t device,
@@ -115,7 +116,7 @@ static void check_path(struct checking *checking, const struct export_item *item
 			       item->path);
 		return;
 	}
-	if (!checking->kernel || !kernel_is_open(checking->kernel))
+	if (!checking->kernel)
 		return;
 	tried = try(checking, item->path, st.st_dev, item->options);
 	if (tried && !tried->takes)
@@ -125,18 +126,14 @@ static void check_path(struct checking *checking, const struct export_item *item
 			       item->path);
 }
 
-static bool is_asked_for(const struct change *change, const struct export_item *item)
+static bool is_suspect(const struct checking *checking, const char *path)
 {
-	size_t length = strlen(item->path);
+	const struct exportfs *exportfs = checking->exportfs;
 
-	for (size_t i = 0; i < change->n_pairs; i++) {
-		const char *path = change->pairs[i].path;
-
-		if (strncmp(path, item->path, length) == 0 &&
-		    path[length + strspn(path + length, "/")] == '\0')
+	for (size_t i = 0; !checking->all && i < exportfs->suspects->n_paths; i++)
+		if (str_equal(exportfs->suspects->paths[i], path))
 			return true;
-	}
-	return change->n_pairs == 0;
+	return checking->all && change_names_path(exportfs->change, path);
 }
 
 static void check_items(struct checking *checking, const struct exports_source *source)
@@ -146,33 +143,68 @@ static void check_items(struct checking *checking, const struct exports_source *
 	for (size_t i = 0; i < source->n_items; i++) {
 		const struct export_item *item = &source->items[i];
 
-		if (str_equal(item->path, path) || !is_asked_for(checking->exportfs->change, item))
+		if (str_equal(item->path, path) || !is_suspect(checking, item->path))
 			continue;
 		path = item->path;
 		check_path(checking, item);
 	}
 }
 
-void exportfs_check_paths(struct exportfs *exportfs)
+/* In etab's order, as nfs-utils. */
+static void check_etab(struct checking *checking)
 {
-	struct checking checking = { .exportfs = exportfs };
 	CLEANUP(freep) char *text = NULL;
 	struct exports_source *source = NULL;
 	struct diags diags = { 0 };
 	struct file_version version;
+
+	if (etab_file_read(checking->exportfs->config->nfs_state_directory, &text, &version) == 0 &&
+	    exports_read_etab("etab", text, strlen(text), &diags, &source) == 0)
+		check_items(checking, source);
+	exports_source_free(source);
+	diags_done(&diags);
+}
+
+/* Does nfsd take this one of each file system? Then it takes all that lies there. */
+static bool takes_trials(struct checking *checking, const struct suspects *suspects)
+{
+	for (size_t i = 0; checking->kernel && i < suspects->n_trials; i++) {
+		const struct suspects_trial *trial = &suspects->trials[i];
+		const struct export_options options = { .flags = trial->flags };
+		const struct tried *tried;
+		struct stat st;
+
+		if (stat(trial->path, &st) < 0)
+			return false;
+		tried = try(checking, trial->path, st.st_dev, &options);
+		if (!tried || !tried->takes)
+			return false;
+	}
+	return true;
+}
+
+static struct kernel *open_kernel(void)
+{
+	struct kernel *kernel = NULL;
+
+	if (kernel_open_for_trials(&kernel, "/proc") < 0 || kernel_is_open(kernel))
+		return kernel;
+	kernel_close(kernel);
+	return NULL;
+}
+
+void exportfs_check_paths(struct exportfs *exportfs)
+{
+	const struct suspects *suspects = exportfs->suspects;
+	struct checking checking = { .exportfs = exportfs, .kernel = open_kernel() };
 	struct tried *tried, *next;
 
-	if (etab_file_read(exportfs->config->nfs_state_directory, &text, &version) < 0 ||
-	    exports_read_etab("etab", text, strlen(text), &diags, &source) < 0)
-		goto done;
-	(void)kernel_open_for_trials(&checking.kernel, "/proc");
-	check_items(&checking, source);
+	checking.all = !suspects || !takes_trials(&checking, suspects);
+	if (checking.all || suspects->n_paths)
+		check_etab(&checking);
 	HASH_ITER (hh, checking.tried, tried, next) {
 		HASH_DEL(checking.tried, tried);
 		free(tried);
 	}
 	kernel_close(checking.kernel);
-done:
-	exports_source_free(source);
-	diags_done(&diags);
 }

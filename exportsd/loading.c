@@ -94,8 +94,9 @@ static int list_questions(struct loading *loading)
 	const char *path = NULL;
 
 	loading->paths = calloc(source->n_items + 1, sizeof(*loading->paths));
+	loading->devices = calloc(source->n_items + 1, sizeof(*loading->devices));
 	loading->numbers = calloc(source->n_items + 1, sizeof(*loading->numbers));
-	if (!loading->paths || !loading->numbers)
+	if (!loading->paths || !loading->devices || !loading->numbers)
 		return -ENOMEM;
 	for (size_t i = 0; i < source->n_items; i++) {
 		const struct export_item *item = &source->items[i];
@@ -138,6 +139,34 @@ static const char *real_path(void *userdata, const char *path)
 	struct fact *fact = facts_find(loading->real_paths, path);
 
 	return fact ? fact->answer : NULL;
+}
+
+/* Along the items as list_questions() went. Without memory all paths are suspects: NULL. */
+static struct suspects *find_suspects(const struct loading *loading)
+{
+	const struct exports_source *source = loading->source;
+	struct suspects *suspects = suspects_new();
+	const char *path = NULL;
+	size_t n = 0;
+	int r = suspects ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < source->n_items; i++) {
+		const struct export_item *item = &source->items[i];
+		const struct fact *fact;
+
+		if (item->pattern)
+			continue;
+		if (!path || !str_equal(item->path, path)) {
+			path = item->path;
+			n++;
+		}
+		if (suspects_knows(suspects, loading->devices[n - 1], item->options))
+			continue;
+		fact = facts_find(loading->real_paths, path);
+		r = suspects_add(suspects, loading->devices[n - 1], fact ? fact->answer : path,
+				 loading->change, item->options);
+	}
+	return r == 0 ? suspects : suspects_free(suspects);
 }
 
 static bool host(void *userdata, const char *name, const char **ret_canonical,
@@ -216,8 +245,10 @@ void loading_build(struct loading *loading)
 		.kerberos = access(keytab, F_OK) == 0,
 	};
 
-	int r = change_choose(&loading->work, &facts, loading->source);
+	int r;
 
+	loading->suspects = find_suspects(loading);
+	r = change_choose(&loading->work, &facts, loading->source);
 	if (r == 0)
 		r = snapshot_new(TAKE_PTR(loading->source), &facts, false, &loading->diags,
 				 &loading->snapshot);
@@ -227,6 +258,9 @@ void loading_build(struct loading *loading)
 		r = note_run_time(loading);
 	loading->changed = r == 0 && (!loading->in_force ||
 				      !snapshot_equal(loading->in_force, loading->snapshot));
+	loading->changed_etab =
+		loading->changed ||
+		(r == 0 && !snapshot_same_etab(loading->in_force, loading->snapshot));
 	loading->error = r;
 }
 
@@ -243,7 +277,9 @@ void loading_clear(struct loading *loading)
 	diags_done(&loading->diags);
 	change_work_done(&loading->work);
 	free(loading->paths);
+	free(loading->devices);
 	free(loading->numbers);
+	suspects_free(loading->suspects);
 	exports_source_free(loading->source);
 	snapshot_free(loading->snapshot);
 	*loading = (struct loading){

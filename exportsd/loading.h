@@ -13,6 +13,7 @@
 #include <uthash.h>
 
 #include "exportsd/change.h"
+#include "exportsd/suspects.h"
 #include "parser/diag.h"
 #include "parser/snapshot.h"
 
@@ -55,6 +56,7 @@ struct loading {
 	struct exports_source *source;
 	const char **paths; /* plain ones, whose realpath(3) is needed */
 	size_t n_paths;
+	dev_t *devices; /* of the directories there, once the loop knows; 0: none */
 	struct fact *hosts; /* names that are no addresses */
 	uint32_t *numbers; /* written by hand */
 	size_t n_numbers;
@@ -66,8 +68,9 @@ struct loading {
 
 	/* loading_build(). */
 	struct address address; /* of a host that is written as one */
+	struct suspects *suspects; /* NULL: all paths */
 	struct snapshot *snapshot;
-	bool changed;
+	bool changed, changed_etab;
 };
 
 void loading_read(struct loading *loading);

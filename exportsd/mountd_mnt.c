@@ -678,7 +678,7 @@ static void on_real(void *userdata, const char *const *real, size_t n_paths)
 static void ask_real(struct mount_job *job)
 {
 	const char *wanted = job->path;
-	int r = paths_real(job->mountd->daemon->paths, &wanted, 1, on_real, job,
+	int r = paths_real(job->mountd->daemon->paths, &wanted, 1, NULL, on_real, job,
 			   &job->paths_question);
 
 	if (r < 0)

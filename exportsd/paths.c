@@ -48,6 +48,7 @@ struct paths_question {
 	/* KIND_REAL */
 	const char **wanted; /* the asker's texts */
 	const char **real; /* the same texts, or our own */
+	dev_t *devices; /* the asker's; NULL: not wanted */
 	size_t n_paths;
 	size_t n_started; /* paths that some chunk has, or had */
 	struct chunk *chunks;
@@ -182,30 +183,65 @@ static void finish_if_done(struct paths_question *question)
 	question_free(question);
 }
 
+/* An answer on its way along a chunk's paths. */
+struct taking {
+	struct paths_question *question;
+	size_t at, end;
+	dev_t device;
+};
+
+static void take_device(struct taking *taking)
+{
+	if (taking->question->devices)
+		taking->question->devices[taking->at] = taking->device;
+}
+
+static void take_same(struct taking *taking, uint64_t n)
+{
+	for (; n && taking->at < taking->end; n--) {
+		take_device(taking);
+		taking->question->real[taking->at] = taking->question->wanted[taking->at];
+		taking->at++;
+	}
+}
+
+static int take_path(struct taking *taking, const char *text)
+{
+	const char **real = &taking->question->real[taking->at];
+
+	if (taking->at == taking->end)
+		return 0;
+	*real = *text ? paths_unknown : NULL;
+	if (*text && !str_equal(text, PATHS_UNKNOWN)) {
+		char *copy = strdup(text);
+
+		if (!copy)
+			return -ENOMEM;
+		*real = copy;
+		take_device(taking);
+	}
+	taking->at++;
+	return 0;
+}
+
 static int take_real(struct chunk *chunk, const struct proto_message *answer)
 {
-	const char **real = chunk->question->real + chunk->first;
-	size_t n = 0;
+	struct taking taking = { .question = chunk->question,
+				 .at = chunk->first,
+				 .end = chunk->first + chunk->n };
+	int r = 0;
 
-	for (size_t i = 0; i < answer->n_fields && n < chunk->n; i++) {
+	for (size_t i = 0; i < answer->n_fields && r == 0; i++) {
 		const struct proto_field *field = &answer->fields[i];
 
-		if (!str_equal(field->key, "path"))
-			continue;
-		if (str_equal(field->value, PATHS_UNKNOWN)) {
-			real[n] = paths_unknown;
-		} else if (str_equal(field->value, PATHS_SAME)) {
-			real[n] = chunk->question->wanted[chunk->first + n];
-		} else if (*field->value) {
-			real[n] = strdup(field->value);
-			if (!real[n])
-				return -ENOMEM;
-		} else {
-			real[n] = NULL;
-		}
-		n++;
+		if (str_equal(field->key, "device"))
+			taking.device = strtoull(field->value, NULL, 10);
+		else if (str_equal(field->key, "same"))
+			take_same(&taking, strtoull(field->value, NULL, 10));
+		else if (str_equal(field->key, "path"))
+			r = take_path(&taking, field->value);
 	}
-	return 0;
+	return r;
 }
 
 static void on_chunk(void *userdata, int error, const struct proto_message *answer)
@@ -242,8 +278,8 @@ static int on_ready(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, paths_real_fn done,
-	       void *userdata, struct paths_question **ret_question)
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, dev_t *ret_devices,
+	       paths_real_fn done, void *userdata, struct paths_question **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_REAL, userdata);
 	int r = -ENOMEM;
@@ -252,6 +288,9 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, p
 		return -ENOMEM;
 	question->real_done = done;
 	question->n_paths = n_paths;
+	question->devices = ret_devices;
+	if (ret_devices && n_paths)
+		memset(ret_devices, 0, n_paths * sizeof(*ret_devices));
 	question->wanted = calloc(n_paths + 1, sizeof(char *));
 	question->real = calloc(n_paths + 1, sizeof(char *));
 	if (question->wanted && question->real) {

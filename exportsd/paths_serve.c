@@ -344,8 +344,19 @@ static void serve_walk(const struct proto_message *question, struct proto_writer
 
 /* ---- realpath ---- */
 
+/* The device of a directory; 0: it is none, or nobody can tell. */
+static dev_t device_of(int fd, const char *path, int flags)
+{
+	struct statx stx;
+
+	if (statx(fd, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stx) < 0 ||
+	    !S_ISDIR(stx.stx_mode))
+		return 0;
+	return makedev(stx.stx_dev_major, stx.stx_dev_minor);
+}
+
 /* Beneath rootdir: where it is on the host, without rootdir. */
-static int real_path_beneath(const char *path, char buffer[PATH_MAX])
+static int real_path_beneath(const char *path, char buffer[PATH_MAX], dev_t *ret_device)
 {
 	CLEANUP(closep) int fd = open_path(path);
 	char link[32], real[PATH_MAX];
@@ -362,20 +373,25 @@ static int real_path_beneath(const char *path, char buffer[PATH_MAX])
 	if (strncmp(real, rootdir, n_root) != 0 || (real[n_root] != '/' && real[n_root] != '\0'))
 		return -ENOENT; /* rootdir was moved */
 	(void)strcpy(buffer, real[n_root] ? real + n_root : "/");
+	*ret_device = device_of(fd, "", AT_EMPTY_PATH);
 	return 0;
 }
 
-static int real_path(const char *path, char buffer[PATH_MAX])
+static int real_path(const char *path, char buffer[PATH_MAX], dev_t *ret_device)
 {
 	if (rootdir)
-		return real_path_beneath(path, buffer);
-	return realpath(path, buffer) ? 0 : -errno;
+		return real_path_beneath(path, buffer, ret_device);
+	if (!realpath(path, buffer))
+		return -errno;
+	*ret_device = device_of(AT_FDCWD, buffer, 0);
+	return 0;
 }
 
 /* The directory of the last path whose directory is what it is written as. */
 struct real_directory {
 	char text[PATH_MAX]; /* with its slash at the end; "": none */
 	size_t length;
+	int fd; /* once there is a second path in it */
 };
 
 /* Is the last name one that a directory lists, and none of realpath(3)'s own: "", "." or ".."? */
@@ -384,47 +400,105 @@ static bool is_plain_name(const char *name)
 	return name[0] && !str_equal(name, ".") && !str_equal(name, "..");
 }
 
+static void remember_directory(struct real_directory *directory, const char *path, size_t length)
+{
+	if (length == directory->length && memcmp(path, directory->text, length) == 0)
+		return;
+	closep(&directory->fd);
+	directory->fd = -1;
+	memcpy(directory->text, path, length);
+	directory->text[length] = '\0';
+	directory->length = length;
+}
+
+/* Is @path in the directory, and that still what it is written as? Then it is open. */
+static bool is_in_directory(struct real_directory *directory, const char *path, size_t length)
+{
+	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_SYMLINKS };
+
+	if (rootdir || !length || length != directory->length ||
+	    memcmp(path, directory->text, length) != 0)
+		return false;
+	if (directory->fd < 0)
+		directory->fd =
+			(int)syscall(SYS_openat2, AT_FDCWD, directory->text, &how, sizeof(how));
+	return directory->fd >= 0;
+}
+
 /*
- * Many exports lie in one directory. Of the next one in it only the last name is looked at: it is
- * what it is written as if readlink(2) finds no symbolic link there.
+ * Many exports lie in one directory. Of the next one in it only the last name is looked at: if that is a
+ * directory it is no symbolic link, and so the path is what it is written as.
  */
-static int real_of(const char *path, struct real_directory *directory, char buffer[PATH_MAX])
+static int real_of(const char *path, struct real_directory *directory, char buffer[PATH_MAX],
+		   dev_t *ret_device)
 {
 	const char *name = strrchr(path, '/');
 	size_t length = name ? (size_t)(++name - path) : 0;
 	int r;
 
-	if (!rootdir && length && length == directory->length &&
-	    memcmp(path, directory->text, length) == 0 && is_plain_name(name) &&
-	    readlink(path, buffer, PATH_MAX) < 0 && errno == EINVAL) {
-		(void)strcpy(buffer, path);
-		return 0;
+	if (is_in_directory(directory, path, length) && is_plain_name(name)) {
+		*ret_device = device_of(directory->fd, name, AT_SYMLINK_NOFOLLOW);
+		if (*ret_device) {
+			(void)strcpy(buffer, path);
+			return 0;
+		}
 	}
-	r = real_path(path, buffer);
-	if (r == 0 && length < sizeof(directory->text) && str_equal(buffer, path)) {
-		memcpy(directory->text, path, length);
-		directory->length = length;
-	}
+	r = real_path(path, buffer, ret_device);
+	if (r == 0 && length && length < sizeof(directory->text) && str_equal(buffer, path))
+		remember_directory(directory, path, length);
 	return r;
+}
+
+/* What is told of a path holds for those that follow, if it is the same. */
+struct told {
+	struct proto_writer *answer;
+	dev_t device;
+	uint64_t n_same;
+};
+
+static void end_run(struct told *told)
+{
+	if (told->n_same)
+		proto_put_u64(told->answer, "same", told->n_same);
+	told->n_same = 0;
+}
+
+static void tell_real(struct told *told, const char *real, bool is_same, dev_t device)
+{
+	if (device != told->device) {
+		end_run(told);
+		proto_put_u64(told->answer, "device", device);
+		told->device = device;
+	}
+	if (is_same) {
+		told->n_same++;
+		return;
+	}
+	end_run(told);
+	proto_put(told->answer, "path", real);
 }
 
 static void serve_real(const struct proto_message *question, struct proto_writer *answer)
 {
-	struct real_directory directory = { .length = 0 };
+	struct real_directory directory = { .fd = -1 };
+	struct told told = { .answer = answer };
 
 	proto_begin(answer, "ok");
 	for (size_t i = 0; i < question->n_fields; i++)
 		if (str_equal(question->fields[i].key, "path")) {
 			const char *path = question->fields[i].value;
 			char buffer[PATH_MAX];
-			int r = real_of(path, &directory, buffer);
+			dev_t device = 0;
+			int r = real_of(path, &directory, buffer, &device);
 
 			if (r < 0)
-				strcpy(buffer, paths_is_gone(r) ? "" : PATHS_UNKNOWN);
-			else if (str_equal(buffer, path))
-				strcpy(buffer, PATHS_SAME);
-			proto_put(answer, "path", buffer);
+				tell_real(&told, paths_is_gone(r) ? "" : PATHS_UNKNOWN, false, 0);
+			else
+				tell_real(&told, buffer, str_equal(buffer, path), device);
 		}
+	end_run(&told);
+	closep(&directory.fd);
 }
 
 void paths_serve(const struct proto_message *question, struct proto_writer *answer)

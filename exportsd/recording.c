@@ -18,6 +18,14 @@ char *recording_runtime_file(const struct config *config)
 	return asprintf(&file, "%s/run-time-exports", config->state_directory) < 0 ? NULL : file;
 }
 
+static bool is_etab_ours(const struct recording *recording)
+{
+	struct file_version version;
+
+	return etab_file_version(recording->config->nfs_state_directory, &version) == 0 &&
+	       runtime_knows_etab(recording->runtime, &version);
+}
+
 /* After exportfs -a or at a start etab is written anew, whoever wrote what was read. */
 static int write_etab(struct recording *recording)
 {
@@ -25,6 +33,8 @@ static int write_etab(struct recording *recording)
 	struct file_version version = recording->etab;
 	int r = 0;
 
+	if (recording->is_etab_written && is_etab_ours(recording))
+		return 0;
 	if (recording->kind != CHANGE_ETAB || !recording->has_etab)
 		r = etab_file_write(directory, recording->now, recording->per_flavor, &version);
 	if (r == 0)

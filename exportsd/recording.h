@@ -16,6 +16,7 @@ struct recording {
 	const struct snapshot *now;
 	bool has_etab; /* that was read: it is what another program wrote, and stays */
 	struct file_version etab;
+	bool is_etab_written; /* the same was written last; somebody may have changed it since */
 	/* Results: 0 or -errno of each file. */
 	int etab_error, runtime_error;
 };

@@ -45,6 +45,7 @@ struct reload {
 	struct job *jobs; /* the first one is under way */
 	struct waiter *being_told;
 	char *said;
+	struct suspects *suspects;
 	size_t n_errors;
 	uint64_t applied_usec;
 	struct fact *known_hosts; /* of the snapshot in force */
@@ -54,6 +55,8 @@ struct reload {
 	struct etab_watch *etab_watch;
 	bool is_etab_touched; /* by whom is not known yet */
 	bool was_etab_failure_said;
+	bool is_etab_written; /* by us, of the snapshot in force */
+	uint32_t etab_per_flavor; /* with these flags printed for each flavour */
 
 	/* The one under way. */
 	bool has_begun; /* the files are being read, or were */
@@ -141,6 +144,8 @@ static void finish(struct reload *reload, bool applied, bool changed)
 	reload->loading.diags = (struct diags){ 0 };
 	free(reload->said);
 	reload->said = TAKE_PTR(reload->loading.work.said);
+	suspects_free(reload->suspects);
+	reload->suspects = TAKE_PTR(reload->loading.suspects);
 	if (job->change->kind != CHANGE_NAMES)
 		reload->n_errors = diags.n_errors;
 	stop(reload);
@@ -157,6 +162,11 @@ static void finish(struct reload *reload, bool applied, bool changed)
 const char *reload_said(const struct reload *reload)
 {
 	return reload->said ?: "";
+}
+
+const struct suspects *reload_suspects(const struct reload *reload)
+{
+	return reload->suspects;
 }
 
 /* One at a time. The handler ends itself: it is called in each turn. */
@@ -196,6 +206,8 @@ static void on_recorded(void *userdata)
 	const struct recording *recording = &reload->recording;
 
 	reload->background = NULL;
+	reload->is_etab_written = recording->etab_error == 0 && !recording->has_etab;
+	reload->etab_per_flavor = recording->per_flavor;
 	if (recording->etab_error == 0 && recording->runtime_error == 0)
 		reload->was_etab_failure_said = false;
 	tell_record(reload, "etab", recording->etab_error);
@@ -213,18 +225,22 @@ static void record_beside(void *userdata)
 static void record(struct reload *reload)
 {
 	struct daemon *daemon = reload->daemon;
+	uint32_t per_flavor =
+		daemon->kernel ? kernel_per_flavor_flags(daemon->kernel) : EXPORT_PER_FLAVOR;
 	int r = 0;
 
 	reload->recording = (struct recording){
 		.config = daemon->config,
 		.kind = under_way(reload)->kind,
-		.per_flavor = daemon->kernel ? kernel_per_flavor_flags(daemon->kernel)
-					     : EXPORT_PER_FLAVOR,
+		.per_flavor = per_flavor,
 		.runtime = reload->runtime,
 		.now = daemon->snapshot,
 		.has_etab = reload->loading.work.has_read_etab,
 		.etab = reload->loading.work.etab,
+		.is_etab_written = reload->is_etab_written && !reload->loading.changed_etab &&
+				   per_flavor == reload->etab_per_flavor,
 	};
+	reload->is_etab_written = false;
 	/* Without a directory for it there is no etab: in tests. */
 	if (daemon->config->nfs_state_directory)
 		r = background_start(&reload->background, daemon->event, record_beside, on_recorded,
@@ -478,7 +494,7 @@ static int ask(struct reload *reload)
 
 	if (r == 0 && loading->n_paths)
 		r = paths_real(reload->daemon->paths, loading->paths, loading->n_paths,
-			       on_real_paths, reload, &reload->paths_question);
+			       loading->devices, on_real_paths, reload, &reload->paths_question);
 	return r;
 }
 
@@ -622,6 +638,13 @@ static int add_job(struct reload *reload, struct change *change, struct job **re
 	return 0;
 }
 
+/* @change: taken; it is the same one, whose reading has not begun. */
+static void join(struct change *into, struct change *change)
+{
+	into->is_verbose |= change->is_verbose;
+	change_free(change);
+}
+
 int reload_change(struct reload *reload, struct change *change, reload_done_fn done, void *userdata)
 {
 	struct job *job = find_job(reload, change);
@@ -638,7 +661,7 @@ int reload_change(struct reload *reload, struct change *change, reload_done_fn d
 	else if (!job)
 		r = add_job(reload, change, &job);
 	else
-		change_free(TAKE_PTR(change));
+		join(job->change, TAKE_PTR(change));
 	if (r < 0) {
 		free(waiter);
 		change_free(change);
@@ -824,6 +847,7 @@ struct reload *reload_free(struct reload *reload)
 	facts_clear(&reload->known_real_paths);
 	runtime_free(reload->runtime);
 	free(reload->said);
+	suspects_free(reload->suspects);
 	free(reload);
 	return NULL;
 }

@@ -14,6 +14,7 @@
 
 #include "exportsd/change.h"
 #include "exportsd/daemon.h"
+#include "exportsd/suspects.h"
 #include "parser/diag.h"
 
 int reload_new(struct reload **ret_reload, struct daemon *daemon);
@@ -49,6 +50,9 @@ int reload_change(struct reload *reload, struct change *change, reload_done_fn d
 
 /* reload_said - from within done(): the lines that exportfs -v prints; "" if there are none. */
 const char *reload_said(const struct reload *reload);
+
+/* reload_suspects - from within done(): which paths exportfs(8) must look at. NULL: all. */
+const struct suspects *reload_suspects(const struct reload *reload);
 
 /* reload_forget - done() of the callers with this userdata will not be called. */
 void reload_forget(struct reload *reload, const void *userdata);

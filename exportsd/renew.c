@@ -389,7 +389,7 @@ static int look_at_paths(struct renew *renew)
 	for (size_t i = 0; i < renew->n_entries; i++)
 		if (renew->entries[i].upcall.cache == KERNEL_EXPORT)
 			renew->export_paths[n++] = renew->entries[i].upcall.path;
-	return paths_real(renew->paths, renew->export_paths, n, on_paths, renew,
+	return paths_real(renew->paths, renew->export_paths, n, NULL, on_paths, renew,
 			  &renew->paths_question);
 }
 

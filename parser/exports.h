@@ -213,12 +213,6 @@ int exports_source_choose(struct exports_source *source, const struct export_ite
 struct exports_source *exports_source_free(struct exports_source *source);
 
 /*
- * exports_fingerprint - a number for what the items say, in their order, wherever they are written: the same for
- * the same items in another process' memory or in other files, and hardly ever for others.
- */
-uint64_t exports_fingerprint(const struct exports_source *source);
-
-/*
  * client_spec_parse - read one client spec by its text alone (client_gettype()).
  *
  * @text:    NUL-terminated, decoded; borrowed as long as ret_spec is used

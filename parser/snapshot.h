@@ -98,6 +98,9 @@ struct snapshot *snapshot_free(struct snapshot *snapshot);
 /* snapshot_equal - do both say the same, in the same order? Then a reload need not tell the kernel. */
 bool snapshot_equal(const struct snapshot *a, const struct snapshot *b);
 
+/* snapshot_same_etab - and are they the same lines of etab? Said of two that are equal. */
+bool snapshot_same_etab(const struct snapshot *a, const struct snapshot *b);
+
 enum snapshot_change {
 	SNAPSHOT_CHANGED = 1, /* something is different */
 	SNAPSHOT_CHANGED_CLIENTS = 2, /* some address may belong to another domain */

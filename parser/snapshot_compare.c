@@ -37,60 +37,6 @@ static bool same_options(const struct export_options *a, const struct export_opt
 	       same_text(a->squash_gids, b->squash_gids) && same_flavors(a, b);
 }
 
-static uint64_t hash_string(uint64_t state, const char *text)
-{
-	/* The NUL, too: so no two texts run into each other; and none is not an empty one. */
-	return text ? hash_bytes(state, text, strlen(text) + 1) : hash_byte(state, 0xff);
-}
-
-static uint64_t hash_number(uint64_t state, uint32_t number)
-{
-	return hash_bytes(state, &number, sizeof(number));
-}
-
-static uint64_t hash_options(const struct export_options *options)
-{
-	uint64_t state = hash_start();
-
-	state = hash_number(state, options->flags);
-	state = hash_number(state, (uint32_t)options->anon_uid);
-	state = hash_number(state, (uint32_t)options->anon_gid);
-	state = hash_number(state, options->fsid);
-	state = hash_string(state, options->uuid);
-	state = hash_string(state, options->handler);
-	state = hash_string(state, options->mountpoint);
-	state = hash_number(state, options->fsloc);
-	state = hash_string(state, options->fsloc_text);
-	state = hash_number(state, options->reexport);
-	state = hash_string(state, options->squash_uids);
-	state = hash_string(state, options->squash_gids);
-	state = hash_number(state, options->n_flavors);
-	for (unsigned int i = 0; i < options->n_flavors; i++) {
-		state = hash_number(state, options->flavors[i].number);
-		state = hash_number(state, options->flavors[i].flags);
-	}
-	return hash_bytes(state, options->xprtsec, options->n_xprtsec);
-}
-
-uint64_t exports_fingerprint(const struct exports_source *source)
-{
-	const struct export_options *options = NULL;
-	uint64_t state = hash_start(), of_options = 0;
-
-	for (size_t i = 0; i < source->n_items; i++) {
-		const struct export_item *item = &source->items[i];
-
-		if (item->options != options) {
-			options = item->options;
-			of_options = hash_options(options);
-		}
-		state = hash_string(state, item->pattern ? item->pattern : item->path);
-		state = hash_string(state, item->client->text);
-		state = hash_bytes(state, &of_options, sizeof(of_options));
-	}
-	return state;
-}
-
 /* ---- clients ---- */
 
 static bool same_client(const struct client *a, const struct client *b)
@@ -149,6 +95,32 @@ bool snapshot_equal(const struct snapshot *a, const struct snapshot *b)
 	for (uint32_t i = 0; i < a->n_listed; i++)
 		if (!same_export(&a->records.items[i].export, &b->records.items[i].export))
 			return false;
+	return true;
+}
+
+static bool same_etab_flags(const struct export_options *a, const struct export_options *b)
+{
+	for (unsigned int i = 0; i < a->n_flavors; i++)
+		if (a->flavors[i].etab_flags != b->flavors[i].etab_flags)
+			return false;
+	return true;
+}
+
+bool snapshot_same_etab(const struct snapshot *a, const struct snapshot *b)
+{
+	for (uint32_t i = 0; i < a->n_listed; i++) {
+		const struct export_item *of_a = export_item_of(a, &a->records.items[i].export);
+		const struct export_item *of_b = export_item_of(b, &b->records.items[i].export);
+
+		/* A "/" became fsid=0 in both, or is written so in one. */
+		if (of_a->client->type == CLIENT_ANONYMOUS &&
+		    !str_equal(of_a->client->text, of_b->client->text))
+			return false;
+		if (of_a->options->flags != of_b->options->flags ||
+		    of_a->options->n_flavors != of_b->options->n_flavors ||
+		    !same_etab_flags(of_a->options, of_b->options))
+			return false;
+	}
 	return true;
 }
 

@@ -99,6 +99,11 @@ int reload_change(struct reload *reload, struct change *change, reload_done_fn d
 	return -ENOSYS;
 }
 
+const struct suspects *reload_suspects(const struct reload *reload)
+{
+	return NULL;
+}
+
 const char *reload_said(const struct reload *reload)
 {
 	return "";

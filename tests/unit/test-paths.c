@@ -131,7 +131,7 @@ static void test_real(void)
 	struct paths_question *question;
 
 	n_done = 0;
-	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), on_real, NULL, NULL), 0, "real paths");
+	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL), 0, "real paths");
 	ok(n_done == 0 && loop_until(event, &n_done, 1, PATIENCE_MSEC), "are told, later");
 	is_str(last_real[0], at("open"), "of a directory");
 	is_str(last_real[1], at("open/file"), "through a link and ..");
@@ -141,18 +141,18 @@ static void test_real(void)
 	is_str(last_real[5], NULL, "none of nothing");
 	is_str(last_real[6], "/", "of the root");
 	n_done = 0;
-	paths_real(paths, NULL, 0, on_real, NULL, NULL);
-	paths_real(paths, NULL, 0, on_real, NULL, &question);
-	paths_real(paths, NULL, 0, on_real, NULL, NULL);
+	paths_real(paths, NULL, 0, NULL, on_real, NULL, NULL);
+	paths_real(paths, NULL, 0, NULL, on_real, NULL, &question);
+	paths_real(paths, NULL, 0, NULL, on_real, NULL, NULL);
 	paths_cancel(question);
 	ok(n_done == 0 && loop_until(event, &n_done, 2, PATIENCE_MSEC),
 	   "an empty list is answered, too");
-	paths_real(paths, wanted, 3, on_real, NULL, &question);
+	paths_real(paths, wanted, 3, NULL, on_real, NULL, &question);
 	paths_cancel(question);
 	paths_cancel(NULL);
 	loop_for(event, 100);
 	is_int(n_done, 2, "a cancelled one is not");
-	paths_real(paths, wanted, 3, on_real, NULL, NULL);
+	paths_real(paths, wanted, 3, NULL, on_real, NULL, NULL);
 	paths_free(paths);
 	is_int(n_done, 2, "nor one whose paths are freed");
 }
@@ -184,7 +184,7 @@ static void test_many(void)
 		wanted[i] = many_names[i];
 	}
 	n_done = 0;
-	paths_real(paths, wanted, N_MANY, on_many, NULL, NULL);
+	paths_real(paths, wanted, N_MANY, NULL, on_many, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, 60000), "100,000 real paths (%u ms)",
 	   (unsigned int)(loop_now_msec() - start));
 	is_int((long long)n_many_wrong, 0, "in the order asked");
@@ -207,7 +207,7 @@ static void test_siblings(void)
 		wanted[i] = texts[i];
 	}
 	n_done = 0;
-	paths_real(paths, wanted, N_ELEMENTS(wanted), on_real, NULL, NULL);
+	paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "paths in one directory");
 	is_str(last_real[1], at("open/file"), "the first");
 	is_str(last_real[2], at("open/sub"), "the next");
@@ -443,7 +443,7 @@ static void test_rootdir(void)
 	paths = new_paths(10000);
 	rootdir = NULL;
 	n_done = 0;
-	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), on_real, NULL, NULL), 0,
+	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL), 0,
 	       "real paths beneath a root");
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "are told");
 	is_str(last_real[0], "/open/sub", "without it");
@@ -479,7 +479,7 @@ static void test_dead_disk(void)
 	for (int i = 0; i < N; i++)
 		wanted[i] = i == DEAD ? dead : open_path;
 	n_done = 0;
-	paths_real(paths, wanted, N, on_real, NULL, NULL);
+	paths_real(paths, wanted, N, NULL, on_real, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "a list with a path that hangs");
 	ok(loop_now_msec() - start < 3500, "is answered in time: %u ms",
 	   (unsigned int)(loop_now_msec() - start));
