@@ -131,6 +131,8 @@ void places_add(struct medium *medium)
 {
 	if (medium->placing == PLACE_NONE)
 		move_medium(medium, PLACE_UNPLACED);
+	if (!numbers_get(medium->rule->media->numbers, medium->path))
+		medium->rule->has_unnumbered = true;
 	run(medium->rule);
 }
 
@@ -166,17 +168,6 @@ static void on_numbered(void *userdata, int error)
 		run(rule);
 }
 
-/* Has each of the next slice its number? */
-static bool is_slice_numbered(const struct rule *rule)
-{
-	const struct medium *medium = rule->unplaced;
-
-	for (int i = 0; i < MEDIA_SLICE && medium; i++, medium = medium->place_next)
-		if (!numbers_get(rule->media->numbers, medium->path))
-			return false;
-	return true;
-}
-
 /* Returns how many media of the rule wait for a number now; -errno. */
 static int number_some(struct rule *rule)
 {
@@ -186,7 +177,7 @@ static int number_some(struct rule *rule)
 	size_t n = 0;
 	int r;
 
-	if (is_slice_numbered(rule))
+	if (!rule->has_unnumbered)
 		return 0;
 	paths = calloc(MEDIA_NUMBERED, sizeof(*paths));
 	if (!paths)
@@ -196,6 +187,10 @@ static int number_some(struct rule *rule)
 			break;
 		if (!numbers_get(media->numbers, medium->path))
 			paths[n++] = medium->path;
+	}
+	if (n == 0) {
+		rule->has_unnumbered = false;
+		return 0;
 	}
 	r = numbers_assign(media->numbers, paths, n, media_is_reserved, media, on_numbered, rule,
 			   &rule->places_question);

@@ -83,6 +83,7 @@ struct rule {
 	struct catalogue catalogue;
 	/* Placeholders. */
 	struct medium *unplaced, *placing;
+	bool has_unnumbered; /* some of unplaced may have no number */
 	struct numbers_question *places_question;
 	sd_event_source *places_run, *places_retry;
 	bool directory_complained;
