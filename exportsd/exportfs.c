@@ -132,7 +132,7 @@ static int change(struct exportfs *exportfs, const struct arguments *arguments, 
 /* Where the directory is not there nothing is locked, as with nfs-utils. */
 static int lock(void)
 {
-	int fd = open(lock_file, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+	int fd = open(lock_file, O_CREAT | O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0666);
 
 	if (fd >= 0 && lockf(fd, F_LOCK, 0) < 0)
 		fprintf(stderr, "exportfs: cannot lock %s: %s\n", lock_file, strerror(errno));

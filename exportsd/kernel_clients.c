@@ -11,6 +11,8 @@
  * are revoked already ("admin-revoked", Linux 6.9) hold nothing.
  */
 
+#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
+
 #include "exportsd/kernel_clients.h"
 
 #include <dirent.h>
@@ -22,6 +24,7 @@
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <uthash.h>
 
 enum { VICTIMS_MAX = 256 };
 
@@ -38,26 +41,47 @@ static FILE *open_file(const char *proc, const char *client, const char *name)
 	return fopen(path, "re");
 }
 
-static void count_state(const char *line, dev_t device, struct kernel_client *client)
+enum state_kind { STATE_OPEN, STATE_LOCK, STATE_DELEGATION, STATE_LAYOUT };
+
+/* Returns false if it holds nothing. @ret_device: 0: it is not said where */
+static bool parse_state(const char *line, enum state_kind *ret_kind, dev_t *ret_device)
 {
+	static const char *const words[] = { [STATE_OPEN] = "open",
+					     [STATE_LOCK] = "lock",
+					     [STATE_DELEGATION] = "deleg",
+					     [STATE_LAYOUT] = "layout" };
 	const char *type = strstr(line, "{ type: "), *block = strstr(line, "superblock: \"");
 	unsigned int major_number, minor_number;
-	struct kernel_state_counts *counts = &client->elsewhere;
 
 	if (!type || strstr(line, "admin-revoked"))
-		return;
+		return false;
 	type += strlen("{ type: ");
-	if (block && sscanf(block, "superblock: \"%x:%x:", &major_number, &minor_number) == 2 &&
-	    makedev(major_number, minor_number) == device)
-		counts = &client->here;
-	if (strncmp(type, "open", 4) == 0)
-		counts->n_opens++;
-	else if (strncmp(type, "lock", 4) == 0)
-		counts->n_locks++;
-	else if (strncmp(type, "deleg", 5) == 0)
-		counts->n_delegations++;
-	else if (strncmp(type, "layout", 6) == 0)
-		counts->n_layouts++;
+	*ret_device = 0;
+	if (block && sscanf(block, "superblock: \"%x:%x:", &major_number, &minor_number) == 2)
+		*ret_device = makedev(major_number, minor_number);
+	for (size_t i = 0; i < N_ELEMENTS(words); i++)
+		if (strncmp(type, words[i], strlen(words[i])) == 0) {
+			*ret_kind = (enum state_kind)i;
+			return true;
+		}
+	return false;
+}
+
+static void count_state(const char *line, dev_t device, struct kernel_client *client)
+{
+	struct kernel_state_counts *counts;
+	enum state_kind kind;
+	dev_t where;
+
+	if (!parse_state(line, &kind, &where))
+		return;
+	counts = where == device && where ? &client->here : &client->elsewhere;
+	switch (kind) {
+	case STATE_OPEN: counts->n_opens++; break;
+	case STATE_LOCK: counts->n_locks++; break;
+	case STATE_DELEGATION: counts->n_delegations++; break;
+	case STATE_LAYOUT: counts->n_layouts++; break;
+	}
 }
 
 static void read_states(const char *proc, dev_t device, struct kernel_client *client)
@@ -140,7 +164,9 @@ static int look_at(const char *proc, const char *number, dev_t device, kernel_cl
 	return r;
 }
 
-int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, void *userdata)
+/* Call back with the number of each client. Returns 0; what @each returned, if not 0, which ends it; -errno. */
+static int each_number(const char *proc, int (*each)(void *userdata, const char *number),
+		       void *userdata)
 {
 	CLEANUP(freep) char *path = NULL;
 	const struct dirent *entry;
@@ -156,9 +182,32 @@ int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, v
 		return errno == ENOENT ? 0 : -errno;
 	while (r == 0 && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.')
-			r = look_at(proc, entry->d_name, device, each, userdata);
+			r = each(userdata, entry->d_name);
 	closedir(directory);
 	return r;
+}
+
+struct looking {
+	const char *proc;
+	dev_t device;
+	kernel_client_fn each;
+	void *userdata;
+};
+
+static int look_for(void *userdata, const char *number)
+{
+	const struct looking *looking = userdata;
+
+	return look_at(looking->proc, number, looking->device, looking->each, looking->userdata);
+}
+
+int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, void *userdata)
+{
+	struct looking looking = {
+		.proc = proc, .device = device, .each = each, .userdata = userdata
+	};
+
+	return each_number(proc, look_for, &looking);
 }
 
 /* ---- judging ---- */
@@ -184,6 +233,106 @@ enum kernel_hold kernel_clients_hold(const char *proc, dev_t device)
 
 	(void)kernel_clients_each(proc, device, judge, &hold);
 	return hold;
+}
+
+/* ---- all file systems in one look ---- */
+
+struct held {
+	UT_hash_handle hh;
+	dev_t device;
+	enum kernel_hold hold;
+};
+
+struct kernel_holds {
+	const char *proc; /* while it is looked */
+	struct held *by_device;
+};
+
+static int note_state(struct kernel_holds *holds, enum state_kind kind, dev_t device)
+{
+	enum kernel_hold hold =
+		kind == STATE_DELEGATION ? KERNEL_HOLD_DELEGATIONS : KERNEL_HOLD_FILES;
+	struct held *held;
+
+	HASH_FIND(hh, holds->by_device, &device, sizeof(device), held);
+	if (!held) {
+		held = calloc(1, sizeof(*held));
+		if (!held)
+			return -ENOMEM;
+		held->device = device;
+		HASH_ADD(hh, holds->by_device, device, sizeof(held->device), held);
+		if (!held->hh.tbl) {
+			free(held);
+			return -ENOMEM;
+		}
+	}
+	if (held->hold != KERNEL_HOLD_FILES)
+		held->hold = hold;
+	return 0;
+}
+
+static int note_states(void *userdata, const char *number)
+{
+	struct kernel_holds *holds = userdata;
+	CLEANUP(freep) char *line = NULL;
+	struct info info = { 0 };
+	size_t size = 0;
+	FILE *from;
+	int r = 0;
+
+	read_info(holds->proc, number, &info);
+	free(info.address);
+	free(info.name);
+	from = info.is_gone ? NULL : open_file(holds->proc, number, "states");
+	while (from && r == 0 && getline(&line, &size, from) > 0) {
+		enum state_kind kind;
+		dev_t device;
+
+		if (parse_state(line, &kind, &device) && device)
+			r = note_state(holds, kind, device);
+	}
+	if (from)
+		fclose(from);
+	return r;
+}
+
+int kernel_holds_look(const char *proc, struct kernel_holds **ret_holds)
+{
+	struct kernel_holds *holds = calloc(1, sizeof(*holds));
+	int r;
+
+	if (!holds)
+		return -ENOMEM;
+	holds->proc = proc;
+	r = each_number(proc, note_states, holds);
+	if (r < 0) {
+		kernel_holds_free(holds);
+		return r;
+	}
+	*ret_holds = holds;
+	return 0;
+}
+
+struct kernel_holds *kernel_holds_free(struct kernel_holds *holds)
+{
+	struct held *held, *next;
+
+	if (!holds)
+		return NULL;
+	HASH_ITER (hh, holds->by_device, held, next) {
+		HASH_DEL(holds->by_device, held);
+		free(held);
+	}
+	free(holds);
+	return NULL;
+}
+
+enum kernel_hold kernel_holds_on(const struct kernel_holds *holds, dev_t device)
+{
+	const struct held *held;
+
+	HASH_FIND(hh, holds->by_device, &device, sizeof(device), held);
+	return held ? held->hold : KERNEL_HOLD_NOTHING;
 }
 
 unsigned int kernel_lease_seconds(const char *proc)

@@ -39,6 +39,17 @@ int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, v
 enum kernel_hold { KERNEL_HOLD_NOTHING, KERNEL_HOLD_DELEGATIONS, KERNEL_HOLD_FILES };
 enum kernel_hold kernel_clients_hold(const char *proc, dev_t device);
 
+/*
+ * kernel_holds_look - the same for every file system, in one look at all clients: each may have very many states, and
+ * whoever wants to know of many file systems would read all of them again for each.
+ *
+ * Returns 0; -ENOMEM; -errno.
+ */
+struct kernel_holds;
+int kernel_holds_look(const char *proc, struct kernel_holds **ret_holds);
+struct kernel_holds *kernel_holds_free(struct kernel_holds *holds);
+enum kernel_hold kernel_holds_on(const struct kernel_holds *holds, dev_t device);
+
 /* How long a client may be silent before it is gone, seconds. */
 unsigned int kernel_lease_seconds(const char *proc);
 

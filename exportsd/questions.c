@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "exportsd/address.h"
+#include "exportsd/kernel_clients.h"
 #include "exportsd/log.h"
 
 enum {
@@ -489,6 +490,7 @@ struct questions *questions_free(struct questions *questions)
 		questions_name_cancel(questions->namings);
 	sd_event_source_disable_unref(questions->look_timer);
 	identities_free(questions->identities);
+	kernel_holds_free(questions->holds);
 	free(questions);
 	return NULL;
 }

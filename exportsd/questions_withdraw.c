@@ -265,6 +265,25 @@ static void sweep(void *userdata)
 
 /* ---- NFSv4 state ---- */
 
+/* Of one that is to be ejected it is asked what is held now, of those that fall idle what was a moment ago. */
+static enum kernel_hold look_at_holds(struct questions *questions, dev_t device,
+				      uint64_t quiet_usec)
+{
+	enum { HOLDS_USEC = 1000000 };
+	const struct daemon *daemon = questions->daemon;
+	const char *proc = kernel_proc(daemon->kernel);
+	uint64_t now = 0;
+
+	(void)sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+	if (quiet_usec && questions->holds && now - questions->holds_usec < HOLDS_USEC)
+		return kernel_holds_on(questions->holds, device);
+	questions->holds = kernel_holds_free(questions->holds);
+	questions->holds_usec = now;
+	if (!quiet_usec || kernel_holds_look(proc, &questions->holds) < 0)
+		return kernel_clients_hold(proc, device);
+	return kernel_holds_on(questions->holds, device);
+}
+
 static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
 {
 	/* A client that has its file open under a delegation is thrown out by then: it opens it again. */
@@ -272,7 +291,7 @@ static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
 	const struct daemon *daemon = userdata;
 	const char *proc = kernel_proc(daemon->kernel);
 
-	switch (kernel_clients_hold(proc, device)) {
+	switch (look_at_holds(daemon->questions, device, quiet_usec)) {
 	case KERNEL_HOLD_NOTHING: break;
 	case KERNEL_HOLD_DELEGATIONS:
 		return quiet_usec <

@@ -74,6 +74,7 @@ static int note_client(void *userdata, const struct kernel_client *client)
 static void test_clients(void)
 {
 	struct kernel_client client = { 0 };
+	struct kernel_holds *holds = NULL;
 
 	put_client("1", "confirmed",
 		   STATE("open", "07:0a", "") STATE("lock", "07:0a", "") STATE("open", "07:0b", "")
@@ -105,6 +106,15 @@ static void test_clients(void)
 	       "delegations are told from files");
 	is_int(kernel_clients_hold(proc, makedev(7, 14)), KERNEL_HOLD_NOTHING,
 	       "nothing is nothing");
+	ok(kernel_holds_look(proc, &holds) == 0 &&
+		   kernel_holds_on(holds, makedev(7, 10)) == KERNEL_HOLD_FILES &&
+		   kernel_holds_on(holds, makedev(7, 11)) == KERNEL_HOLD_FILES &&
+		   kernel_holds_on(holds, makedev(7, 12)) == KERNEL_HOLD_NOTHING &&
+		   kernel_holds_on(holds, makedev(7, 13)) == KERNEL_HOLD_DELEGATIONS &&
+		   kernel_holds_on(holds, makedev(7, 14)) == KERNEL_HOLD_NOTHING &&
+		   kernel_holds_on(holds, makedev(7, 99)) == KERNEL_HOLD_NOTHING,
+	   "one look at all says the same");
+	kernel_holds_free(holds);
 	is_int(kernel_lease_seconds(proc), 90, "a lease is 90 s");
 	put("fs/nfsd/nfsv4leasetime", "10\n");
 	is_int(kernel_lease_seconds(proc), 10, "or what the kernel says");
