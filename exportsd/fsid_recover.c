@@ -27,6 +27,12 @@ static int take_row(void *userdata, const struct store_row *row)
 {
 	struct source *source = userdata;
 
+	if (!store_row_is_plausible(row)) {
+		complain("'%s': sequence %" PRIu64 " of number %" PRIu32
+			 " is none that exportsd gave; correct it",
+			 source->name, row->sequence, row->number);
+		return -EINVAL;
+	}
 	source->n++;
 	return fsid_join(source->entries, row, source->name);
 }

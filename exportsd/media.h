@@ -81,7 +81,7 @@ int media_open_mounted(struct media *media, const char *path, uint32_t *ret_numb
 
 /*
  * media_number_fits - does a number of a path stand for the medium that media_mount() has found there? Not, under
- * identity=strict, if it was given for another one.
+ * identity=strict, if it was given for another one, or if its handler does not say which one is there.
  */
 bool media_number_fits(struct media *media, const char *path, uint32_t number);
 
@@ -128,7 +128,7 @@ enum media_drain_kind { MEDIA_DRAIN_IDLE, MEDIA_DRAIN_EJECT, MEDIA_DRAIN_FORCE, 
 enum media_drain_outcome {
 	MEDIA_DRAINED, /* it is not mounted any more, or was not before */
 	MEDIA_DRAIN_IN_USE, /* something holds it (holders.h tells what): it stays mounted, and is served */
-	MEDIA_DRAIN_WANTED, /* IDLE: somebody asked for it */
+	MEDIA_DRAIN_WANTED, /* somebody asked for it: IDLE, or before the drain began */
 	MEDIA_DRAIN_FAILED, /* its handler cannot unmount it: @why */
 };
 typedef void (*media_drain_fn)(void *userdata, enum media_drain_outcome outcome, const char *why);

@@ -755,7 +755,7 @@ int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size
 	for (size_t i = 0; r == 0 && i < n_facts; i++) {
 		const struct store_row row = row_of_fact(&facts[i]);
 
-		if (!facts[i].number || !store_row_good(&row))
+		if (!facts[i].number || !store_row_good(&row) || !store_row_is_plausible(&row))
 			r = -EINVAL;
 		else if (numbers_contradicts(numbers, &facts[i]))
 			r = -EEXIST;

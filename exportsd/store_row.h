@@ -46,6 +46,15 @@ uint64_t store_row_checksum(const struct store_row *row);
 bool store_row_good(const struct store_row *row);
 
 /*
+ * store_row_is_plausible - may it be taken from elsewhere? Each change takes the next sequence number, so one near their
+ * end would leave none for changes to come.
+ */
+static inline bool store_row_is_plausible(const struct store_row *row)
+{
+	return row->sequence <= INT64_MAX / 2;
+}
+
+/*
  * store_row_join - what both rows say together.
  *
  * @row: gets it; may borrow bytes of @other

@@ -335,8 +335,13 @@ static void test_facts(void)
 		{ .number = 9, .path = "/a" },
 		{ .number = 9, .path = "/a", .identity = "B" }
 	};
+	static const struct numbers_fact last = { .number = 9,
+						  .path = "/a",
+						  .sequence = INT64_MAX };
 	struct numbers *numbers = open_numbers();
 
+	is_int(take(numbers, &last, 1), -EINVAL,
+	       "a sequence number that leaves none for others is none");
 	is_int(take(numbers, alike, N_ELEMENTS(alike)), 0, "facts from elsewhere");
 	is_str(numbers_identity(numbers, 7), "A", "are joined");
 	is_int(numbers_get(numbers, "/b"), 8, "all of them");
