@@ -1,7 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One table, from id to places. It is made in one look round: a list of paths, of which a few at a
+ * Two ways from an id to places.
+ *
+ * An id with an inode number: the snapshot knows which exports had that inode when they were loaded, and of each file
+ * system that they lie on the uuids are known. Nobody else's export is touched for it.
+ *
+ * The rest is few, and looked at: pseudo-roots, what is mounted at or below exports, one export of each file system (for its
+ * uuids), exports that could not be looked at when they were loaded, those at or below a place where
+ * something was mounted or unmounted since, and those found to be another directory since when the kernel asked about
+ * their path. They are a table, made in one look round: a list of paths, of which a few at a
  * time are asked about. The table before answers until the new one is whole; what it does not know waits
  * for its place to be looked at, or for the end. So a dead file system, which delays the end by its
  * time-out, holds up only what may be on it, and what nobody knows.
@@ -9,55 +17,24 @@
  * Media are not here: their handles hold numbers.
  */
 
-#include "exportsd/identities.h"
+#include "exportsd/identities_private.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <libmount/libmount.h>
-#include <poll.h>
-#include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/sysmacros.h>
-#include <fcntl.h>
-#include <uthash.h>
-#include <uuid/uuid.h>
 
+#include "exportsd/mount_changes.h"
 #include "exportsd/rootdir.h"
 
 enum {
 	LOOKS_AT_ONCE = 32,
-	/* Places that may share one id (bind mounts); more are passed over. */
-	PLACES_MAX = 8,
-	/* Three times: the file system's, an option's and a pseudo-root's uuid. */
-	PLACE_IDS_MAX = 3 * IDENTITY_IDS_MAX,
-};
-
-struct place {
-	char *path;
-	bool is_crossed; /* an export with crossmnt: file systems below it are exported, too */
-	bool is_part; /* what is mounted there is a directory of a file system, not its root */
-	bool is_pseudo_root; /* above an export, whatever else it is */
-	bool has_uuid; /* of an option fsid=UUID */
-	uint8_t uuid[16];
-	UT_hash_handle hh;
-};
-
-struct entry {
-	struct identity_id id;
-	const struct place *places[PLACES_MAX];
-	size_t n_places;
-	UT_hash_handle hh;
-};
-
-struct table {
-	struct place *places; /* hash by path */
-	struct entry *entries; /* hash by id */
+	LEARNED_MAX = 4096, /* places that were told by the way, under one snapshot */
+	SLOW_USEC = 200 * 1000, /* a look round that takes longer waits for a dead disk */
 };
 
 /* A path that is being asked about, on behalf of the look round. */
 struct look {
 	struct identities *identities;
-	const struct place *place;
+	struct place *place;
 	struct paths_question *question;
 };
 
@@ -68,9 +45,12 @@ struct identities_question {
 	identities_fn done;
 	void *userdata;
 	/* The hits, each looked at again. */
-	const struct place *places[PLACES_MAX];
+	const struct place *places[IDENTITIES_PATHS_MAX];
 	size_t n_places, next_place;
-	const char *found[PLACES_MAX];
+	struct place *seen
+		[IDENTITIES_PATHS_MAX]; /* those of them that are in no table; their paths are the snapshot's */
+	size_t n_seen;
+	const char *found[IDENTITIES_PATHS_MAX];
 	size_t n_found;
 	bool complete;
 	bool looked_round; /* since it was asked: do not begin again */
@@ -85,9 +65,13 @@ struct identities {
 	struct paths *paths;
 	const struct numbers *numbers;
 	const char *rootdir;
-	int mountinfo;
-	sd_event_source *mounts_changed;
+	struct mount_changes *changes;
+	sd_event_source *look_source; /* on: a look round is to begin */
+	sd_event_source *slow_timer; /* of the look round */
+	bool is_slow; /* it takes longer than that */
 	struct table known;
+	bool is_whole; /* it is a look round's */
+	size_t n_learned;
 	bool stale; /* mounts changed, some place did not answer, or nothing was looked at yet */
 	bool looking;
 	struct table next; /* while looking */
@@ -100,137 +84,7 @@ struct identities {
 
 static void question_step(struct identities_question *question);
 
-/* ---- ids of one place ---- */
-
-static void add_id(struct identity_id *ids, size_t *n, enum upcall_fsid_type type,
-		   const void *first, size_t n_first, const void *second, size_t n_second)
-{
-	struct identity_id *id = &ids[(*n)++];
-
-	*id = (struct identity_id){ .type = type };
-	memcpy(id->bytes, first, n_first);
-	if (n_second)
-		memcpy(id->bytes + n_first, second, n_second);
-}
-
-static void fold(const uint8_t uuid[16], uint8_t *folded, size_t size)
-{
-	memset(folded, 0, size);
-	for (size_t i = 0; i < 16; i++)
-		folded[i % size] ^= uuid[i];
-}
-
-static void add_uuid_ids(struct identity_id *ids, size_t *n, const struct paths_facts *facts,
-			 const uint8_t uuid[16])
-{
-	const uint64_t inode64 = facts->inode;
-	const uint32_t inode32 = (uint32_t)facts->inode;
-	uint8_t uuid4[4], uuid8[8];
-
-	fold(uuid, uuid4, sizeof(uuid4));
-	fold(uuid, uuid8, sizeof(uuid8));
-	add_id(ids, n, FSID_UUID4_INUM, &inode32, sizeof(inode32), uuid4, sizeof(uuid4));
-	add_id(ids, n, FSID_UUID16_INUM, &inode64, sizeof(inode64), uuid, 16);
-	if (facts->is_mount_root) {
-		add_id(ids, n, FSID_UUID8, uuid8, sizeof(uuid8), NULL, 0);
-		add_id(ids, n, FSID_UUID16, uuid, 16, NULL, 0);
-	}
-}
-
-size_t identity_ids(const struct paths_facts *facts, const uint8_t *uuid,
-		    struct identity_id ret_ids[IDENTITY_IDS_MAX])
-{
-	const uint32_t inode = (uint32_t)facts->inode;
-	const uint32_t major_number = major(facts->device), minor_number = minor(facts->device);
-	const uint32_t major_be = htonl(major_number), minor_be = htonl(minor_number);
-	/* old_encode_dev() in network order, new_encode_dev() in host order */
-	const uint32_t both_be = htonl(major_number << 16 | minor_number);
-	const uint32_t encoded =
-		(minor_number & 0xff) | (major_number << 8) | ((minor_number & ~0xffu) << 12);
-	const uint32_t device[2] = { major_be, minor_be };
-	size_t n = 0;
-
-	add_id(ret_ids, &n, FSID_DEV, &both_be, sizeof(both_be), &inode, sizeof(inode));
-	add_id(ret_ids, &n, FSID_MAJOR_MINOR, device, sizeof(device), &inode, sizeof(inode));
-	add_id(ret_ids, &n, FSID_ENCODE_DEV, &encoded, sizeof(encoded), &inode, sizeof(inode));
-	if (uuid) {
-		add_uuid_ids(ret_ids, &n, facts, uuid);
-	} else {
-		if (facts->has_block_uuid)
-			add_uuid_ids(ret_ids, &n, facts, facts->block_uuid);
-		if (facts->has_statfs_uuid)
-			add_uuid_ids(ret_ids, &n, facts, facts->statfs_uuid);
-	}
-	return n;
-}
-
-void identity_of_pseudo_root(const char *path, uint8_t ret_uuid[16])
-{
-	static const uuid_t namespace = { 0x39, 0xc6, 0xb5, 0xc1, 0x3f, 0x24, 0x4f, 0x4e,
-					  0x97, 0x7c, 0x7f, 0xe6, 0x54, 0x6b, 0x8a, 0x25 };
-
-	uuid_generate_sha1(ret_uuid, namespace, path, strlen(path));
-	/*
-	 * It takes the hyphens out of the text in place and ends it where it ended before, so the last
-	 * four digits stand there twice, and get_uuid() folds them onto the first ones.
-	 */
-	ret_uuid[0] ^= ret_uuid[14];
-	ret_uuid[1] ^= ret_uuid[15];
-}
-
-/*
- * Those of a place: with its own uuid and with that of an option, as one or the other export may have it.
- * A pseudo-root also has that of its path: whether rpc.mountd takes this one depends on when it read
- * the exports, so either may be in a client's handle.
- */
-static size_t place_ids(const struct place *place, const struct paths_facts *facts,
-			struct identity_id ret_ids[PLACE_IDS_MAX])
-{
-	struct paths_facts seen = *facts;
-	uint8_t uuid[16];
-	size_t n;
-
-	/* A bind mount of a directory is a mount's root, and not a file system's (is_root_export()). */
-	seen.is_mount_root = facts->is_mount_root && !place->is_part;
-	n = identity_ids(&seen, NULL, ret_ids);
-	if (place->has_uuid)
-		n += identity_ids(&seen, place->uuid, ret_ids + n);
-	if (place->is_pseudo_root) {
-		identity_of_pseudo_root(place->path, uuid);
-		n += identity_ids(&seen, uuid, ret_ids + n);
-	}
-	return n;
-}
-
-static bool has_id(const struct place *place, const struct paths_facts *facts,
-		   const struct identity_id *id)
-{
-	struct identity_id ids[PLACE_IDS_MAX];
-	size_t n = place_ids(place, facts, ids);
-
-	for (size_t i = 0; i < n; i++)
-		if (memcmp(&ids[i], id, sizeof(*id)) == 0)
-			return true;
-	return false;
-}
-
 /* ---- the look round ---- */
-
-static void table_clear(struct table *table)
-{
-	struct entry *entry, *next_entry;
-	struct place *place, *next_place;
-
-	HASH_ITER (hh, table->entries, entry, next_entry) {
-		HASH_DEL(table->entries, entry);
-		free(entry);
-	}
-	HASH_ITER (hh, table->places, place, next_place) {
-		HASH_DEL(table->places, place);
-		free(place->path);
-		free(place);
-	}
-}
 
 static void stop_looking(struct identities *identities)
 {
@@ -240,39 +94,22 @@ static void stop_looking(struct identities *identities)
 	}
 	identities->n_looking = 0;
 	identities->looking = false;
+	(void)sd_event_source_set_enabled(identities->look_source, SD_EVENT_OFF);
+	identities->slow_timer = sd_event_source_disable_unref(identities->slow_timer);
 	identities->next_to_look = NULL;
 	table_clear(&identities->next);
 }
 
-static struct place *find_place(struct identities *identities, const char *path)
+/* No memory: it is passed over, and the look round is not complete. */
+static struct place *add_place(struct identities *identities, const char *path, size_t length)
 {
-	struct place *place;
+	struct place *place = table_have(&identities->next, path, length);
 
-	HASH_FIND_STR(identities->next.places, path, place);
+	identities->all_answered &= place != NULL;
 	return place;
 }
 
-/* Returns whether it is new. No memory: it is passed over, and the look round is not complete. */
-static bool add_place(struct identities *identities, const char *path, size_t length)
-{
-	struct place *place;
-
-	HASH_FIND(hh, identities->next.places, path, length, place);
-	if (place)
-		return false;
-	place = calloc(1, sizeof(*place));
-	if (place)
-		place->path = strndup(path, length);
-	if (!place || !place->path) {
-		free(place);
-		identities->all_answered = false;
-		return false;
-	}
-	HASH_ADD_KEYPTR(hh, identities->next.places, place->path, length, place);
-	return true;
-}
-
-/* The directories above an export or a medium are pseudo-roots. */
+/* The directories above a medium are pseudo-roots. */
 static void add_parents(struct identities *identities, const char *path)
 {
 	size_t length = strlen(path);
@@ -285,17 +122,63 @@ static void add_parents(struct identities *identities, const char *path)
 			length--;
 		if (length > 1)
 			length--;
-		is_new = add_place(identities, path, length);
-		HASH_FIND(hh, identities->next.places, path, length, place);
+		place = add_place(identities, path, length);
+		is_new = place && !place->is_pseudo_root;
 		if (place)
 			place->is_pseudo_root = true;
 	}
 }
 
-static void add_with_parents(struct identities *identities, const char *path)
+/* Some change that is no medium's: those come and go, and no export but their rules' is there. */
+static bool has_changes(const struct identities *identities, const struct snapshot *snapshot)
 {
-	if (add_place(identities, path, strlen(path)))
-		add_parents(identities, path);
+	const char *place = NULL;
+
+	if (mount_changes_all(identities->changes))
+		return true;
+	while ((place = mount_changes_next(identities->changes, place)))
+		if (!snapshot_rule_for_path(snapshot, place, NULL))
+			return true;
+	return false;
+}
+
+/* Exports that the snapshot says nothing of, or what is no longer true, and pseudo-roots. */
+static void add_exports(struct identities *identities, const struct snapshot *snapshot)
+{
+	bool changed = has_changes(identities, snapshot);
+	dev_t last_device = 0;
+
+	for (size_t i = 0; i < snapshot_n_places(snapshot); i++) {
+		struct snapshot_place exported = snapshot_place(snapshot, i);
+		bool is_needed =
+			exported.is_pseudo_root ||
+			(exported.is_exported &&
+			 (!exported.seen.inode ||
+			  (changed && mount_changes_at(identities->changes, exported.path))));
+
+		if (exported.seen.inode && (i == 0 || exported.seen.device != last_device)) {
+			last_device = exported.seen.device;
+			is_needed |= table_add_file_system(&identities->next, last_device);
+		}
+		if (is_needed && !table_have_exported(&identities->next, &exported))
+			identities->all_answered = false;
+	}
+}
+
+static void add_learned(struct identities *identities)
+{
+	for (const struct place *place = identities->known.places; place; place = place->hh.next) {
+		struct place *again =
+			place->is_learned ? add_place(identities, place->path, strlen(place->path))
+					  : NULL;
+
+		if (!again)
+			continue;
+		again->is_learned = true;
+		again->is_pseudo_root |= place->is_pseudo_root;
+		again->has_uuid = place->has_uuid;
+		memcpy(again->uuid, place->uuid, sizeof(again->uuid));
+	}
 }
 
 /*
@@ -319,41 +202,31 @@ static void add_parents_of_media(struct identities *identities, const struct sna
 }
 
 /*
- * Only what is below crossmnt is anybody's business: a pseudo-root is above everything, and the
- * host's own NFS mounts, which may wait for this very server, are looked at only if exported.
+ * What is mounted: at an export, which is a file system's root then, or a part of one; and below crossmnt, unless it is a
+ * medium. A pseudo-root is above everything, and the host's own NFS mounts, which may wait for this very server,
+ * are looked at only if exported.
  */
-static bool below_a_crossed_place(struct identities *identities, const char *path)
-{
-	struct place *place;
-	size_t length = strlen(path);
-
-	for (;;) {
-		HASH_FIND(hh, identities->next.places, path, length, place);
-		if (place && place->is_crossed)
-			return true;
-		if (length <= 1)
-			return false;
-		while (length > 1 && path[length - 1] != '/')
-			length--;
-		if (length > 1)
-			length--;
-	}
-}
-
-/* What is mounted: at a place, and below crossmnt, where it is a new one unless it is a medium. */
 static void add_mount(struct identities *identities, const struct snapshot *snapshot,
 		      struct libmnt_fs *fs)
 {
 	const char *target = mnt_fs_get_target(fs), *root = mnt_fs_get_root(fs);
 	struct place *place;
+	ssize_t index;
 
 	target = target ? rootdir_strip(identities->rootdir, target) : NULL;
 	if (!target)
 		return;
-	if (below_a_crossed_place(identities, target) &&
-	    !snapshot_rule_for_path(snapshot, target, NULL))
+	index = snapshot_place_of(snapshot, target);
+	if (index >= 0 && snapshot_place(snapshot, (size_t)index).is_exported) {
+		struct snapshot_place exported = snapshot_place(snapshot, (size_t)index);
+
+		if (!table_have_exported(&identities->next, &exported))
+			identities->all_answered = false;
+	} else if (snapshot_is_crossed(snapshot, target) &&
+		   !snapshot_rule_for_path(snapshot, target, NULL)) {
 		add_place(identities, target, strlen(target));
-	place = find_place(identities, target);
+	}
+	place = table_find(&identities->next, target);
 	if (place) /* of several mounts the last is on top */
 		place->is_part = root && !str_equal(root, "/");
 }
@@ -372,39 +245,21 @@ static void add_mounts(struct identities *identities, const struct snapshot *sna
 	mnt_unref_table(table);
 }
 
-static void enter(struct identities *identities, const struct place *place,
-		  const struct paths_facts *facts)
-{
-	struct identity_id ids[PLACE_IDS_MAX];
-	size_t n = place_ids(place, facts, ids);
-
-	for (size_t i = 0; i < n; i++) {
-		struct entry *entry;
-
-		HASH_FIND(hh, identities->next.entries, &ids[i], sizeof(ids[i]), entry);
-		if (!entry) {
-			entry = calloc(1, sizeof(*entry));
-			if (!entry) {
-				identities->all_answered = false;
-				continue;
-			}
-			entry->id = ids[i];
-			HASH_ADD(hh, identities->next.entries, id, sizeof(entry->id), entry);
-		}
-		if (entry->n_places < PLACES_MAX &&
-		    (entry->n_places == 0 || entry->places[entry->n_places - 1] != place))
-			entry->places[entry->n_places++] = place;
-	}
-}
-
 static void on_look(void *userdata, int error, const struct paths_facts *facts);
+
+static void drop_hits(struct identities_question *question)
+{
+	paths_cancel(question->verifying);
+	question->verifying = NULL;
+	while (question->n_seen)
+		free(question->seen[--question->n_seen]);
+	question->n_places = question->next_place = question->n_found = 0;
+}
 
 /* What a question had found goes with the table it was found in. */
 static void wait_for_look(struct identities_question *question)
 {
-	paths_cancel(question->verifying);
-	question->verifying = NULL;
-	question->n_places = question->next_place = question->n_found = 0;
+	drop_hits(question);
 	question->waits_for_look = true;
 }
 
@@ -458,7 +313,9 @@ static void look_on(struct identities *identities)
 	table_clear(&identities->known);
 	identities->known = identities->next;
 	identities->next = (struct table){ 0 };
+	identities->is_whole = true;
 	identities->looking = false;
+	identities->slow_timer = sd_event_source_disable_unref(identities->slow_timer);
 	identities->stale |= !identities->all_answered;
 	wake_questions(identities);
 }
@@ -466,7 +323,7 @@ static void look_on(struct identities *identities)
 static void finish(struct identities_question *question);
 
 /*
- * Who waits for an id of this place need not wait for the end. There may be a place that suits
+ * Who waits for an id of this place need not wait for the end of a slow look round. There may be a place that suits
  * better, but then it has to be asked for again: this is not all.
  */
 static void tell_early(struct identities *identities, const struct place *place,
@@ -475,7 +332,7 @@ static void tell_early(struct identities *identities, const struct place *place,
 	struct identities_question *question = identities->questions;
 
 	while (question) {
-		if (!question->waits_for_look || !has_id(place, facts, &question->id)) {
+		if (!question->waits_for_look || !place_has_id(place, facts, &question->id)) {
 			question = question->next;
 			continue;
 		}
@@ -494,39 +351,49 @@ static void on_look(void *userdata, int error, const struct paths_facts *facts)
 	look->question = NULL;
 	identities->n_looking--;
 	if (error == 0) {
-		enter(identities, look->place, facts);
-		tell_early(identities, look->place, facts);
+		if (table_enter(&identities->next, look->place, facts) < 0)
+			identities->all_answered = false;
+		table_note_file_system(&identities->next, facts);
+		if (identities->is_slow)
+			tell_early(identities, look->place, facts);
 	} else if (!paths_is_gone(error)) {
 		identities->all_answered = false;
 	}
 	look_on(identities);
 }
 
+/* From now on each answer is used at once, beginning with those there are. */
+static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct identities *identities = userdata;
+
+	identities->is_slow = true;
+	wake_questions(identities);
+	return 0;
+}
+
 static void look_round(struct identities *identities, const struct snapshot *snapshot)
 {
+	identities->is_slow =
+		sd_event_add_time_relative(identities->event, &identities->slow_timer,
+					   CLOCK_MONOTONIC, SLOW_USEC, 1, on_slow, identities) < 0;
 	for (struct identities_question *q = identities->questions; q; q = q->next)
 		q->looked_round = true;
 	identities->looking = true;
 	identities->stale = false;
 	identities->all_answered = true;
-	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
-		struct place *place;
-
-		add_with_parents(identities, export->path);
-		place = find_place(identities, export->path);
-		if (place && export->pattern) /* a rule's: the directory it starts under */
-			place->is_pseudo_root = true;
-		if (place && export->options->flags & EXPORT_CROSSMOUNT)
-			place->is_crossed = true;
-		if (place && export->options->uuid && !place->has_uuid) {
-			place->has_uuid = true;
-			paths_fold_uuid(export->options->uuid, sizeof(place->uuid), place->uuid);
-		}
-	}
+	add_exports(identities, snapshot);
+	add_learned(identities);
 	add_parents_of_media(identities, snapshot);
 	add_mounts(identities, snapshot);
 	identities->next_to_look = identities->next.places;
+	(void)sd_event_source_set_enabled(identities->look_source, SD_EVENT_ONESHOT);
+}
+
+static int on_look_round(sd_event_source *source, void *userdata)
+{
+	look_on(userdata);
+	return 0;
 }
 
 /* ---- questions ---- */
@@ -545,7 +412,7 @@ static void finish(struct identities_question *question)
 {
 	identities_fn done = question->done;
 	void *userdata = question->userdata;
-	const char *found[PLACES_MAX];
+	const char *found[IDENTITIES_PATHS_MAX];
 	size_t n = question->n_found;
 	bool complete = question->complete;
 
@@ -562,21 +429,12 @@ static void on_verified(void *userdata, int error, const struct paths_facts *fac
 	question->verifying = NULL;
 	if (error < 0 && !paths_is_gone(error))
 		question->complete = false;
-	else if (error == 0 && has_id(place, facts, &question->id))
+	else if (error == 0 && place_has_id(place, facts, &question->id))
 		question->found[question->n_found++] = place->path;
 	question_step(question);
 }
 
-/* Have mounts changed? The loop tells of it before questions, in its next turn; this is about now. */
-static void look_at_mounts(struct identities *identities)
-{
-	struct pollfd mounts = { .fd = identities->mountinfo, .events = POLLPRI };
-
-	if (poll(&mounts, 1, 0) > 0)
-		identities->stale = true;
-}
-
-/* Returns whether it waits for a look round, or was ended by one that had nothing to ask. */
+/* Returns whether it waits for a look round. */
 static bool wait_for_more(struct identities_question *question)
 {
 	struct identities *identities = question->identities;
@@ -585,13 +443,21 @@ static bool wait_for_more(struct identities_question *question)
 		wait_for_look(question);
 		return true;
 	}
-	look_at_mounts(identities);
+	mount_changes_look(identities->changes);
 	if (question->looked_round || !identities->stale)
 		return false;
 	look_round(identities, question->snapshot);
 	wait_for_look(question);
-	look_on(identities);
 	return true;
+}
+
+static void add_hit(struct identities_question *question, const struct place *place)
+{
+	for (size_t i = 0; i < question->n_places; i++)
+		if (str_equal(question->places[i]->path, place->path))
+			return;
+	if (question->n_places < IDENTITIES_PATHS_MAX)
+		question->places[question->n_places++] = place;
 }
 
 /* From the table, or from what there is of the next one. */
@@ -605,10 +471,58 @@ static void take_hits(struct identities_question *question)
 		HASH_FIND(hh, identities->next.entries, &question->id, sizeof(question->id), entry);
 		question->complete &= !entry;
 	}
-	if (!entry)
+	for (size_t i = 0; entry && i < entry->n_places; i++)
+		add_hit(question, entry->places[i]);
+}
+
+/* Does an export that was seen there have the id? Without its file system's uuids it may. */
+static bool may_have_id(const struct identities_question *question, const struct place *place,
+			const struct snapshot_seen *seen)
+{
+	const struct file_system *file_system =
+		table_find_file_system(&question->identities->known, seen->device);
+	struct paths_facts facts = { .device = seen->device, .inode = seen->inode };
+
+	if (file_system && file_system->is_known)
+		facts = file_system->facts;
+	else if (question->id.type >= FSID_UUID4_INUM)
+		return true;
+	facts.inode = seen->inode;
+	return place_has_id(place, &facts, &question->id);
+}
+
+static void add_seen(struct identities_question *question, const struct snapshot_place *exported)
+{
+	struct place *place = calloc(1, sizeof(*place));
+	size_t n = question->n_places;
+
+	if (place) {
+		place->path = (char *)exported->path;
+		place_set_exported(place, exported);
+		if (may_have_id(question, place, &exported->seen))
+			add_hit(question, place);
+	}
+	question->complete &= place != NULL;
+	if (question->n_places > n)
+		question->seen[question->n_seen++] = place;
+	else
+		free(place);
+}
+
+/* From what the snapshot says of exports. */
+static void take_seen(struct identities_question *question)
+{
+	uint32_t inode, position = 0;
+	ssize_t index;
+
+	if (!identity_inode(&question->id, &inode))
 		return;
-	memcpy(question->places, entry->places, sizeof(question->places));
-	question->n_places = entry->n_places;
+	while (question->n_places < IDENTITIES_PATHS_MAX &&
+	       (index = snapshot_next_seen(question->snapshot, inode, &position)) >= 0) {
+		struct snapshot_place exported = snapshot_place(question->snapshot, (size_t)index);
+
+		add_seen(question, &exported);
+	}
 }
 
 /* One thing at a time: take the hits, look at each again; without any wait for a look round; end. */
@@ -616,8 +530,12 @@ static void question_step(struct identities_question *question)
 {
 	struct identities *identities = question->identities;
 
-	if (question->n_places == 0)
+	if (!identities->is_whole && !identities->looking)
+		look_round(identities, question->snapshot);
+	if (question->n_places == 0) {
 		take_hits(question);
+		take_seen(question);
+	}
 	if (question->next_place < question->n_places) {
 		if (paths_facts(identities->paths, question->places[question->next_place]->path,
 				on_verified, question, &question->verifying) == 0)
@@ -626,7 +544,7 @@ static void question_step(struct identities_question *question)
 	}
 	if (question->n_found == 0 && wait_for_more(question))
 		return;
-	if (!identities->all_answered)
+	if (!identities->all_answered || !identities->is_whole)
 		question->complete = false;
 	finish(question);
 }
@@ -674,25 +592,71 @@ void identities_cancel(struct identities_question *question)
 	if (!question)
 		return;
 	unlink_question(question);
-	paths_cancel(question->verifying);
+	drop_hits(question);
 	sd_event_source_disable_unref(question->deferred);
 	free(question);
 }
 
+void identities_begin_load(struct identities *identities)
+{
+	mount_changes_begin(identities->changes);
+}
+
 void identities_forget(struct identities *identities)
 {
+	mount_changes_put_in_force(identities->changes);
 	stop_looking(identities);
 	table_clear(&identities->known);
+	identities->is_whole = false;
+	identities->n_learned = 0;
 	identities->stale = true;
 }
 
-/* The kernel reports a changed mount table as a priority event on mountinfo (proc(5)). */
-static int on_mounts_changed(sd_event_source *source, int fd, uint32_t events, void *userdata)
+/* ---- by the way ---- */
+
+static void learn(struct table *table, const struct snapshot_place *exported,
+		  const struct paths_facts *facts)
+{
+	struct place *place = table_have_exported(table, exported);
+
+	if (!place)
+		return;
+	place->is_learned = true;
+	(void)table_enter(table, place, facts);
+}
+
+static bool is_same(const struct snapshot_seen *seen, const struct paths_facts *facts)
+{
+	return seen->inode == facts->inode && seen->device == facts->device;
+}
+
+void identities_learn(struct identities *identities, const struct snapshot *snapshot,
+		      const char *path, const struct paths_facts *facts)
+{
+	ssize_t index = snapshot_place_of(snapshot, path);
+	const struct place *place;
+	struct snapshot_place exported;
+
+	if (index < 0 || facts->is_mount_root) /* mounts are looked at when they change */
+		return;
+	exported = snapshot_place(snapshot, (size_t)index);
+	place = table_find(&identities->known, path);
+	if (is_same(&exported.seen, facts) || (place && is_same(&place->seen, facts)) ||
+	    identities->n_learned == LEARNED_MAX)
+		return;
+	identities->n_learned++;
+	learn(&identities->known, &exported, facts);
+	if (identities->looking)
+		learn(&identities->next, &exported, facts);
+}
+
+/* ---- the whole ---- */
+
+static void on_mounts_changed(void *userdata)
 {
 	struct identities *identities = userdata;
 
 	identities->stale = true;
-	return 0;
 }
 
 int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths,
@@ -708,15 +672,11 @@ int identities_new(struct identities **ret_identities, sd_event *event, struct p
 	identities->numbers = numbers;
 	identities->rootdir = rootdir;
 	identities->stale = true;
-	identities->mountinfo = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	r = identities->mountinfo < 0
-		    ? -errno
-		    : sd_event_add_io(event, &identities->mounts_changed, identities->mountinfo,
-				      EPOLLPRI, on_mounts_changed, identities);
-	/* What epoll has seen, poll(2) no longer shows (linux fs/proc_namespace.c mounts_poll()). */
+	r = mount_changes_new(&identities->changes, event, rootdir, on_mounts_changed, identities);
 	if (r >= 0)
-		r = sd_event_source_set_priority(identities->mounts_changed,
-						 SD_EVENT_PRIORITY_IMPORTANT);
+		r = sd_event_add_defer(event, &identities->look_source, on_look_round, identities);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(identities->look_source, SD_EVENT_OFF);
 	if (r < 0) {
 		identities_free(identities);
 		return r;
@@ -733,8 +693,8 @@ struct identities *identities_free(struct identities *identities)
 		identities_cancel(identities->questions);
 	stop_looking(identities);
 	table_clear(&identities->known);
-	sd_event_source_disable_unref(identities->mounts_changed);
-	closep(&identities->mountinfo);
+	sd_event_source_disable_unref(identities->look_source);
+	mount_changes_free(identities->changes);
 	free(identities);
 	return NULL;
 }

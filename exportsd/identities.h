@@ -5,10 +5,10 @@
  * identities.h - which exported directory a file system id means that is not a number: a
  * uuid, or a device, with or without an inode number (linux fs/nfsd/nfsfh.h, fsid types 0 and 2..7).
  *
- * rpc.mountd looks at every export for every question. Here all exported paths, the directories above them and the
- * mounts below them are looked at once, and each is entered under every id that nfsd could have made of it.
- * A hit is looked at again before it is believed; a miss makes everything be looked at again if mounts have
- * changed since.
+ * rpc.mountd looks at every export for every question. Here exports are known by their inodes from when they were
+ * loaded; what is not known so (pseudo-roots, mounts, exports where mounts changed since) is looked at once,
+ * and each is entered under every id that nfsd could have made of it. A hit is looked at again before it is believed; a
+ * miss makes the latter be looked at again if mounts have changed since.
  */
 
 #include "exportsd/numbers.h"
@@ -27,8 +27,17 @@ int identities_new(struct identities **ret_identities, sd_event *event, struct p
 		   const struct numbers *numbers, const char *rootdir);
 struct identities *identities_free(struct identities *identities);
 
+/* identities_begin_load - exports are about to be looked at for a snapshot, which identities_forget() tells is in force. */
+void identities_begin_load(struct identities *identities);
 /* identities_forget - other exports are in force. Questions under way must have been cancelled. */
 void identities_forget(struct identities *identities);
+
+/*
+ * identities_learn - what lies at an exported path or pseudo-root that was looked at for another reason: a directory made
+ * anew in place of another is known by its handle from then on.
+ */
+void identities_learn(struct identities *identities, const struct snapshot *snapshot,
+		      const char *path, const struct paths_facts *facts);
 
 /*
  * identities_find - the paths that a file system id means, now.
@@ -36,9 +45,11 @@ void identities_forget(struct identities *identities);
  * @snapshot: which paths are exported; only used during calls that start a look round, so it must be the
  *            one in force until identities_forget()
  * @type, @fsid: not FSID_NUM; fsid_length(type) bytes
- * @done: exactly once, never from within this call; @paths valid during the call. @complete: false if some path did
+ * @done: exactly once, never from within this call; @paths, at most IDENTITIES_PATHS_MAX in no particular order, valid
+ *        during the call. @complete: false if some path did
  *        not answer, so that "none" may be wrong
  */
+enum { IDENTITIES_PATHS_MAX = 8 }; /* bind mounts of one directory; more are passed over */
 typedef void (*identities_fn)(void *userdata, const char *const *paths, size_t n_paths,
 			      bool complete);
 int identities_find(struct identities *identities, const struct snapshot *snapshot,
@@ -60,6 +71,9 @@ struct identity_id {
 };
 size_t identity_ids(const struct paths_facts *facts, const uint8_t *uuid,
 		    struct identity_id ret_ids[IDENTITY_IDS_MAX]);
+
+/* identity_inode - the (lower half of the) inode number in an id. Returns whether it has one. */
+bool identity_inode(const struct identity_id *id, uint32_t *ret_inode);
 
 /*
  * identity_of_pseudo_root - the uuid that rpc.mountd gives a pseudo-root which nfsd refused when it tried: it

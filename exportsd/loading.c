@@ -94,9 +94,9 @@ static int list_questions(struct loading *loading)
 	const char *path = NULL;
 
 	loading->paths = calloc(source->n_items + 1, sizeof(*loading->paths));
-	loading->devices = calloc(source->n_items + 1, sizeof(*loading->devices));
+	loading->seen = calloc(source->n_items + 1, sizeof(*loading->seen));
 	loading->numbers = calloc(source->n_items + 1, sizeof(*loading->numbers));
-	if (!loading->paths || !loading->devices || !loading->numbers)
+	if (!loading->paths || !loading->seen || !loading->numbers)
 		return -ENOMEM;
 	for (size_t i = 0; i < source->n_items; i++) {
 		const struct export_item *item = &source->items[i];
@@ -141,6 +141,31 @@ static const char *real_path(void *userdata, const char *path)
 	return fact ? fact->answer : NULL;
 }
 
+static uint32_t hash_address(const char *text)
+{
+	return hash_done((uintptr_t)text);
+}
+
+/* The items' texts are the very ones that were asked about. */
+static void index_texts(struct loading *loading)
+{
+	(void)index_reserve(&loading->places_of_texts, (uint32_t)loading->n_paths);
+	for (size_t i = 0; i < loading->n_paths; i++)
+		(void)index_add(&loading->places_of_texts, hash_address(loading->paths[i]),
+				(uint32_t)i);
+}
+
+static struct snapshot_seen seen(void *userdata, const char *path)
+{
+	struct loading *loading = userdata;
+	uint32_t hash = hash_address(path), position = hash, number;
+
+	while ((number = index_next(&loading->places_of_texts, hash, &position)) != NOTHING)
+		if (loading->paths[number] == path)
+			return loading->seen[number];
+	return (struct snapshot_seen){ 0 };
+}
+
 /* Along the items as list_questions() went. Without memory all paths are suspects: NULL. */
 static struct suspects *find_suspects(const struct loading *loading)
 {
@@ -160,10 +185,10 @@ static struct suspects *find_suspects(const struct loading *loading)
 			path = item->path;
 			n++;
 		}
-		if (suspects_knows(suspects, loading->devices[n - 1], item->options))
+		if (suspects_knows(suspects, loading->seen[n - 1].device, item->options))
 			continue;
 		fact = facts_find(loading->real_paths, path);
-		r = suspects_add(suspects, loading->devices[n - 1], fact ? fact->answer : path,
+		r = suspects_add(suspects, loading->seen[n - 1].device, fact ? fact->answer : path,
 				 loading->change, item->options);
 	}
 	return r == 0 ? suspects : suspects_free(suspects);
@@ -240,6 +265,7 @@ void loading_build(struct loading *loading)
 	struct snapshot_facts facts = {
 		.userdata = loading,
 		.real_path = real_path,
+		.seen = seen,
 		.host = host,
 		.number_owner = owner_path,
 		.kerberos = access(keytab, F_OK) == 0,
@@ -247,6 +273,7 @@ void loading_build(struct loading *loading)
 
 	int r;
 
+	index_texts(loading);
 	loading->suspects = find_suspects(loading);
 	r = change_choose(&loading->work, &facts, loading->source);
 	if (r == 0)
@@ -277,7 +304,8 @@ void loading_clear(struct loading *loading)
 	diags_done(&loading->diags);
 	change_work_done(&loading->work);
 	free(loading->paths);
-	free(loading->devices);
+	free(loading->seen);
+	free(loading->places_of_texts.slots);
 	free(loading->numbers);
 	suspects_free(loading->suspects);
 	exports_source_free(loading->source);

@@ -15,6 +15,7 @@
 #include "exportsd/change.h"
 #include "exportsd/suspects.h"
 #include "parser/diag.h"
+#include "parser/index.h"
 #include "parser/snapshot.h"
 
 /* A path and its realpath(3), if that is another; a host name and what it resolved to. */
@@ -56,7 +57,7 @@ struct loading {
 	struct exports_source *source;
 	const char **paths; /* plain ones, whose realpath(3) is needed */
 	size_t n_paths;
-	dev_t *devices; /* of the directories there, once the loop knows; 0: none */
+	struct snapshot_seen *seen; /* the directories there, once the loop knows; 0: none */
 	struct fact *hosts; /* names that are no addresses */
 	uint32_t *numbers; /* written by hand */
 	size_t n_numbers;
@@ -69,6 +70,7 @@ struct loading {
 	/* loading_build(). */
 	struct address address; /* of a host that is written as one */
 	struct suspects *suspects; /* NULL: all paths */
+	struct index places_of_texts; /* of paths, by the address of their text */
 	struct snapshot *snapshot;
 	bool changed, changed_etab;
 };

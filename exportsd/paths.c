@@ -48,7 +48,7 @@ struct paths_question {
 	/* KIND_REAL */
 	const char **wanted; /* the asker's texts */
 	const char **real; /* the same texts, or our own */
-	dev_t *devices; /* the asker's; NULL: not wanted */
+	struct snapshot_seen *seen; /* the asker's; NULL: not wanted */
 	size_t n_paths;
 	size_t n_started; /* paths that some chunk has, or had */
 	struct chunk *chunks;
@@ -187,19 +187,25 @@ static void finish_if_done(struct paths_question *question)
 struct taking {
 	struct paths_question *question;
 	size_t at, end;
-	dev_t device;
+	struct snapshot_seen seen;
+	uint64_t next_inode; /* of a path that is told */
 };
 
-static void take_device(struct taking *taking)
+static void take_seen(struct taking *taking, uint64_t inode)
 {
-	if (taking->question->devices)
-		taking->question->devices[taking->at] = taking->device;
+	taking->seen.inode = inode;
+	if (taking->question->seen)
+		taking->question->seen[taking->at] = taking->seen;
 }
 
-static void take_same(struct taking *taking, uint64_t n)
+static void take_same(struct taking *taking, const char *inodes)
 {
-	for (; n && taking->at < taking->end; n--) {
-		take_device(taking);
+	char *end;
+
+	for (; *inodes && taking->at < taking->end; inodes = end) {
+		take_seen(taking, strtoull(inodes, &end, 16));
+		if (end == inodes)
+			return;
 		taking->question->real[taking->at] = taking->question->wanted[taking->at];
 		taking->at++;
 	}
@@ -218,8 +224,9 @@ static int take_path(struct taking *taking, const char *text)
 		if (!copy)
 			return -ENOMEM;
 		*real = copy;
-		take_device(taking);
+		take_seen(taking, taking->next_inode);
 	}
+	taking->next_inode = 0;
 	taking->at++;
 	return 0;
 }
@@ -235,9 +242,11 @@ static int take_real(struct chunk *chunk, const struct proto_message *answer)
 		const struct proto_field *field = &answer->fields[i];
 
 		if (str_equal(field->key, "device"))
-			taking.device = strtoull(field->value, NULL, 10);
+			taking.seen.device = strtoull(field->value, NULL, 10);
+		else if (str_equal(field->key, "inode"))
+			taking.next_inode = strtoull(field->value, NULL, 10);
 		else if (str_equal(field->key, "same"))
-			take_same(&taking, strtoull(field->value, NULL, 10));
+			take_same(&taking, field->value);
 		else if (str_equal(field->key, "path"))
 			r = take_path(&taking, field->value);
 	}
@@ -278,8 +287,9 @@ static int on_ready(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, dev_t *ret_devices,
-	       paths_real_fn done, void *userdata, struct paths_question **ret_question)
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
+	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
+	       struct paths_question **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_REAL, userdata);
 	int r = -ENOMEM;
@@ -288,9 +298,9 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, d
 		return -ENOMEM;
 	question->real_done = done;
 	question->n_paths = n_paths;
-	question->devices = ret_devices;
-	if (ret_devices && n_paths)
-		memset(ret_devices, 0, n_paths * sizeof(*ret_devices));
+	question->seen = ret_seen;
+	if (ret_seen && n_paths)
+		memset(ret_seen, 0, n_paths * sizeof(*ret_seen));
 	question->wanted = calloc(n_paths + 1, sizeof(char *));
 	question->real = calloc(n_paths + 1, sizeof(char *));
 	if (question->wanted && question->real) {

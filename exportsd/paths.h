@@ -12,6 +12,7 @@
 
 #include "handlers/proto.h"
 #include "parser/base.h"
+#include "parser/snapshot.h"
 
 struct paths;
 struct paths_question;
@@ -26,16 +27,17 @@ void paths_cancel(struct paths_question *question);
  * paths_real - realpath(3) of many paths.
  *
  * @wanted: the texts must live until done(), the array need not
- * @ret_devices: NULL; or room for as many, until done(): of each path the device of the directory there; 0: it is no
- *          directory, or nobody could look
+ * @ret_seen: NULL; or room for as many, until done(): of each path what directory is there; all 0: it is none, or nobody
+ *          could look
  * @done: @real in the order asked, NULL where there is none, paths_unknown (that pointer) where nobody could look: no
  *        answer in time, a bad disk; valid during the call. Where the real path is what was asked it
  *        is the same pointer
  */
 extern const char paths_unknown[];
 typedef void (*paths_real_fn)(void *userdata, const char *const *real, size_t n_paths);
-int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, dev_t *ret_devices,
-	       paths_real_fn done, void *userdata, struct paths_question **ret_question);
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
+	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
+	       struct paths_question **ret_question);
 
 /* What nfs-utils looks at: support/export/cache.c uuid_by_path(), get_uuid_blkdev(), is_mountpoint(). */
 struct paths_facts {
@@ -104,9 +106,9 @@ static inline bool paths_is_gone(int error)
 }
 
 /*
- * Between daemon and workers: an answer about real paths goes along the question's. same=N: the next N ones
- * are real; path=P: the next one's real path, "" if there is none; device=D: that the directories at these and
- * the following ones are on, at first 0.
+ * Between daemon and workers: an answer about real paths goes along the question's. same=I I...: the next ones are
+ * real, and these the inodes there, hexadecimal; path=P: the next one's real path, "" if there is none, after
+ * inode=I; device=D: that these and the following directories are on, at first 0. 0 is no directory.
  */
 #define PATHS_UNKNOWN "?"
 

@@ -28,6 +28,8 @@ enum {
 	UUIDS_REMEMBERED = 64, /* block devices, in one process */
 	UUID_AGE_SECONDS = 60, /* and only while no mount changes */
 	HANDLE_BYTES = 128, /* MAX_HANDLE_SZ */
+	INODE_BYTES = 1 + 16 + 1, /* " ffffffffffffffff" */
+	SAME_BYTES = 4096,
 	RENAMED_MAX = 32, /* times that a walk beneath rootdir begins anew */
 };
 
@@ -344,19 +346,22 @@ static void serve_walk(const struct proto_message *question, struct proto_writer
 
 /* ---- realpath ---- */
 
-/* The device of a directory; 0: it is none, or nobody can tell. */
-static dev_t device_of(int fd, const char *path, int flags)
+/* The directory that lies there; all 0: it is none, or nobody can tell. */
+static struct snapshot_seen directory_at(int fd, const char *path, int flags)
 {
 	struct statx stx;
 
-	if (statx(fd, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &stx) < 0 ||
+	if (statx(fd, path, flags | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE | STATX_INO,
+		  &stx) < 0 ||
 	    !S_ISDIR(stx.stx_mode))
-		return 0;
-	return makedev(stx.stx_dev_major, stx.stx_dev_minor);
+		return (struct snapshot_seen){ 0 };
+	return (struct snapshot_seen){ .device = makedev(stx.stx_dev_major, stx.stx_dev_minor),
+				       .inode = stx.stx_ino };
 }
 
 /* Beneath rootdir: where it is on the host, without rootdir. */
-static int real_path_beneath(const char *path, char buffer[PATH_MAX], dev_t *ret_device)
+static int real_path_beneath(const char *path, char buffer[PATH_MAX],
+			     struct snapshot_seen *ret_seen)
 {
 	CLEANUP(closep) int fd = open_path(path);
 	char link[32], real[PATH_MAX];
@@ -373,17 +378,17 @@ static int real_path_beneath(const char *path, char buffer[PATH_MAX], dev_t *ret
 	if (strncmp(real, rootdir, n_root) != 0 || (real[n_root] != '/' && real[n_root] != '\0'))
 		return -ENOENT; /* rootdir was moved */
 	(void)strcpy(buffer, real[n_root] ? real + n_root : "/");
-	*ret_device = device_of(fd, "", AT_EMPTY_PATH);
+	*ret_seen = directory_at(fd, "", AT_EMPTY_PATH);
 	return 0;
 }
 
-static int real_path(const char *path, char buffer[PATH_MAX], dev_t *ret_device)
+static int real_path(const char *path, char buffer[PATH_MAX], struct snapshot_seen *ret_seen)
 {
 	if (rootdir)
-		return real_path_beneath(path, buffer, ret_device);
+		return real_path_beneath(path, buffer, ret_seen);
 	if (!realpath(path, buffer))
 		return -errno;
-	*ret_device = device_of(AT_FDCWD, buffer, 0);
+	*ret_seen = directory_at(AT_FDCWD, buffer, 0);
 	return 0;
 }
 
@@ -431,20 +436,20 @@ static bool is_in_directory(struct real_directory *directory, const char *path, 
  * directory it is no symbolic link, and so the path is what it is written as.
  */
 static int real_of(const char *path, struct real_directory *directory, char buffer[PATH_MAX],
-		   dev_t *ret_device)
+		   struct snapshot_seen *ret_seen)
 {
 	const char *name = strrchr(path, '/');
 	size_t length = name ? (size_t)(++name - path) : 0;
 	int r;
 
 	if (is_in_directory(directory, path, length) && is_plain_name(name)) {
-		*ret_device = device_of(directory->fd, name, AT_SYMLINK_NOFOLLOW);
-		if (*ret_device) {
+		*ret_seen = directory_at(directory->fd, name, AT_SYMLINK_NOFOLLOW);
+		if (ret_seen->device) {
 			(void)strcpy(buffer, path);
 			return 0;
 		}
 	}
-	r = real_path(path, buffer, ret_device);
+	r = real_path(path, buffer, ret_seen);
 	if (r == 0 && length && length < sizeof(directory->text) && str_equal(buffer, path))
 		remember_directory(directory, path, length);
 	return r;
@@ -454,29 +459,53 @@ static int real_of(const char *path, struct real_directory *directory, char buff
 struct told {
 	struct proto_writer *answer;
 	dev_t device;
-	uint64_t n_same;
+	char same[SAME_BYTES]; /* inodes of paths that are real */
+	size_t n_same;
 };
 
 static void end_run(struct told *told)
 {
 	if (told->n_same)
-		proto_put_u64(told->answer, "same", told->n_same);
+		proto_put(told->answer, "same", told->same);
 	told->n_same = 0;
 }
 
-static void tell_real(struct told *told, const char *real, bool is_same, dev_t device)
+static void tell_same(struct told *told, ino_t inode)
 {
-	if (device != told->device) {
+	if (told->n_same > sizeof(told->same) - INODE_BYTES)
 		end_run(told);
-		proto_put_u64(told->answer, "device", device);
-		told->device = device;
+	told->n_same += (size_t)snprintf(told->same + told->n_same, INODE_BYTES, "%s%llx",
+					 told->n_same ? " " : "", (unsigned long long)inode);
+}
+
+/* @real: NULL: what was asked about */
+static void tell_real(struct told *told, const char *real, const struct snapshot_seen *seen)
+{
+	if (seen->device != told->device) {
+		end_run(told);
+		proto_put_u64(told->answer, "device", seen->device);
+		told->device = seen->device;
 	}
-	if (is_same) {
-		told->n_same++;
+	if (!real) {
+		tell_same(told, seen->inode);
 		return;
 	}
 	end_run(told);
+	if (seen->inode)
+		proto_put_u64(told->answer, "inode", seen->inode);
 	proto_put(told->answer, "path", real);
+}
+
+static void tell_path(struct told *told, const char *path, struct real_directory *directory)
+{
+	struct snapshot_seen seen = { 0 };
+	char buffer[PATH_MAX];
+	int r = real_of(path, directory, buffer, &seen);
+
+	if (r < 0)
+		tell_real(told, paths_is_gone(r) ? "" : PATHS_UNKNOWN, &seen);
+	else
+		tell_real(told, str_equal(buffer, path) ? NULL : buffer, &seen);
 }
 
 static void serve_real(const struct proto_message *question, struct proto_writer *answer)
@@ -486,17 +515,8 @@ static void serve_real(const struct proto_message *question, struct proto_writer
 
 	proto_begin(answer, "ok");
 	for (size_t i = 0; i < question->n_fields; i++)
-		if (str_equal(question->fields[i].key, "path")) {
-			const char *path = question->fields[i].value;
-			char buffer[PATH_MAX];
-			dev_t device = 0;
-			int r = real_of(path, &directory, buffer, &device);
-
-			if (r < 0)
-				tell_real(&told, paths_is_gone(r) ? "" : PATHS_UNKNOWN, false, 0);
-			else
-				tell_real(&told, buffer, str_equal(buffer, path), device);
-		}
+		if (str_equal(question->fields[i].key, "path"))
+			tell_path(&told, question->fields[i].value, &directory);
 	end_run(&told);
 	closep(&directory.fd);
 }

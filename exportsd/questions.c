@@ -412,6 +412,11 @@ void questions_again(struct questions *questions)
 	identities_forget(questions->identities);
 }
 
+void questions_begin_load(struct questions *questions)
+{
+	identities_begin_load(questions->identities);
+}
+
 /* ---- looking ---- */
 
 static int on_look_time(sd_event_source *source, uint64_t usec, void *userdata)

@@ -21,6 +21,8 @@ void questions_ask(void *daemon, enum kernel_cache cache, const char *line);
  * the same turn of the loop in which daemon->snapshot was replaced, while the old one still exists.
  */
 void questions_again(struct questions *questions);
+/* questions_begin_load - other exports are about to be looked at; if they come into force questions_again() is next. */
+void questions_begin_load(struct questions *questions);
 
 /* questions_serve_media - be the kernel's side of daemon->media's drains (media_set_kernel()). */
 void questions_serve_media(struct daemon *daemon);

@@ -314,6 +314,9 @@ static void on_path_facts(void *userdata, int error, const struct paths_facts *f
 	struct question *question = userdata;
 
 	question->paths = NULL;
+	if (error == 0)
+		identities_learn(question->daemon->questions->identities,
+				 question->daemon->snapshot, question->upcall.path, facts);
 	if (error == 0 && is_reexported(question, facts))
 		answer_reexported(question);
 	else if (error == 0)

@@ -171,43 +171,71 @@ static void begin_plain(struct question *question, const struct export *export, 
 
 /* ---- ids that are no numbers ---- */
 
-/* Rather a real export than a pseudo-root, rather the deeper one below a crossmnt one (nfsd_handle_fh()). */
-static bool is_better(enum snapshot_found found, const struct export *export,
-		      enum snapshot_found best_found, const struct export *best)
+struct candidate {
+	const char *path;
+	const struct export *export;
+	enum snapshot_found found;
+};
+
+/* In the order in which rpc.mountd looks at exports; what is exported before what lies below it. */
+static bool is_before(const struct candidate *a, const struct candidate *b)
 {
-	if (best_found == SNAPSHOT_FOUND_NOTHING)
-		return true;
-	if ((found == SNAPSHOT_FOUND_PSEUDO) != (best_found == SNAPSHOT_FOUND_PSEUDO))
-		return best_found == SNAPSHOT_FOUND_PSEUDO;
-	return (best->options->flags & EXPORT_CROSSMOUNT) &&
-	       strlen(export->path) > strlen(best->path);
+	if (a->export->client->type != b->export->client->type)
+		return a->export->client->type < b->export->client->type;
+	if (a->export->order != b->export->order)
+		return a->export->order < b->export->order;
+	return a->found < b->found;
+}
+
+/* Rather a real export than a pseudo-root, rather the deeper one below a crossmnt one (nfsd_handle_fh()). */
+static bool is_better(const struct candidate *next, const struct candidate *best)
+{
+	if ((next->found == SNAPSHOT_FOUND_PSEUDO) != (best->found == SNAPSHOT_FOUND_PSEUDO))
+		return best->found == SNAPSHOT_FOUND_PSEUDO;
+	return (best->export->options->flags & EXPORT_CROSSMOUNT) &&
+	       strlen(next->export->path) > strlen(best->export->path);
+}
+
+/* Returns how many of the paths are exported to the asker, in rpc.mountd's order. */
+static size_t list_candidates(const struct question *question, const char *const *paths,
+			      size_t n_paths, struct candidate candidates[IDENTITIES_PATHS_MAX])
+{
+	struct snapshot *snapshot = question->daemon->snapshot;
+	const struct client_set *clients = question_clients(question);
+	size_t n = 0;
+
+	for (size_t i = 0; clients && i < n_paths; i++) {
+		struct candidate candidate = { .path = paths[i] };
+		struct snapshot_match match;
+		size_t at = n;
+
+		candidate.found = snapshot_find(snapshot, clients, paths[i], &match);
+		candidate.export = match.export;
+		if (candidate.found == SNAPSHOT_FOUND_NOTHING ||
+		    candidate.found == SNAPSHOT_FOUND_MEDIUM)
+			continue;
+		for (; at > 0 && is_before(&candidate, &candidates[at - 1]); at--)
+			candidates[at] = candidates[at - 1];
+		candidates[at] = candidate;
+		n++;
+	}
+	return n;
 }
 
 static void on_identities(void *userdata, const char *const *paths, size_t n_paths, bool complete)
 {
 	struct question *question = userdata;
-	struct snapshot *snapshot = question->daemon->snapshot;
-	const struct client_set *clients = question_clients(question);
-	enum snapshot_found best_found = SNAPSHOT_FOUND_NOTHING;
-	const struct export *best = NULL;
-	const char *best_path = NULL;
+	struct candidate candidates[IDENTITIES_PATHS_MAX];
+	size_t n = list_candidates(question, paths, n_paths, candidates);
+	const struct candidate *best = candidates;
 
 	question->identities = NULL;
-	for (size_t i = 0; clients && i < n_paths; i++) {
-		struct snapshot_match match;
-		enum snapshot_found found = snapshot_find(snapshot, clients, paths[i], &match);
-
-		if (found == SNAPSHOT_FOUND_NOTHING || found == SNAPSHOT_FOUND_MEDIUM)
-			continue;
-		if (is_better(found, match.export, best_found, best)) {
-			best_found = found;
-			best = match.export;
-			best_path = paths[i];
-		}
-	}
-	if (best)
-		begin_plain(question, best, best_path, true);
-	else if (!complete || !clients)
+	for (size_t i = 1; i < n; i++)
+		if (is_better(&candidates[i], best))
+			best = &candidates[i];
+	if (n > 0)
+		begin_plain(question, best->export, best->path, true);
+	else if (!complete || !question_clients(question))
 		question_again(question, AGAIN_SECONDS);
 	else {
 		question_was_stale(question, NULL,

@@ -494,7 +494,7 @@ static int ask(struct reload *reload)
 
 	if (r == 0 && loading->n_paths)
 		r = paths_real(reload->daemon->paths, loading->paths, loading->n_paths,
-			       loading->devices, on_real_paths, reload, &reload->paths_question);
+			       loading->seen, on_real_paths, reload, &reload->paths_question);
 	return r;
 }
 
@@ -538,6 +538,7 @@ static int on_turn_read(sd_event_source *source, void *userdata)
 	reload->n_owners_known = 0;
 	reload->turn = sd_event_source_disable_unref(reload->turn);
 	reload->has_begun = true;
+	questions_begin_load(reload->daemon->questions);
 	r = background_start(&reload->background, reload->daemon->event, read_beside, on_read,
 			     reload);
 	if (r < 0)

@@ -111,6 +111,14 @@ static inline uint32_t hash_done(uint64_t state)
 	return (uint32_t)(state ^ state >> 31);
 }
 
+/* One-to-one, so that what is under a hash has this very number. */
+static inline uint32_t hash_inode(uint32_t inode)
+{
+	inode = (inode ^ inode >> 16) * 0x45d9f3bu;
+	inode = (inode ^ inode >> 16) * 0x45d9f3bu;
+	return inode ^ inode >> 16;
+}
+
 static inline uint32_t hash_pair(uint32_t a, uint32_t b)
 {
 	return hash_done((uint64_t)a << 32 | b);

@@ -19,6 +19,7 @@ struct snapshot *snapshot_free(struct snapshot *snapshot)
 	free(snapshot->places.items);
 	free(snapshot->rules.items);
 	free(snapshot->places_by_path.slots);
+	free(snapshot->places_by_inode.slots);
 	free(snapshot->records_by_pair.slots);
 	free(snapshot->records_by_number.slots);
 	free(snapshot->first_of_client);

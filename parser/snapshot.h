@@ -57,11 +57,19 @@ struct export {
 };
 /* clang-format on */
 
+/* What lay at a path when the snapshot was made: inode 0 is not known. */
+struct snapshot_seen {
+	dev_t device;
+	ino_t inode;
+};
+
 /* What must be asked before a snapshot can be made. Answers stay the asker's. */
 struct snapshot_facts {
 	void *userdata;
 	/* realpath(3) of an exported path; NULL: it failed, the text is taken as it is. */
 	const char *(*real_path)(void *userdata, const char *path);
+	/* NULL, or: what lies at the real path of an exported path, as it is written; inode 0: not known. */
+	struct snapshot_seen (*seen)(void *userdata, const char *path);
 	/*
 	 * Addresses and canonical name of a host-name client.
 	 * Returns false: the name does not resolve (now): kept as written, matching nobody.
@@ -295,6 +303,35 @@ int snapshot_each_of_clients(const struct snapshot *snapshot, const struct clien
  */
 size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients,
 			   const char *path, const struct export **ret_exports, size_t max);
+
+/* ---- where they lie ---- */
+
+/* A path that somebody has exported, or that is a pseudo-root of somebody's. */
+struct snapshot_place {
+	const char *path;
+	bool is_exported; /* for real, and by no rule */
+	bool is_pseudo_root; /* of some client, whatever it is for others */
+	const char *uuid; /* of an option fsid=UUID; NULL: none has it */
+	struct snapshot_seen seen; /* of exported ones */
+};
+
+/* In no particular order; rules' directories that are neither are among them. */
+size_t snapshot_n_places(const struct snapshot *snapshot);
+struct snapshot_place snapshot_place(const struct snapshot *snapshot, size_t index);
+/* snapshot_place_of - a path's, or -ENOENT. */
+ssize_t snapshot_place_of(const struct snapshot *snapshot, const char *path);
+
+/*
+ * snapshot_next_seen - the next place whose inode number, when the snapshot was made, had these lower 32 bits, of
+ * whatever file system.
+ *
+ * @position: 0 for the first
+ * Returns its index, or -ENOENT.
+ */
+ssize_t snapshot_next_seen(const struct snapshot *snapshot, uint32_t inode, uint32_t *position);
+
+/* snapshot_is_crossed - is there an export or a rule with crossmnt, of any client, at a path or above it? */
+bool snapshot_is_crossed(const struct snapshot *snapshot, const char *path);
 
 /*
  * snapshot_same_answer - is nfsd.export answered alike for a path by two snapshots? @a_clients are @a's.

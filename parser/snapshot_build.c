@@ -85,10 +85,26 @@ static int place_add(struct snapshot *snapshot, const char *path, size_t length,
 	r = index_add(&snapshot->places_by_path, hash, number);
 	if (r < 0)
 		return r;
-	snapshot->places.items[snapshot->places.n++] =
-		(struct place){ .path = path, .length = length, .first_rule = NOTHING };
+	snapshot->places.items[snapshot->places.n++] = (struct place){
+		.path = path, .length = length, .first_rule = NOTHING, .uuid_record = NOTHING
+	};
 	*ret_place = number;
 	return 0;
+}
+
+/* What lies at a place, as found under one of the ways to write it. */
+static int note_seen(struct build *build, const char *written, uint32_t number)
+{
+	const struct snapshot_facts *facts = build->facts;
+	struct place *place = &build->snapshot->places.items[number];
+
+	if (!facts->seen || place->seen.inode)
+		return 0;
+	place->seen = facts->seen(facts->userdata, written);
+	if (!place->seen.inode)
+		return 0;
+	return index_add(&build->snapshot->places_by_inode, hash_inode((uint32_t)place->seen.inode),
+			 number);
 }
 
 static int place_of_item(struct build *build, const struct export_item *item, uint32_t *ret_place)
@@ -117,7 +133,7 @@ static int place_of_item(struct build *build, const struct export_item *item, ui
 		return r;
 	build->written.items[build->written.n++] =
 		(struct written){ .path = item->path, .place = *ret_place };
-	return 0;
+	return note_seen(build, item->path, *ret_place);
 }
 
 /* ---- records ---- */
@@ -224,7 +240,9 @@ static int add_plain(struct build *build, const struct export_item *item, unsign
 		return 0;
 	snapshot->places.items[place].flags |= PLACE_PLAIN;
 	if (item->options->flags & EXPORT_CROSSMOUNT)
-		snapshot->places.items[place].flags |= PLACE_CROSSMOUNT;
+		snapshot->places.items[place].flags |= PLACE_CROSSMOUNT | PLACE_CROSSED;
+	if (item->options->uuid && snapshot->places.items[place].uuid_record == NOTHING)
+		snapshot->places.items[place].uuid_record = snapshot->records.n;
 	if (item->options->flags & EXPORT_FSID && item->options->fsid == 0)
 		build->has_root_number = true;
 	return record_add(snapshot, place, &export);
@@ -362,6 +380,13 @@ static bool has_other_handler(struct build *build, const struct export_item *ite
 	return true;
 }
 
+static void cross(struct snapshot *snapshot, const char *directory)
+{
+	ssize_t place = snapshot_place_of(snapshot, directory);
+
+	snapshot->places.items[place].flags |= PLACE_CROSSED; /* hang_up() made it */
+}
+
 static int add_rule(struct build *build, const struct export_item *item, unsigned int order)
 {
 	struct export export = {
@@ -386,6 +411,8 @@ static int add_rule(struct build *build, const struct export_item *item, unsigne
 	if (!(item->options->flags & EXPORT_READONLY))
 		build->snapshot->rules.items[number].public.is_writable = true;
 	rule = &build->snapshot->rules.items[number].public;
+	if (item->options->flags & EXPORT_CROSSMOUNT)
+		cross(build->snapshot, rule->directory);
 	export.path = rule->directory;
 	export.pattern = rule->pattern;
 	return record_add(build->snapshot, place_of_media(number), &export);
@@ -431,6 +458,8 @@ static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *pat
 	/* What the client has there stays, real or not. */
 	if (record_find(snapshot, place, client->id) != NOTHING)
 		return 0;
+	if (!(place & PLACE_OF_RULES))
+		snapshot->places.items[place].flags |= PLACE_PSEUDO;
 	export.order = snapshot->source->n_items + snapshot->records.n - snapshot->n_listed;
 	return record_add(snapshot, place, &export);
 }

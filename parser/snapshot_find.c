@@ -136,6 +136,55 @@ bool path_is_below(const char *path, const char *parent)
 	return path[length] == '/';
 }
 
+size_t snapshot_n_places(const struct snapshot *snapshot)
+{
+	return snapshot->places.n;
+}
+
+struct snapshot_place snapshot_place(const struct snapshot *snapshot, size_t index)
+{
+	const struct place *place = &snapshot->places.items[index];
+
+	return (struct snapshot_place){
+		.path = place->path,
+		.is_exported = place->flags & PLACE_PLAIN,
+		.is_pseudo_root = place->flags & PLACE_PSEUDO,
+		.uuid = place->uuid_record == NOTHING
+				? NULL
+				: snapshot->records.items[place->uuid_record].export.options->uuid,
+		.seen = place->seen,
+	};
+}
+
+ssize_t snapshot_place_of(const struct snapshot *snapshot, const char *path)
+{
+	uint32_t place = place_of(snapshot, path, NULL);
+
+	return place == NOTHING ? -ENOENT : (ssize_t)place;
+}
+
+ssize_t snapshot_next_seen(const struct snapshot *snapshot, uint32_t inode, uint32_t *position)
+{
+	uint32_t hash = hash_inode(inode), at = hash + *position, number;
+
+	number = index_next(&snapshot->places_by_inode, hash, &at);
+	*position = at - hash;
+	return number == NOTHING ? -ENOENT : (ssize_t)number;
+}
+
+bool snapshot_is_crossed(const struct snapshot *snapshot, const char *path)
+{
+	struct prefix prefix = { .path = path };
+
+	while (prefix_next(&prefix)) {
+		const struct place *place = place_at(snapshot, &prefix);
+
+		if (place && place->flags & PLACE_CROSSED)
+			return true;
+	}
+	return false;
+}
+
 /* Does a come before b, in the order of client type, then of the files? NULL comes last. */
 static bool is_before(const struct record *a, const struct record *b)
 {

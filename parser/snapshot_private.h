@@ -26,6 +26,8 @@ enum place_flag {
 	PLACE_PLAIN = 1, /* some client has a plain export here */
 	PLACE_CROSSMOUNT = 2, /* and some have crossmnt */
 	PLACE_RULES = 4, /* a rule's literal directory, or above one: nobody's medium */
+	PLACE_PSEUDO = 8, /* some client has a pseudo-root here */
+	PLACE_CROSSED = 16, /* crossmnt, of an export here or of a rule that starts here */
 };
 
 /* A path that is exported, a pseudo-root's or a rule's literal directory. */
@@ -34,6 +36,8 @@ struct place {
 	uint32_t length;
 	uint32_t first_rule; /* of those that start under it, in order; NOTHING */
 	uint32_t flags; /* enum place_flag */
+	uint32_t uuid_record; /* the first that has fsid=UUID; NOTHING */
+	struct snapshot_seen seen;
 };
 
 /* Places of rules are numbered from the top down: their media, and the directories on the way to them. */
@@ -79,6 +83,7 @@ struct snapshot {
 	VECTOR(struct place) places;
 	VECTOR(struct rule) rules;
 	struct index places_by_path;
+	struct index places_by_inode; /* of those whose inode is known */
 	struct index records_by_pair; /* (place, client) */
 	struct index
 		records_by_number; /* (number, client), and (number, NOTHING): somebody has it */

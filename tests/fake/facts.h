@@ -24,6 +24,7 @@ struct facts {
 	const struct facts_host *hosts; /* up to a NULL name */
 	const char *const (
 		*links)[2]; /* path, real path or NULL; up to a NULL path. Others are their own */
+	struct snapshot_seen (*seen)(void *userdata, const char *path); /* NULL: not told */
 	bool kerberos;
 	unsigned int n_hosts_asked, n_paths_asked;
 	struct address answer[FACTS_ADDRESSES_MAX];
@@ -89,6 +90,7 @@ static inline struct snapshot_facts facts_for_snapshot(struct facts *facts)
 	return (struct snapshot_facts){
 		.userdata = facts,
 		.real_path = facts_real_path,
+		.seen = facts->seen,
 		.host = facts_host,
 		.kerberos = facts->kerberos,
 	};

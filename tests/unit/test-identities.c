@@ -204,13 +204,39 @@ static void is_found(unsigned int minor_number, uint32_t inode, const char *want
 		identities_cancel(asked.question);
 }
 
+/* After the time in which a look round is over if no disk is dead. */
+static void is_found_slowly(unsigned int minor_number, uint32_t inode, const char *wanted,
+			    bool complete, const char *what)
+{
+	struct asked asked;
+
+	ask_device(&asked, minor_number, inode);
+	turn();
+	is_int(asked.n_done, 0, "other places are waited for, for a moment");
+	loop_for(event, 300);
+	is_str(asked.n_done == 1 ? asked.paths : "(not told)", wanted, what);
+	is_int(asked.complete, complete, complete ? "  that is all" : "  perhaps not all");
+}
+
 static struct facts no_facts;
+
+/* What was there when the exports were loaded: the same table. */
+static struct snapshot_seen seen_at_load(void *userdata, const char *path)
+{
+	size_t i = find(path);
+
+	if (i == PLACES)
+		return (struct snapshot_seen){ 0 };
+	return (struct snapshot_seen){ .device = places[i].facts.device,
+				       .inode = places[i].facts.inode };
+}
 
 static void put_in_force(const char *text)
 {
 	struct diags diags = { 0 };
 	struct snapshot *old = snapshot;
 
+	identities_begin_load(identities);
 	snapshot = facts_snapshot(&no_facts, text, false, &diags);
 	diags_done(&diags);
 	identities_forget(identities);
@@ -318,9 +344,9 @@ static void test_finding(void)
 	is_str(asked[0].paths, "/srv", "a directory above an export");
 	is_str(asked[1].paths, "/srv/a", "an export");
 	is_str(asked[2].paths, "/srv/b", "another one");
-	is_int(n_asked, 4, "all share one look round");
+	is_int(n_asked, 4 + 3, "all share one look round, and each has its own looked at again");
 	is_found(2, 11, "/srv/a", true, "known, it is found again");
-	is_int(n_asked, 5, "after one look at it");
+	is_int(n_asked, 4 + 3 + 1, "after one look at it");
 	before = n_asked;
 	is_found(9, 99, "", true, "what nobody has is not there");
 	is_int(n_asked, before, "and while mounts stay, nothing is looked at for it");
@@ -355,7 +381,7 @@ static void test_cancel(void)
 	is_int(asked[0].n_done, 0, "cancelled in a look round, it is not told");
 	ok(asked[1].n_done == 1 && !asked[1].complete, "the other one is, at its end");
 	places[find("/srv/a")].hangs = false;
-	is_found(2, 11, "/srv/a", false, "what did not answer then is looked at again");
+	is_found(2, 11, "/srv/a", true, "what did not answer then is looked at again");
 	is_found(2, 11, "/srv/a", true, "and known from then on");
 	places[find("/srv/a")].hangs = true;
 	ask_device(&asked[0], 2, 11);
@@ -382,8 +408,8 @@ static void test_dead_disk(void)
 	put("/srv/z", 4, 13);
 	places[find("/srv/dead")].hangs = true;
 	ask_device(&dead, 3, 12);
-	is_found(2, 11, "/srv/a", false,
-		 "with a dead disk, others are found before it is given up");
+	is_found_slowly(2, 11, "/srv/a", false,
+			"with a dead disk, others are found before it is given up");
 	is_found(4, 13, "/srv/z", false, "those too that come after it");
 	time_out();
 	turn();
@@ -396,7 +422,7 @@ static void test_dead_disk(void)
 	time_out();
 	turn();
 	places[find("/srv/dead")].hangs = false;
-	is_found(3, 12, "/srv/dead", false, "back again, it is found");
+	is_found(3, 12, "/srv/dead", true, "back again, it is found");
 	is_found(3, 12, "/srv/dead", true, "and stays so");
 	end();
 }
@@ -428,7 +454,7 @@ static void test_hundred_mounts(void)
 	add_mount("/", "/elsewhere");
 	put("/elsewhere", 9, 1);
 
-	is_found(7, 1042, "/srv/part42", false, "one of a hundred mounts below crossmnt");
+	is_found(7, 1042, "/srv/part42", true, "one of a hundred mounts below crossmnt");
 	ask(&asked, FSID_UUID16, uuid);
 	turn();
 	is_str(asked.paths, "/srv/whole",
@@ -453,7 +479,7 @@ static void test_many_places(void)
 		snprintf(text, sizeof(text), "/bind%u", i);
 		put(text, 2, 11);
 	}
-	is_found(1, 2, "/", false, "first a look round");
+	is_found(1, 2, "/", true, "first a look round");
 	ask_device(&asked, 2, 11);
 	turn();
 	for (const char *at = asked.paths; (at = strchr(at, ' ')); at++)
@@ -476,6 +502,175 @@ static void test_option_uuid(void)
 	end();
 }
 
+/* ---- exports whose inodes are known since they were loaded ---- */
+
+enum { MANY = 200 };
+
+static void begin_many(void)
+{
+	static char text[MANY * 32];
+	size_t length = 0;
+	char path[64];
+
+	begin("");
+	put("/srv", 1, 10);
+	for (unsigned int i = 0; i < MANY; i++) {
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "/srv/e%u *(ro)\n",
+					   i);
+		snprintf(path, sizeof(path), "/srv/e%u", i);
+		put(path, 2, 1000 + i)->has_statfs_uuid = true;
+		places[n_places - 1].facts.statfs_uuid[0] = 0xcd;
+	}
+	no_facts.seen = seen_at_load;
+	put_in_force(text);
+}
+
+static void end_many(void)
+{
+	no_facts.seen = NULL;
+	end();
+}
+
+static unsigned int n_asked_of_many(void)
+{
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < n_places; i++)
+		if (strncmp(places[i].path, "/srv/e", 6) == 0)
+			n += places[i].asked > 0;
+	return n;
+}
+
+static void ask_uuid(struct asked *asked, uint8_t first, uint64_t inode)
+{
+	uint8_t fsid[24] = { 0 };
+
+	memcpy(fsid, &inode, sizeof(inode));
+	fsid[8] = first;
+	ask(asked, FSID_UUID16_INUM, fsid);
+	turn();
+}
+
+static void test_seen(void)
+{
+	struct asked asked;
+
+	begin_many();
+	is_found(2, 1042, "/srv/e42", false, "an export, by what was seen when it was loaded");
+	ok(n_asked_of_many() <= 2, "  and beside it one of its file system is looked at: %u",
+	   n_asked_of_many());
+	ask_uuid(&asked, 0xcd, 1077);
+	is_str(asked.paths, "/srv/e77", "by its uuid, too");
+	ok(asked.complete, "  and that is all there are");
+	is_int(places[find("/srv/e77")].asked, 1, "  after one look at it");
+	ask_uuid(&asked, 0xce, 1078);
+	is_str(asked.paths, "", "a uuid that no file system has");
+	is_int(places[find("/srv/e78")].asked, 0, "  has nobody with that inode looked at");
+	is_found(1, 10, "/srv", true, "a pseudo-root is looked at");
+	is_found(2, 5000, "", true, "what nobody has is not there");
+	ok(n_asked_of_many() <= 3, "all in all, of %u exports %u were looked at", MANY,
+	   n_asked_of_many());
+	end_many();
+}
+
+/* Subvolumes: each has a device and a uuid of its own, and all have one inode number. */
+static void test_seen_subvolumes(void)
+{
+	char text[1024] = "", path[64];
+	struct asked asked;
+
+	begin("");
+	for (unsigned int i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "/srv/e%u", i);
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s *(ro)\n", path);
+		put(path, 100 + i, 256)->has_statfs_uuid = true;
+		places[n_places - 1].facts.statfs_uuid[0] = (uint8_t)(0x10 + i);
+	}
+	no_facts.seen = seen_at_load;
+	put_in_force(text);
+	ask_uuid(&asked, 0x11, 256);
+	is_int(asked.n_done, 1, "the first question, before any uuid is known, is answered");
+	ask_uuid(&asked, 0x21, 256);
+	is_str(asked.paths, "/srv/e17", "of twenty with one inode number the uuid tells which");
+	end_many();
+}
+
+static void test_seen_option_uuid(void)
+{
+	struct asked asked;
+
+	begin("");
+	put("/srv/ea", 2, 11);
+	put("/srv/eb", 2, 12);
+	no_facts.seen = seen_at_load;
+	put_in_force("/srv/ea *(ro,fsid=f0112233445566778899aabbccddeeff)\n/srv/eb *(ro)\n");
+	ask_uuid(&asked, 0xf0, 11);
+	is_str(asked.paths, "/srv/ea", "an option's uuid, with an inode");
+	ask_uuid(&asked, 0xf0, 12);
+	is_str(asked.paths, "", "which its neighbour has not");
+	end_many();
+}
+
+static void test_learning(void)
+{
+	struct asked asked;
+
+	begin_many();
+	is_found(2, 1042, "/srv/e42", false, "an export");
+	places[find("/srv/e42")].facts.inode = 7;
+	is_found(2, 7, "", true, "another directory in its place is not known by itself");
+	identities_learn(identities, snapshot, "/srv/e42", &places[find("/srv/e42")].facts);
+	identities_learn(identities, snapshot, "/srv/e43", &places[find("/srv/e43")].facts);
+	identities_learn(identities, snapshot, "/nowhere", &places[find("/srv/e43")].facts);
+	is_found(2, 7, "/srv/e42", true, "but as soon as its path was looked at");
+	ask_uuid(&asked, 0xcd, 7);
+	is_str(asked.paths, "/srv/e42", "by its uuid, too");
+	is_found(2, 1042, "", true, "the one before is not there any more");
+	put_in_force("/srv/e1 *(ro)\n");
+	is_found(2, 7, "", true, "with other exports it is forgotten");
+	end_many();
+}
+
+/* @mounts changed as written there */
+static void mounts_do_change(const char *directory)
+{
+	if (mount("tmpfs", directory, "tmpfs", 0, NULL) < 0)
+		perror(directory);
+}
+
+static void test_seen_and_mounts(void)
+{
+	char directory[] = "/tmp/test-identities-XXXXXX";
+	unsigned int n;
+
+	if (own_mounts() < 0 || !mkdtemp(directory)) {
+		ok(true, "mounts change # SKIP no mount namespace here");
+		return;
+	}
+	begin_many();
+	is_found(2, 1042, "/srv/e42", false, "an export");
+	n = n_asked_of_many();
+	add_mount("/", "/elsewhere");
+	mounts_do_change(directory);
+	is_found(9, 99, "", true, "something is mounted elsewhere");
+	is_int(n_asked_of_many(), n, "  and no export is looked at for it");
+	add_mount("/", "/srv/e50");
+	places[find("/srv/e50")].facts =
+		(struct paths_facts){ .device = makedev(8, 9), .inode = 2 };
+	mounts_do_change(directory);
+	is_found(9, 2, "/srv/e50", true, "something is mounted on an export");
+	is_found(9, 2, "/srv/e50", true, "  and known");
+	is_int(n_asked_of_many(), n + 1, "  and only that one is looked at");
+	add_mount("/", "/srv");
+	mounts_do_change(directory);
+	is_found(9, 98, "", true, "something is mounted above all");
+	is_int(n_asked_of_many(), MANY, "  and all are looked at");
+	while (umount(directory) == 0)
+		;
+	rmdir(directory);
+	end_many();
+}
+
 /* In a mount namespace of the test's own: mounts do change. */
 static void test_mounts_change(void)
 {
@@ -495,7 +690,7 @@ static void test_mounts_change(void)
 	if (mount("tmpfs", directory, "tmpfs", 0, NULL) < 0)
 		perror(directory);
 	/* The loop has not heard of it when the question comes. */
-	is_found(5, 55, "/srv/a", false, "mounted, it is found at once");
+	is_found(5, 55, "/srv/a", true, "mounted, it is found at once");
 	umount(directory);
 
 	places[find("/srv/slow")].hangs = true;
@@ -530,6 +725,11 @@ int main(void)
 	test_many_places();
 	test_option_uuid();
 	test_mounts_change();
+	test_seen();
+	test_seen_subvolumes();
+	test_seen_option_uuid();
+	test_learning();
+	test_seen_and_mounts();
 	sd_event_unref(event);
 	return tap_done();
 }

@@ -288,8 +288,9 @@ static void fire_real(struct later *later)
 
 const char paths_unknown[] = "";
 
-int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, dev_t *ret_devices,
-	       paths_real_fn done, void *userdata, struct paths_question **ret_question)
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
+	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
+	       struct paths_question **ret_question)
 {
 	*ret_question = (void *)later_new("real", wanted[0], fire_real, done, userdata);
 	return 0;

@@ -131,7 +131,8 @@ static void test_real(void)
 	struct paths_question *question;
 
 	n_done = 0;
-	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL), 0, "real paths");
+	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL), 0,
+	       "real paths");
 	ok(n_done == 0 && loop_until(event, &n_done, 1, PATIENCE_MSEC), "are told, later");
 	is_str(last_real[0], at("open"), "of a directory");
 	is_str(last_real[1], at("open/file"), "through a link and ..");
@@ -196,6 +197,7 @@ static void test_many(void)
 /* Paths in one directory, of which only the last names are looked at. */
 static void test_siblings(void)
 {
+	struct snapshot_seen seen[8];
 	struct paths *paths = new_paths(10000);
 	char texts[8][PATH_MAX];
 	const char *wanted[N_ELEMENTS(texts)];
@@ -207,7 +209,7 @@ static void test_siblings(void)
 		wanted[i] = texts[i];
 	}
 	n_done = 0;
-	paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL);
+	paths_real(paths, wanted, N_ELEMENTS(wanted), seen, on_real, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "paths in one directory");
 	is_str(last_real[1], at("open/file"), "the first");
 	is_str(last_real[2], at("open/sub"), "the next");
@@ -216,6 +218,14 @@ static void test_siblings(void)
 	is_str(last_real[5], top, "of two");
 	is_str(last_real[6], at("open/file"), "through a link");
 	is_str(last_real[7], at("open/sub"), "and again");
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		struct stat there;
+		bool is_directory = stat(wanted[i], &there) == 0 && S_ISDIR(there.st_mode);
+
+		ok(is_directory ? seen[i].inode == there.st_ino && seen[i].device == there.st_dev
+				: !seen[i].inode && !seen[i].device,
+		   "what directory %s is, is told with it", names[i]);
+	}
 	paths_free(paths);
 }
 

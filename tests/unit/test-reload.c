@@ -40,6 +40,10 @@ uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
 	return EXPORT_PER_FLAVOR;
 }
 
+void questions_begin_load(struct questions *questions)
+{
+}
+
 void questions_again(struct questions *questions)
 {
 	told.begun_anew++;
@@ -309,8 +313,9 @@ static int answer_paths(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, dev_t *ret_devices,
-	       paths_real_fn done, void *userdata, struct paths_question **ret_question)
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
+	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
+	       struct paths_question **ret_question)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 

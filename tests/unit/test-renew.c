@@ -103,8 +103,9 @@ static int on_looked(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths, dev_t *ret_devices,
-	       paths_real_fn done, void *userdata, struct paths_question **ret_question)
+int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
+	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
+	       struct paths_question **ret_question)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 
