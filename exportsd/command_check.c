@@ -16,6 +16,7 @@
 #include "exportsd/config.h"
 #include "exportsd/facts_now.h"
 #include "exportsd/kernel.h"
+#include "exportsd/tls.h"
 #include "parser/snapshot.h"
 
 /* ---- what the file system and the name service say ---- */
@@ -127,6 +128,8 @@ static int make_snapshot(const struct reading *reading, bool ask, struct diags *
 	}
 	if (r == 0)
 		r = snapshot_new(source, &facts, ask, diags, ret_snapshot);
+	if (r == 0 && tls_is_wanted(*ret_snapshot) && kernel_lacks_tls("/proc"))
+		tls_advise(*ret_snapshot, diags);
 	facts_now_done(&asked);
 	return r;
 }

@@ -14,6 +14,7 @@
 #include "exportsd/facts_now.h"
 #include "exportsd/kernel.h"
 #include "exportsd/recording.h"
+#include "exportsd/tls.h"
 
 struct alone {
 	struct exportfs *exportfs;
@@ -157,6 +158,8 @@ static int make_change(struct alone *alone)
 	r = make_snapshot(alone);
 	if (r < 0)
 		return r;
+	if (tls_is_wanted(alone->now) && kernel_lacks_tls("/proc"))
+		tls_advise(alone->now, &alone->diags);
 	if (alone->exportfs->verbose)
 		fputs(alone->work.said ?: "", stdout);
 	exportfs_tell(alone->exportfs, &alone->diags);

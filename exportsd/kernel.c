@@ -67,6 +67,7 @@ struct kernel {
 	kernel_ask_fn ask;
 	void *userdata;
 	uint32_t per_flavor_flags;
+	bool is_tls_tried, knows_tls;
 	struct channel channels[KERNEL_N_CACHES];
 	struct kernel_counts counts;
 };
@@ -293,10 +294,58 @@ static int write_line(struct kernel *kernel, enum kernel_cache cache, const char
 	return (size_t)n == n_bytes ? 0 : -EIO;
 }
 
+bool kernel_knows_tls(struct kernel *kernel)
+{
+	/*
+	 * No kernel takes this: whoever knows the word stumbles over its number first (EINVAL), the others over a path
+	 * that is neither a directory nor a file (ENOTDIR, check_export()).
+	 */
+	static const char trial[] = "-test-client- /dev/null 3 1061 65534 65534 0 xprtsec 99\n";
+
+	if (!kernel->is_tls_tried) {
+		kernel->is_tls_tried = true;
+		kernel->knows_tls =
+			kernel_sweep(kernel) == 0 &&
+			write(kernel->channels[KERNEL_EXPORT].fd, trial, sizeof(trial) - 1) < 0 &&
+			errno == EINVAL;
+	}
+	return kernel->knows_tls;
+}
+
+bool kernel_lacks_tls(const char *proc)
+{
+	struct kernel *kernel = NULL;
+	bool lacks = kernel_open_for_trials(&kernel, proc) == 0 && kernel_is_open(kernel) &&
+		     !kernel_knows_tls(kernel);
+
+	kernel_close(kernel);
+	return lacks;
+}
+
+/* Does an answer about an export ask for TLS only: xprtsec COUNT MODE..., without mode 1? */
+static bool asks_for_tls(const char *line)
+{
+	static const char word[] = " xprtsec ";
+	const char *at = strstr(line, word);
+	unsigned int count, mode;
+	int length;
+
+	if (!at || sscanf(at + strlen(word), "%u%n", &count, &length) != 1)
+		return false;
+	at += strlen(word) + length;
+	for (; count && sscanf(at, "%u%n", &mode, &length) == 1; at += length, count--)
+		if (mode == 1)
+			return false;
+	return true;
+}
+
 int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
 {
-	int r = write_line(kernel, cache, line, n_bytes);
+	int r;
 
+	if (cache == KERNEL_EXPORT && asks_for_tls(line) && !kernel_knows_tls(kernel))
+		return -EPROTONOSUPPORT;
+	r = write_line(kernel, cache, line, n_bytes);
 	if (r == 0)
 		kernel->counts.answered[cache]++;
 	return r;

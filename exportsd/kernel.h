@@ -46,13 +46,21 @@ bool kernel_is_open(const struct kernel *kernel);
 /* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
 bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);
 
+/*
+ * kernel_knows_tls - does nfsd honour xprtsec=? What does not (before Linux 6.4) passes the word over without an error.
+ * If it cannot be told, it does not. The first call tries it.
+ */
+bool kernel_knows_tls(struct kernel *kernel);
+/* kernel_lacks_tls - for tools: nfsd is here, may be written to, and does not know it. */
+bool kernel_lacks_tls(const char *proc);
+
 struct kernel *kernel_close(struct kernel *kernel);
 
 /*
  * kernel_answer - write one answer: a line with its newline, in one write(2).
  *
  * Returns 0; the kernel's errno, negative: -ENOENT (unknown domain, or no such path), -EINVAL (it refuses this
- * export), ...
+ * export), ...; -EPROTONOSUPPORT: the export is for TLS only, and the kernel, which knows no TLS, was not told.
  */
 int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
 

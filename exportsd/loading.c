@@ -11,6 +11,7 @@
 #include <errno.h>
 
 #include "exportsd/address.h"
+#include "exportsd/tls.h"
 
 /* nfs-utils: pseudo-roots offer Kerberos where the server has a key. */
 static const char keytab[] = "/etc/krb5.keytab";
@@ -288,6 +289,7 @@ void loading_build(struct loading *loading)
 	loading->changed_etab =
 		loading->changed ||
 		(r == 0 && !snapshot_same_etab(loading->in_force, loading->snapshot));
+	loading->wants_tls = r == 0 && tls_is_wanted(loading->snapshot);
 	loading->error = r;
 }
 

@@ -73,6 +73,7 @@ struct loading {
 	struct index places_of_texts; /* of paths, by the address of their text */
 	struct snapshot *snapshot;
 	bool changed, changed_etab;
+	bool wants_tls; /* some export is for TLS only */
 };
 
 void loading_read(struct loading *loading);

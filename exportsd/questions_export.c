@@ -42,11 +42,23 @@ static void answer_no(struct question *question, uint32_t seconds)
 	answer_no_because(question, seconds, -EACCES);
 }
 
+/* How long a "no" stands that only a reload can change, and one that a new medium can. */
+static uint32_t no_seconds(const struct question *question)
+{
+	return snapshot_is_in_rule(question->daemon->snapshot, question->upcall.path)
+		       ? (uint32_t)NO_SECONDS
+		       : question->daemon->config->ttl_seconds;
+}
+
 /* The kernel does not want this export: why is between it and the file system (check_export()). */
 static void refused(struct question *question, int error)
 {
 	const struct upcall *upcall = &question->upcall;
 
+	if (error == -EPROTONOSUPPORT) { /* as was told when the exports were read */
+		answer_no(question, no_seconds(question));
+		return;
+	}
 	errno = -error;
 	log_warning(
 		ABOUT(.path = upcall->path, .client = upcall->domain),
@@ -368,14 +380,6 @@ static void begin_plain(struct question *question)
 				&question->paths);
 	if (r < 0)
 		question_again(question, 1);
-}
-
-/* How long a "no" stands that only a reload can change, and one that a new medium can. */
-static uint32_t no_seconds(const struct question *question)
-{
-	return snapshot_is_in_rule(question->daemon->snapshot, question->upcall.path)
-		       ? (uint32_t)NO_SECONDS
-		       : question->daemon->config->ttl_seconds;
 }
 
 /* ---- junctions ---- */

@@ -25,6 +25,7 @@
 #include "exportsd/reexport.h"
 #include "exportsd/recording.h"
 #include "exportsd/renew.h"
+#include "exportsd/tls.h"
 
 enum { NUMBERS_A_TURN = 1000 };
 
@@ -330,6 +331,9 @@ static void on_built(void *userdata)
 	int r = reload->loading.error;
 
 	reload->background = NULL;
+	if (r == 0 && reload->loading.wants_tls && reload->daemon->kernel &&
+	    !kernel_knows_tls(reload->daemon->kernel))
+		tls_advise(reload->loading.snapshot, &reload->loading.diags);
 	if (r == 0 && owners_changed(reload))
 		r = begin(
 			reload); /* a medium has got a number that the files give to another path */

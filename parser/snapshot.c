@@ -48,6 +48,7 @@ struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
 		.client = item->client->type == CLIENT_ANONYMOUS ? item->client->text
 								 : export->client->name,
 		.options = item->options,
+		.column = item->column,
 	};
 }
 

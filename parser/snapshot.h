@@ -160,6 +160,7 @@ int snapshot_print_export(const struct snapshot *snapshot, const struct export *
 struct export_as_written {
 	const char *client; /* its name; "" or "*", as written, for everybody */
 	const struct export_options *options;
+	unsigned int column; /* of the client, in the line */
 };
 struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
 					     const struct export *export);

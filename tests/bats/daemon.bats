@@ -72,6 +72,21 @@ json() { exportsctl status --json | jq -r "$1"; }
 	[ "$(exportsctl exports --json | jq '.[0].line')" = 1 ]
 }
 
+# The kernel here takes whatever it is told, as one that has no TLS does with xprtsec.
+@test "an export for TLS only is told about, and served to nobody, by a kernel that knows no TLS" {
+	echo "$T/plain *(ro,no_subtree_check,fsid=77,xprtsec=mtls)" >"$T/exports"
+	start_exportsd
+	grep -q "$T/exports:1:[1-9][0-9]*: warning: client '\*': xprtsec= asks for TLS" "$T/log"
+	echo "nfsd.export * $T/plain" >"$T/proc/ask"
+	eventually grep -q "^nfsd.export \* $T/plain [0-9]* \?$" "$T/proc/answers"
+	run ! grep -q "$T/plain .*xprtsec" "$T/proc/answers"
+	sed -i s/mtls/none:mtls/ "$T/exports"
+	run -0 exportsctl reload
+	[[ $output != *TLS* ]]
+	echo "nfsd.export * $T/plain" >"$T/proc/ask"
+	eventually grep -q "$T/plain .* xprtsec 2 1 4" "$T/proc/answers"
+}
+
 @test "exportsctl reload: new exports are in force when it ends" {
 	start_exportsd
 	run -0 exportsctl reload

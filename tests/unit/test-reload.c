@@ -35,6 +35,11 @@ int kernel_flush(struct kernel *kernel)
 	return 0;
 }
 
+bool kernel_knows_tls(struct kernel *kernel)
+{
+	return false;
+}
+
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
 {
 	return EXPORT_PER_FLAVOR;
