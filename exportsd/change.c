@@ -237,16 +237,29 @@ static int read_files(struct change_work *work, struct exports_source **source)
 	return append(source, more, &work->n_files);
 }
 
+/* Other programs' file keeps nobody from starting. */
+static void tell_unread(struct change_work *work, int error)
+{
+	const struct position at = { .file = work->config->nfs_state_directory };
+
+	diag_add(work->diags, DIAG_WARNING, &at,
+		 "etab there cannot be read: %s; what other programs wrote into it is not exported",
+		 strerrordesc_np(-error));
+}
+
 static int read_etab(struct change_work *work, struct exports_source **source)
 {
 	CLEANUP(freep) char *text = NULL;
 	struct file_version version;
 	int r = etab_file_read(work->config->nfs_state_directory, &text, &version);
 
-	if (r == -ENOENT)
+	if (r < 0 && r != -ENOMEM && work->change->kind == CHANGE_START) {
+		if (r != -ENOENT)
+			tell_unread(work, r);
 		return 0;
+	}
 	if (r < 0)
-		return r;
+		return r == -ENOENT ? 0 : r;
 	if (work->change->kind == CHANGE_START && runtime_knows_etab(work->runtime, &version))
 		return 0;
 	work->has_read_etab = true;

@@ -20,13 +20,13 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 
 #include <confuse.h>
 
 #include "exportsd/config_private.h"
+#include "parser/file.h"
 
 enum {
 	FILE_MAX_BYTES = 1024 * 1024,
@@ -689,12 +689,12 @@ static int parse_text(const char *file, const char *text, size_t n_bytes, struct
 /* The whole file, with a NUL behind it. Returns 0; -errno; -EFBIG; -EINVAL if it holds a NUL itself. */
 static int read_file(const char *file, char **ret_text, size_t *ret_n_bytes)
 {
-	CLEANUP(closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP(closep) int fd = file_open(file);
 	CLEANUP(freep) char *text = malloc(FILE_MAX_BYTES + 1);
 	size_t n = 0;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (!text)
 		return -ENOMEM;
 	for (;;) {

@@ -58,8 +58,12 @@ static void log_faults(const struct diags *diags)
 	for (size_t i = 0; i < diags->n_items; i++) {
 		const struct diag *diag = &diags->items[i];
 
-		log_message(diag->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING, NULL,
-			    "%s:%u:%u: %s: %s", diag->file, diag->line, diag->column,
+		char place[32] = "";
+
+		if (diag->line)
+			(void)snprintf(place, sizeof(place), ":%u:%u", diag->line, diag->column);
+		log_message(diag->level == DIAG_ERROR ? LOG_ERR : LOG_WARNING, NULL, "%s%s%s%s: %s",
+			    diag->file, place, diag->file[0] ? ": " : "",
 			    diag->level == DIAG_ERROR ? "error" : "warning", diag->text);
 	}
 }

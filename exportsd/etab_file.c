@@ -19,6 +19,7 @@
 
 #include "exportsd/stock_order.h"
 #include "parser/etab.h"
+#include "parser/file.h"
 
 enum { BUFFER_BYTES = 256 * 1024, LOCK_PAUSE_NSEC = 10 * 1000 * 1000, LINES_AT_ONCE = 32 };
 
@@ -89,11 +90,11 @@ int etab_file_read(const char *directory, char **ret_text, struct file_version *
 
 	if (r < 0)
 		return r;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &st) < 0)
+	fd = file_open(path);
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
 	r = read_text(fd, (size_t)st.st_size, ret_text);
 	if (r == 0)
 		*ret_version = file_version_of(&st);
@@ -421,10 +422,12 @@ static int replace(struct writing *writing, const char *new, const char *old)
 {
 	int r;
 
-	writing->fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (unlink(new) < 0 && errno != ENOENT)
+		return -errno;
+	writing->fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (writing->fd < 0)
 		return -errno;
-	writing->old_fd = open(old, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	writing->old_fd = file_open(old);
 	writing->differs = writing->old_fd < 0;
 	r = put_all(writing);
 	if (r == 0 && !writing->differs)

@@ -46,8 +46,11 @@ void exportfs_tell(struct exportfs *exportfs, const struct diags *diags)
 
 		fprintf(stderr, "%s: ", exportfs->program);
 		if (diag->file[0])
-			fprintf(stderr, "%s:%u:%u: %s: ", diag->file, diag->line, diag->column,
-				diag->level == DIAG_ERROR ? "error" : "warning");
+			fputs(diag->file, stderr);
+		if (diag->file[0] && diag->line)
+			fprintf(stderr, ":%u:%u", diag->line, diag->column);
+		if (diag->file[0])
+			fprintf(stderr, ": %s: ", diag->level == DIAG_ERROR ? "error" : "warning");
 		fprintf(stderr, "%s\n", diag->text);
 	}
 	if (diags->n_errors + diags->n_warnings > diags->n_items)

@@ -7,12 +7,12 @@
  */
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <uthash.h>
 #include <utlist.h>
 
 #include "exportsd/rmtab.h"
+#include "parser/file.h"
 
 struct entry {
 	UT_hash_handle hh;
@@ -165,7 +165,7 @@ int rmtab_read(struct rmtab *rmtab, const char *file)
 {
 	CLEANUP(freep) char *line = NULL;
 	size_t size = 0;
-	FILE *from = fopen(file, "re");
+	FILE *from = file_open_stream(file);
 	int r = 0;
 
 	if (!from)
@@ -207,23 +207,6 @@ static int write_all(const struct rmtab *rmtab, FILE *to)
 	return r;
 }
 
-/*
- * Its directory may belong to rpc.statd's user (Debian), who could have put a link to any file of root's there. What is
- * there is neither followed nor written to.
- */
-static FILE *make_anew(const char *file)
-{
-	CLEANUP(closep) int fd = -1;
-	FILE *to;
-
-	(void)unlink(file);
-	fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-	to = fd < 0 ? NULL : fdopen(fd, "w");
-	if (to)
-		(void)TAKE_FD(fd);
-	return to;
-}
-
 int rmtab_write(const struct rmtab *rmtab, const char *file)
 {
 	CLEANUP(freep) char *temporary = NULL;
@@ -234,7 +217,8 @@ int rmtab_write(const struct rmtab *rmtab, const char *file)
 		temporary = NULL;
 		return -ENOMEM;
 	}
-	to = make_anew(temporary);
+	/* The directory may belong to rpc.statd's user (Debian), who could have put a link to any file of root's there. */
+	to = file_open_new(temporary);
 	if (!to)
 		return -errno;
 	/* As rpc.mountd's: root's to write, everybody's to read. */

@@ -15,6 +15,7 @@
 #include <uthash.h>
 
 #include "parser/etab.h"
+#include "parser/file.h"
 
 struct removed {
 	UT_hash_handle hh;
@@ -248,7 +249,7 @@ static int read_lines(struct runtime *runtime, FILE *from)
 
 int runtime_read(struct runtime *runtime, const char *file)
 {
-	FILE *from = fopen(file, "re");
+	FILE *from = file_open_stream(file);
 	int r;
 
 	if (!from)
@@ -303,7 +304,7 @@ static int replace_file(const struct runtime *runtime, const char *file, const c
 		temporary = NULL;
 		return -ENOMEM;
 	}
-	to = fopen(temporary, "we");
+	to = file_open_new(temporary);
 	if (!to)
 		return -errno;
 	r = write_all(runtime, added, to);

@@ -503,6 +503,10 @@ int reader_text(struct reader *reader, const char *name, const char *text, size_
 			 "the file starts with a byte order mark, which is ignored");
 		lexer.at = lexer.line_start = 3;
 	}
+	/* What a crash leaves of a file that was being written. To nfs-utils it is a blank. */
+	if (lexer.at < length && text[lexer.at] == '\0')
+		diag_add(reader->diags, DIAG_ERROR, &at,
+			 "the file starts with a NUL byte: it is damaged");
 	while (r == 0)
 		r = read_entry(reader, &lexer);
 	lex_done(&lexer);

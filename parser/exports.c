@@ -6,11 +6,11 @@
 
 #include "parser/exports.h"
 
+#include "parser/file.h"
 #include "parser/reader.h"
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -38,8 +38,6 @@ static int read_all(int fd, char **ret_text, size_t *ret_length)
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
 	for (;;) {
 		if (length == size) {
 			char *larger;
@@ -67,15 +65,17 @@ static int read_all(int fd, char **ret_text, size_t *ret_length)
 
 static int read_file(struct reader *reader, const char *file)
 {
-	CLEANUP(closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	CLEANUP(closep) int fd = file_open(file);
 	CLEANUP(freep) char *text = NULL;
 	size_t length = 0;
 	int r;
 
+	if (fd == -ENOMEM)
+		return -ENOMEM;
 	if (fd < 0) {
-		if (errno == ENOMEM)
-			return -ENOMEM;
-		file_fault(reader, file, "cannot be opened: %s", strerrordesc_np(errno));
+		file_fault(reader, file, "cannot be opened: %s",
+			   fd == -ENOTSUP ? "it is a pipe or a socket, not a file"
+					  : strerrordesc_np(-fd));
 		return 0;
 	}
 	r = read_all(fd, &text, &length);

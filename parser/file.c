@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+#include "parser/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "parser/base.h"
+
+int file_open(const char *path)
+{
+	/* Opening a pipe waits for its other end, unless O_NONBLOCK is set. */
+	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return errno == ENXIO ? -ENOTSUP : -errno;
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return S_ISFIFO(st.st_mode) ? -ENOTSUP : TAKE_FD(fd);
+}
+
+FILE *file_open_stream(const char *path)
+{
+	int fd = file_open(path);
+	FILE *stream = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd < 0)
+		errno = -fd;
+	else if (!stream)
+		close(fd);
+	return stream;
+}
+
+FILE *file_open_new(const char *path)
+{
+	if (unlink(path) < 0 && errno != ENOENT)
+		return NULL;
+	return fopen(path, "wex");
+}
