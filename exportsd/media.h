@@ -107,6 +107,9 @@ int media_mount(struct media *media, const char *path, const char *client, const
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
 		struct media_request **ret_request);
 
+/* How long who asks MOUNT for a medium waits for it at most: its rule's deadline. */
+uint64_t media_deadline_usec(struct media *media, const char *path);
+
 /* media_cancel - done() will not be called; loading goes on for others. NULL is fine. */
 void media_cancel(struct media_request *request);
 

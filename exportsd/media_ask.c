@@ -468,6 +468,15 @@ int media_mount(struct media *media, const char *path, const char *client, const
 	return 0;
 }
 
+uint64_t media_deadline_usec(struct media *media, const char *path)
+{
+	const char *key;
+	const struct rule *rule = media_rule_of(media, path, &key);
+
+	return rule ? rule->limits.deadline_usec
+		    : media->config->deadline_seconds * media->second_usec;
+}
+
 void media_cancel(struct media_request *request)
 {
 	struct medium *medium;

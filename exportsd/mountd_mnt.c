@@ -16,7 +16,7 @@
  * that may pass is SERVERFAULT, not ACCES.
  *
  * A job copies what it needs of its export: the snapshot may be replaced while a question is
- * open, and then every job begins anew. A job ends after the configured deadline, whatever it waits for.
+ * open, and then every job begins anew. A job ends after the configured deadline (a medium's: its rule's), whatever it waits for.
  *
  * PATHCONF (version 2) is a job that ends when its export is found.
  */
@@ -63,7 +63,7 @@ struct mount_job {
 	struct rpc_call *call;
 	struct mountproto_call request;
 	struct mount_caller caller;
-	uint64_t deadline_usec;
+	uint64_t begun_usec, deadline_usec;
 	sd_event_source *timer;
 	struct mount_job *prev, *next;
 
@@ -584,6 +584,12 @@ static void on_medium(void *userdata, enum media_outcome outcome, struct media_m
 	go_below(job);
 }
 
+static void set_deadline(struct mount_job *job, uint64_t after_usec)
+{
+	job->deadline_usec = job->begun_usec + after_usec;
+	(void)sd_event_source_set_time(job->timer, job->deadline_usec);
+}
+
 static uint64_t time_left(const struct mount_job *job)
 {
 	uint64_t now_usec = 0;
@@ -595,9 +601,12 @@ static uint64_t time_left(const struct mount_job *job)
 
 static void have_medium(struct mount_job *job)
 {
-	int r = media_mount(job->mountd->daemon->media, job->chosen.root, job->caller.text,
-			    job->domain, time_left(job), on_medium, job, &job->media_request);
+	struct media *media = job->mountd->daemon->media;
+	int r;
 
+	set_deadline(job, media_deadline_usec(media, job->chosen.root));
+	r = media_mount(media, job->chosen.root, job->caller.text, job->domain, time_left(job),
+			on_medium, job, &job->media_request);
 	if (r < 0)
 		refuse_error(job, r, "cannot ask for the medium");
 }
@@ -784,13 +793,12 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 static int arm_deadline(struct mount_job *job)
 {
 	struct daemon *daemon = job->mountd->daemon;
-	uint64_t now_usec;
 	int r;
 
-	r = sd_event_now(daemon->event, CLOCK_MONOTONIC, &now_usec);
+	r = sd_event_now(daemon->event, CLOCK_MONOTONIC, &job->begun_usec);
 	if (r < 0)
 		return r;
-	job->deadline_usec = now_usec + daemon->config->deadline_seconds * usec_a_second;
+	job->deadline_usec = job->begun_usec + daemon->config->deadline_seconds * usec_a_second;
 	return sd_event_add_time(daemon->event, &job->timer, CLOCK_MONOTONIC, job->deadline_usec,
 				 usec_a_second, on_deadline, job);
 }

@@ -374,12 +374,19 @@ static void fire_medium(struct later *later)
 	closep(&mounted.root_fd);
 }
 
+static uint64_t rule_deadline_usec = 120000000;
+
+uint64_t media_deadline_usec(struct media *media, const char *path)
+{
+	return rule_deadline_usec;
+}
+
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
 		struct media_request **ret_request)
 {
-	if (timeout_usec == 0 || timeout_usec > config.deadline_seconds * UINT64_C(1000000))
-		ok(false, "media are waited for as long as the configured deadline");
+	if (timeout_usec == 0 || timeout_usec > rule_deadline_usec)
+		ok(false, "media are waited for as long as their rule's deadline");
 	note("(%s, %s) ", client, domain);
 	*ret_request = (void *)later_new("medium", path, fire_medium, done, userdata);
 	return 0;
@@ -934,6 +941,18 @@ static void test_waiting(void)
 		(void)sd_event_run(server.event, 100000);
 	is_int(status_of(call, 3), 10006, "nothing is waited for longer than the deadline");
 	call_end(call);
+	config.deadline_seconds = 120;
+
+	silent = "medium";
+	rule_deadline_usec = 500000;
+	bytes = mnt_bytes(3, MOUNT_MNT, "/mnt/cd/disc1");
+	call = call_begin(&bytes);
+	for (int i = 0; i < 40 && !call->is_answered; i++)
+		(void)sd_event_run(server.event, 100000);
+	is_int(status_of(call, 3), 10006,
+	       "a medium is waited for until its rule's deadline is over");
+	call_end(call);
+	rule_deadline_usec = 120000000;
 }
 
 static void test_reload(void)
