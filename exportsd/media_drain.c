@@ -12,7 +12,8 @@
  * holds the mount as well; the next try has that forgotten, too.
  *
  * Drains wait in a queue and begin one after another, so that a thousand media that fall idle at once leave the loop
- * free for questions.
+ * free for questions; and idle ones no faster than the handlers unmount them in half of the time, so that they leave
+ * half of the machine free for who is waited for.
  */
 
 #include <errno.h>
@@ -25,11 +26,13 @@ enum {
 	DRAINS_AT_ONCE = 64,
 	/* For more than these whatever the kernel lists is looked through. */
 	DOMAINS_MAX = 64,
-	/* When all that was told must be over: look through what the kernel lists, and let go of delegations. */
-	THOROUGH_TRY = 15,
 };
 
 static const uint64_t drain_gap_usec = 10000;
+/* A robot is not a busy machine: others need not wait for it. */
+static const uint64_t longest_gap_usec = 250000;
+/* When all that was told must be over: look through what the kernel lists, and let go of delegations. */
+static const uint64_t thorough_usec = 3000000;
 static const uint64_t second_usec = 1000000;
 /* A flush in the same second leaves something behind, which the sweep of the next one frees (cache.c write_flush()). */
 static const uint64_t sweep_usec = 1100000;
@@ -176,11 +179,24 @@ static int on_queue_time(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/* How long after the last drain the next one may begin. */
+static uint64_t queue_gap(const struct media *media)
+{
+	uint64_t gap = 2 * media->unmounting_usec;
+
+	if (media->drain_queue->drain_kind != MEDIA_DRAIN_IDLE || gap < drain_gap_usec)
+		return drain_gap_usec;
+	return gap < longest_gap_usec ? gap : longest_gap_usec;
+}
+
 static void run_queue(struct media *media)
 {
-	uint64_t now = media_now(media), next = media->drain_begun_usec + drain_gap_usec;
+	uint64_t now = media_now(media), next;
 
-	if (media->drain_queue && media->n_draining < DRAINS_AT_ONCE)
+	if (!media->drain_queue)
+		return;
+	next = media->drain_begun_usec + queue_gap(media);
+	if (media->n_draining < DRAINS_AT_ONCE)
 		media_arm(media, &media->drain_timer, next > now ? next : now, on_queue_time,
 			  media);
 }
@@ -331,7 +347,7 @@ static void withdraw(struct medium *medium, int root_fd)
 		.number = numbers_get(media->numbers, medium->path),
 		.domains = (const char *const *)medium->domains,
 		.n_domains = medium->n_domains,
-		.all = medium->has_other_domains || medium->n_tries == THOROUGH_TRY,
+		.all = medium->has_other_domains || medium->is_thorough,
 	};
 	int r;
 
@@ -368,7 +384,7 @@ static void help(struct medium *medium)
 
 	if (medium->drain_kind == MEDIA_DRAIN_FORCE && medium->n_tries == 1 && media->kernel.revoke)
 		media->kernel.revoke(media->kernel.userdata, medium->path, medium->seen.device);
-	else if (medium->n_tries == THOROUGH_TRY && media->kernel.shed)
+	else if (medium->is_thorough && media->kernel.shed)
 		media->kernel.shed(media->kernel.userdata, medium->path, medium->seen.device);
 	if (now - medium->swept_usec >= sweep_usec && media->kernel.sweep) {
 		medium->swept_usec = now;
@@ -387,6 +403,10 @@ static void try(struct medium *medium)
 		return;
 	}
 	medium->n_tries++;
+	medium->is_thorough =
+		!medium->was_thorough &&
+		media_now(media_of(medium)) - medium->drain.begun_usec >= thorough_usec;
+	medium->was_thorough |= medium->is_thorough;
 	if (fd >= 0) {
 		withdraw(medium, fd);
 		close(fd);
@@ -402,6 +422,17 @@ static void try(struct medium *medium)
 	}
 }
 
+/* A mean that leans to the last few. */
+static void note_unmounting(const struct medium *medium)
+{
+	struct media *media = media_of(medium);
+	uint64_t took = media_now(media) - medium->unmount_begun_usec;
+
+	if (took > longest_gap_usec)
+		took = longest_gap_usec;
+	media->unmounting_usec = (3 * media->unmounting_usec + took) / 4;
+}
+
 static void on_unmounted(void *userdata, enum handler_outcome outcome,
 			 const struct proto_message *message, int mount_fd, const char *why)
 {
@@ -410,6 +441,7 @@ static void on_unmounted(void *userdata, enum handler_outcome outcome,
 	CLEANUP(closep) int root = medium_open_root(medium);
 
 	medium->unmount_request = NULL;
+	note_unmounting(medium);
 	closep(&mount_fd);
 	if (root >= 0 && outcome == HANDLER_UNSUPPORTED) {
 		CLEANUP(closep) int directory = mounts_open(medium->rule->facts.directory);
@@ -443,6 +475,7 @@ static void ask_unmount(struct medium *medium)
 	if (medium->drain_kind == MEDIA_DRAIN_EJECT || medium->drain_kind == MEDIA_DRAIN_FORCE)
 		proto_put(&writer, "eject", "1");
 	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
+	medium->unmount_begun_usec = media_now(media_of(medium));
 	r = medium_ask(medium, &writer, &events, &medium->unmount_request);
 	if (r < 0) {
 		set_string(&medium->message, "its handler cannot be asked");
@@ -511,6 +544,14 @@ static void finish(struct medium *medium, enum media_drain_outcome outcome)
 	}
 }
 
+/* Not before what the kernel was told last is over: until then that holds the mount. */
+static uint64_t next_try(const struct medium *medium)
+{
+	uint64_t wake = medium->drain.wake_usec;
+
+	return wake > medium->forgotten_usec ? wake : medium->forgotten_usec;
+}
+
 static void drain_event(struct medium *medium, enum drain_event event)
 {
 	struct media *media = media_of(medium);
@@ -530,8 +571,7 @@ static void drain_event(struct medium *medium, enum drain_event event)
 			drain_event(medium, DRAIN_ASKED);
 			break;
 		}
-		media_arm(media, &medium->drain_timer, medium->drain.wake_usec, on_drain_time,
-			  medium);
+		media_arm(media, &medium->drain_timer, next_try(medium), on_drain_time, medium);
 		break;
 	case DRAIN_UNMOUNT: ask_unmount(medium); break;
 	case DRAIN_END: finish(medium, MEDIA_DRAINED); break;
@@ -567,6 +607,7 @@ static void start_drain(struct medium *medium)
 		return;
 	}
 	medium->n_tries = 0;
+	medium->is_thorough = medium->was_thorough = false;
 	medium->swept_usec = media_now(media);
 	medium_changed(medium);
 	if (root < 0) { /* nothing to drain, but something to give up */

@@ -157,6 +157,8 @@ struct medium {
 	struct handler_request *unmount_request;
 	struct media_drain *drain_asker;
 	unsigned int n_tries;
+	bool is_thorough, was_thorough; /* this try; an earlier one */
+	uint64_t unmount_begun_usec;
 	bool is_drain_queued;
 	struct medium *drain_prev, *drain_next; /* media->drain_queue */
 	bool is_gone; /* taken out by hand, and still mounted */
@@ -199,6 +201,7 @@ struct media {
 	struct medium *drain_queue;
 	size_t n_draining;
 	uint64_t drain_begun_usec; /* the last one */
+	uint64_t unmounting_usec; /* how long a handler takes to unmount one, lately */
 	sd_event_source *drain_timer, *deliver_drained, *scan_timer, *mounts_io;
 	struct background *scan; /* reads what is mounted */
 	struct libmnt_table *scan_table; /* the scan's; ours once that is over */
