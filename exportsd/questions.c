@@ -109,11 +109,24 @@ static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int on_next_turn(sd_event_source *source, void *userdata)
+{
+	begin(userdata);
+	return 0;
+}
+
 void question_again(struct question *question, unsigned int seconds)
 {
+	sd_event *event = question->daemon->event;
+	int r;
+
 	stop_waiting(question);
-	if (sd_event_add_time_relative(question->daemon->event, &question->timer, CLOCK_MONOTONIC,
-				       seconds * UINT64_C(1000000), 1, on_again, question) >= 0)
+	if (seconds)
+		r = sd_event_add_time_relative(event, &question->timer, CLOCK_MONOTONIC,
+					       seconds * UINT64_C(1000000), 1, on_again, question);
+	else
+		r = sd_event_add_defer(event, &question->timer, on_next_turn, question);
+	if (r >= 0)
 		return;
 	/* Not even a timer: the kernel repeats what is unanswered to whoever opens its channel next. */
 	log_error(NULL, "No memory to keep a question of the kernel, restarting");

@@ -37,7 +37,7 @@ struct question {
 	struct identities_question *identities;
 	struct media_request *media;
 	struct numbers_question *number;
-	sd_event_source *timer;
+	sd_event_source *timer; /* or the loop's next turn */
 
 	/* What is known so far. */
 	char *composed; /* of a domain "$ADDRESS": the domain that it stands for; NULL: the domain stands for itself */

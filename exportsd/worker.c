@@ -588,10 +588,11 @@ static void pump(struct worker *worker)
 	if (worker->kind != WORKER_STORE)
 		DL_FOREACH (worker->processes, process)
 			busy |= process->n_questions > 0;
-	if (busy)
-		(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
-	(void)sd_event_source_set_enabled(worker->tick_source,
-					  busy ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	/* Once begun it ends by itself: nothing is set anew for each question. */
+	if (!busy || sd_event_source_get_enabled(worker->tick_source, NULL) > 0)
+		return;
+	(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
+	(void)sd_event_source_set_enabled(worker->tick_source, SD_EVENT_ONESHOT);
 }
 
 bool worker_has_begun(const struct worker_question *question)
