@@ -4,6 +4,9 @@
  *
  * A child's result is trusted no more than a peer's: one that writes nonsense or dies without an
  * outcome costs its own request.
+ *
+ * Who asks may say how long it waits (deadline-ms), counted anew from each sign of life. Then it is told "busy": a request
+ * that was not started is dropped, one that changes nothing ends, and one that mounts or unmounts goes on.
  */
 
 #include <errno.h>
@@ -16,11 +19,13 @@
 #include "handlers/kit-parts.h"
 #include "handlers/request.h"
 
+/* Nobody waits for it any more. */
 static void job_leave_connection(struct job *job)
 {
 	if (job->connection)
 		job->connection->n_jobs--;
 	job->connection = NULL;
+	job->deadline = sd_event_source_disable_unref(job->deadline);
 }
 
 void job_free(struct job *job)
@@ -56,6 +61,9 @@ static void job_deliver(struct job *job, const struct proto_message *message)
 		kit->operations->listed(kit->userdata, message);
 	if (!connection)
 		return;
+	if (job->deadline)
+		(void)sd_event_source_set_time_relative(job->deadline,
+							job->deadline_msec * USEC_PER_MSEC);
 	proto_begin(&connection->output, message->word);
 	proto_put_u64(&connection->output, "id", job->id);
 	for (size_t i = 0; i < message->n_fields; i++)
@@ -78,6 +86,33 @@ static void job_fail(struct job *job, enum proto_outcome outcome, int error, con
 	/* Its own callback sends it: this may be another connection's. */
 	sd_event_source_set_io_events(job->connection->io, EPOLLIN | EPOLLOUT);
 	job_leave_connection(job);
+}
+
+static int on_job_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct job *job = userdata;
+
+	if (!job->pid) {
+		job_fail(job, PROTO_BUSY, 0, "others were at work until its deadline");
+		job_free(job);
+		return 0;
+	}
+	job_fail(job, PROTO_BUSY, 0, "it is not done before its deadline");
+	if (!job->verb->changes)
+		kill(job->pid, SIGKILL);
+	return 0;
+}
+
+static int job_set_deadline(struct job *job)
+{
+	enum { LONGEST_MSEC = 86400 * 1000 };
+	int r = proto_get_u64(&job->message, "deadline-ms", LONGEST_MSEC, &job->deadline_msec);
+
+	if (r < 0 || job->deadline_msec == 0 || job->verb->watches)
+		return 0; /* what cannot be read is not what it was asked for */
+	r = sd_event_add_time_relative(job->kit->event, &job->deadline, CLOCK_MONOTONIC,
+				       job->deadline_msec * USEC_PER_MSEC, 0, on_job_deadline, job);
+	return r < 0 ? r : 0;
 }
 
 static void job_parse(struct job *job)
@@ -292,6 +327,10 @@ int job_new(struct connection *connection, uint64_t id, const struct verb *verb,
 	else
 		kit->n_waiting++;
 	TAILQ_INSERT_TAIL(&kit->jobs, job, link);
+	if (job_set_deadline(job) < 0) {
+		job_free(job);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

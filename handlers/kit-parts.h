@@ -24,7 +24,7 @@
 #include "handlers/kit.h"
 #include "handlers/listen.h"
 
-enum { USEC_PER_SEC = 1000000 };
+enum { USEC_PER_SEC = 1000000, USEC_PER_MSEC = 1000 };
 
 struct kit;
 struct verb;
@@ -56,6 +56,8 @@ struct job {
 	int fd; /* results */
 	sd_event_source *io;
 	sd_event_source *child;
+	sd_event_source *deadline; /* NULL: nobody said when it must be known */
+	uint64_t deadline_msec;
 	char *input; /* PROTO_MESSAGE_MAX bytes */
 	size_t n_input;
 };

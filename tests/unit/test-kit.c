@@ -87,6 +87,8 @@ static int op_lookup(struct kit_request *request, void *userdata)
 		return kit_why(request, PROTO_DENIED, "not you");
 	if (str_equal(key, "fails"))
 		return -ENOSPC;
+	if (str_equal(key, "hangs"))
+		pause();
 	if (str_equal(key, "babbles"))
 		(void)!write(3, "nonsense\n\n", 10);
 	if (str_equal(key, "talks long")) {
@@ -313,6 +315,40 @@ static void test_answers(void)
 	is_str(hear(client, ANSWER_MSEC), "ok 4", "hello");
 	is_str(heard(client, "requests"), "64", "hello says how many requests");
 	is_str(heard(client, "handler"), "test", "and who it is");
+	client_free(client);
+}
+
+static void ask_by(struct client *client, unsigned int id, const char *verb, const char *key,
+		   unsigned int deadline_msec)
+{
+	char text[512];
+	int n = snprintf(text, sizeof(text),
+			 "exportsd/1 %s\nid=%u\nkey=%s\npath=/%s\ndeadline-ms=%u\n\n", verb, id,
+			 key, key, deadline_msec);
+
+	(void)!send(client->fd, text, (size_t)n, MSG_NOSIGNAL);
+}
+
+/* With n_at_once = 2. */
+static void test_deadline(void)
+{
+	struct client *client = client_new();
+
+	ask_by(client, 1, "lookup", "hangs", 200);
+	is_str(hear(client, ANSWER_MSEC), "busy 1", "a lookup beyond its deadline is busy");
+	ask_by(client, 2, "mount", "late", 200);
+	is_str(hear_on(client), "busy 2", "so is a mount");
+	ask_by(client, 3, "mount", "later", 60000);
+	is_str(hear(client, ANSWER_MSEC), "progress 3", "which keeps its place at work");
+	ask_by(client, 4, "mount", "latest", 200);
+	is_str(hear_on(client), "busy 4", "what was not started by its deadline is busy");
+	touch("gate-late");
+	ok(wait_for("done-late"), "a mount that was begun goes on beyond its deadline");
+	touch("gate-later");
+	is_str(hear_on(client), "ok 3", "one in time is answered");
+	ask(client, 5, "lookup", "key", "good");
+	is_str(hear(client, ANSWER_MSEC), "ok 5", "and so are others afterwards");
+	ok(!exists("running-latest"), "what was not started never was");
 	client_free(client);
 }
 
@@ -750,6 +786,7 @@ int main(void)
 	settings.socket = socket_path;
 	handler_pid = start(&settings);
 	test_answers();
+	test_deadline();
 	test_slow();
 	test_lost_connection();
 	test_watch();
