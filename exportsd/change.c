@@ -636,6 +636,16 @@ static int choose_exports(struct choosing *choosing)
 
 /* ---- taking back ---- */
 
+static bool is_unresolved(const struct choosing *choosing, const struct export_item *item)
+{
+	struct who who;
+
+	if (item->client->type != CLIENT_HOST)
+		return false;
+	who_is(choosing, item->client, &who);
+	return who.n_addresses == 0;
+}
+
 static void tell_not_found(struct choosing *choosing)
 {
 	const struct change_work *work = choosing->work;
@@ -652,6 +662,7 @@ static void tell_not_found(struct choosing *choosing)
 	}
 }
 
+/* A host that does not resolve is taken back, too; but nfs-utils would never have had it, and not find it. */
 static int choose_not_taken_back(struct choosing *choosing)
 {
 	const struct change_work *work = choosing->work;
@@ -663,7 +674,7 @@ static int choose_not_taken_back(struct choosing *choosing)
 
 		if (pair < 0) {
 			r = choose(choosing, item, false);
-		} else {
+		} else if (!is_unresolved(choosing, item)) {
 			choosing->is_done[pair] = true;
 			say(choosing, "unexporting", item);
 		}
@@ -694,17 +705,6 @@ static bool are_same_options(const struct export_options *a, const struct export
 	return print_options(a, &text_a) && print_options(b, &text_b) && str_equal(text_a, text_b);
 }
 
-/* A rule, or a host that does not resolve: etab never had it. */
-static bool is_not_in_etab(const struct choosing *choosing, const struct export_item *item)
-{
-	struct who who;
-
-	if (item->pattern || item->client->type != CLIENT_HOST)
-		return item->pattern;
-	who_is(choosing, item->client, &who);
-	return who.n_addresses == 0;
-}
-
 /* What was in force before, and is still, keeps the place in the files where it is from. */
 static int choose_etab(struct choosing *choosing)
 {
@@ -720,8 +720,10 @@ static int choose_etab(struct choosing *choosing)
 			item = &choosing->in_force[known];
 		r = choose(choosing, item, true);
 	}
+	/* A rule, or a host that does not resolve: etab never had it. */
 	for (size_t i = 0; r == 0 && i < work->n_in_force; i++)
-		if (is_not_in_etab(choosing, &choosing->in_force[i]))
+		if (choosing->in_force[i].pattern ||
+		    is_unresolved(choosing, &choosing->in_force[i]))
 			r = choose(choosing, &choosing->in_force[i], true);
 	return r;
 }
