@@ -135,6 +135,48 @@ line() { echo "$T/$1	$2(rw,sync,wdelay,hide,nocrossmnt,secure,root_squash,no_all
 	is_in_force plain
 }
 
+@test "whatever is no directory is named, be it one among many or more than the daemon lists" {
+	: >"$T/file"
+	mkdir "$T/many"
+	for n in {100..299}; do
+		mkdir "$T/many/$n"
+		echo "$T/many/$n 192.0.2.0/24(ro,no_subtree_check) *(ro,no_subtree_check)" >>"$T/exports"
+	done
+	ln -s many/150 "$T/link"
+	echo "$T/link *.example.test(ro,no_subtree_check)" >>"$T/exports"
+	start_exportsd
+	run -0 exportfs -ra
+	[ -z "$output" ]
+	echo "$T/file *(ro,no_subtree_check)" >>"$T/exports"
+	rmdir "$T/many/150"
+	run -1 exportfs -ra
+	[ "$(grep -c "Failed to stat $T/many/150: No such file or directory" <<<"$output")" = 2 ]
+	[ "$(grep -c "Failed to stat $T/link: No such file or directory" <<<"$output")" = 1 ]
+	[ "$(grep -c "$T/file is not a directory" <<<"$output")" = 1 ]
+	[ "${#lines[@]}" = 4 ]
+	# One that is named is looked at, others are not.
+	run -0 exportfs -o ro,no_subtree_check "192.0.2.1:$T/other"
+	run -1 exportfs -o ro,no_subtree_check "192.0.2.1:$T/nowhere"
+	[ "${#lines[@]}" = 1 ]
+	rmdir "$T"/many/*
+	run -1 exportfs -ra
+	[ "$(grep -c "Failed to stat $T/many/[12]..: No such" <<<"$output")" = 400 ]
+}
+
+@test "an etab that somebody removed, emptied or could not be written comes back, though no export changed" {
+	start_exportsd
+	rm "$etab"
+	exportfs -ra
+	grep -q "$T/plain" "$etab"
+	echo "$T/third *(ro,no_subtree_check)" >"$T/exports"
+	chattr +i "$T/nfs" 2>/dev/null || mount --bind -o ro "$T/nfs" "$T/nfs" || skip "nothing to keep it from being written"
+	run -1 exportfs -ra
+	chattr -i "$T/nfs" 2>/dev/null || umount "$T/nfs"
+	grep -q "$T/plain" "$etab"
+	run -0 exportfs -ra
+	grep -q "$T/third" "$etab"
+}
+
 @test "nfs-utils' lock on etab is waited for" {
 	start_exportsd
 	: >>"$T/nfs/.etab.lock"

@@ -158,6 +158,30 @@ static void test_real(void)
 	is_int(n_done, 2, "nor one whose paths are freed");
 }
 
+static void test_devices(void)
+{
+	struct paths *paths = new_paths(10000);
+	const char *wanted[] = { at("open"),	 at("open/sub"), at("open/file"), at("nowhere"),
+				 at("link/sub"), at("bound"),	 at("open"),	  "/proc" };
+	dev_t devices[N_ELEMENTS(wanted)];
+	struct stat here, proc;
+
+	stat(at("open"), &here);
+	stat("/proc", &proc);
+	memset(devices, 0xff, sizeof(devices));
+	n_done = 0;
+	paths_real(paths, wanted, N_ELEMENTS(wanted), devices, on_real, NULL, NULL);
+	loop_until(event, &n_done, 1, PATIENCE_MSEC);
+	ok(devices[0] == here.st_dev && devices[1] == here.st_dev, "devices of directories");
+	ok(!devices[2] && !devices[3], "none of a file, none of nothing");
+	is_str(last_real[2], at("open/file"), "the file has a real path");
+	ok(devices[4] == here.st_dev, "of a directory behind a link");
+	is_str(last_real[4], at("open/sub"), "whose path is another one");
+	ok(devices[5] == here.st_dev && devices[6] == here.st_dev, "of one beside it");
+	ok(devices[7] == proc.st_dev && proc.st_dev != here.st_dev, "of another file system");
+	paths_free(paths);
+}
+
 enum { N_MANY = 100000 };
 
 static size_t n_many_wrong;
@@ -531,6 +555,7 @@ int main(int argc, char **argv)
 	umask(022);
 	make_tree();
 	test_real();
+	test_devices();
 	test_siblings();
 	test_many();
 	test_facts();
