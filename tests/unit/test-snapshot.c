@@ -2,6 +2,8 @@
 
 /* What is made of exports files: duplicates, clients, pseudo-roots, rules, numbers; printing, comparing. */
 
+#include <errno.h>
+
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 
@@ -450,6 +452,69 @@ static void test_in_rule(void)
 	snapshot_free(snapshot);
 }
 
+/* /srv/a and /srv/d: one number on two file systems; /srv/far: the same lower half; others: not known. */
+static struct snapshot_seen seen(void *userdata, const char *path)
+{
+	struct snapshot_seen there = { .device = 1, .inode = 7 };
+
+	if (str_equal(path, "/srv/d"))
+		there.device = 2;
+	else if (str_equal(path, "/srv/far"))
+		there.inode = 7 + (UINT64_C(1) << 32);
+	else if (!str_equal(path, "/srv/link-a"))
+		there.inode = 0;
+	return there;
+}
+
+static struct snapshot_place place_of(const struct snapshot *snapshot, const char *path)
+{
+	ssize_t index = snapshot_place_of(snapshot, path);
+
+	return index < 0 ? (struct snapshot_place){ 0 } : snapshot_place(snapshot, (size_t)index);
+}
+
+static void test_places(void)
+{
+	struct snapshot *snapshot;
+	uint32_t position = 0, n = 0;
+	ssize_t index;
+
+	facts.seen = seen;
+	snapshot = made(
+		"/srv/link-a *(rw)\n/srv/b *(ro,crossmnt) alpha(ro,fsid=f0112233445566778899aabbccddeeff)\n"
+		"/srv/d *(ro)\n/srv/far *(ro)\n/srv/b/deep *(ro)\n"
+		"/mnt/cd/* *(ro,crossmnt,fsid=/run/h)\n/mnt/dvd/* *(ro,fsid=/run/h)\n");
+	facts.seen = NULL;
+	ok(snapshot_place_of(snapshot, "/nowhere") == -ENOENT,
+	   "a path that nobody has is no place");
+	ok(place_of(snapshot, "/srv/a").is_exported && !place_of(snapshot, "/srv/a").is_pseudo_root,
+	   "an export");
+	ok(place_of(snapshot, "/srv").is_pseudo_root && !place_of(snapshot, "/srv").is_exported,
+	   "a pseudo-root");
+	ok(place_of(snapshot, "/mnt/cd").is_pseudo_root &&
+		   !place_of(snapshot, "/mnt/cd").is_exported,
+	   "a rule's directory is one, too");
+	is_str(place_of(snapshot, "/srv/b").uuid, "f0112233445566778899aabbccddeeff",
+	       "any client's uuid");
+	is_str(place_of(snapshot, "/srv/d").uuid, NULL, "none");
+	ok(place_of(snapshot, "/srv/d").seen.device == 2 &&
+		   !place_of(snapshot, "/srv/b").seen.inode,
+	   "what was seen there, if anything");
+	for (; (index = snapshot_next_seen(snapshot, 7, &position)) >= 0; n++)
+		ok((uint32_t)snapshot_place(snapshot, (size_t)index).seen.inode == 7,
+		   "%s has the inode", snapshot_place(snapshot, (size_t)index).path);
+	is_int(n, 3, "the lower half of an inode finds all three");
+	position = 0;
+	is_int(snapshot_next_seen(snapshot, 8, &position), -ENOENT, "and another number none");
+	ok(snapshot_is_crossed(snapshot, "/srv/b") && snapshot_is_crossed(snapshot, "/srv/b/x/y"),
+	   "crossmnt, and below it");
+	ok(snapshot_is_crossed(snapshot, "/mnt/cd/disc/x"), "a rule's");
+	ok(!snapshot_is_crossed(snapshot, "/srv/a/x") &&
+		   !snapshot_is_crossed(snapshot, "/mnt/dvd/x"),
+	   "nothing else");
+	snapshot_free(snapshot);
+}
+
 int main(void)
 {
 	test_empty();
@@ -462,6 +527,7 @@ int main(void)
 	test_print();
 	test_equal();
 	test_in_rule();
+	test_places();
 	diags_done(&diags);
 	return tap_done();
 }
