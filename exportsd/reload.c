@@ -147,7 +147,8 @@ static void finish(struct reload *reload, bool applied, bool changed)
 	reload->said = TAKE_PTR(reload->loading.work.said);
 	suspects_free(reload->suspects);
 	reload->suspects = TAKE_PTR(reload->loading.suspects);
-	if (job->change->kind != CHANGE_NAMES)
+	if (job->change->kind == CHANGE_START || job->change->kind == CHANGE_FILES ||
+	    job->change->kind == CHANGE_FILES_TOO)
 		reload->n_errors = diags.n_errors;
 	stop(reload);
 	LL_DELETE(reload->jobs, job);

@@ -89,6 +89,13 @@ line() { echo "$T/$1	$2(rw,sync,wdelay,hide,nocrossmnt,secure,root_squash,no_all
 	is_in_force "media/* plain"
 }
 
+@test "a faulty command is no fault of the exports files" {
+	start_exportsd
+	run -1 exportfs -o nonsense "*:$T/other"
+	run -0 exportsctl status
+	[[ $output != *"had faults"* ]]
+}
+
 @test "a wildcard that another program wrote into etab is a character of the path" {
 	mkdir "$T/star*"
 	start_exportsd
