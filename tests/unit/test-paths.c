@@ -163,22 +163,24 @@ static void test_devices(void)
 	struct paths *paths = new_paths(10000);
 	const char *wanted[] = { at("open"),	 at("open/sub"), at("open/file"), at("nowhere"),
 				 at("link/sub"), at("bound"),	 at("open"),	  "/proc" };
-	dev_t devices[N_ELEMENTS(wanted)];
+	struct snapshot_seen seen[N_ELEMENTS(wanted)];
 	struct stat here, proc;
 
 	stat(at("open"), &here);
 	stat("/proc", &proc);
-	memset(devices, 0xff, sizeof(devices));
+	memset(seen, 0xff, sizeof(seen));
 	n_done = 0;
-	paths_real(paths, wanted, N_ELEMENTS(wanted), devices, on_real, NULL, NULL);
+	paths_real(paths, wanted, N_ELEMENTS(wanted), seen, on_real, NULL, NULL);
 	loop_until(event, &n_done, 1, PATIENCE_MSEC);
-	ok(devices[0] == here.st_dev && devices[1] == here.st_dev, "devices of directories");
-	ok(!devices[2] && !devices[3], "none of a file, none of nothing");
+	ok(seen[0].device == here.st_dev && seen[1].device == here.st_dev,
+	   "devices of directories");
+	ok(!seen[2].device && !seen[3].device, "none of a file, none of nothing");
 	is_str(last_real[2], at("open/file"), "the file has a real path");
-	ok(devices[4] == here.st_dev, "of a directory behind a link");
+	ok(seen[4].device == here.st_dev, "of a directory behind a link");
 	is_str(last_real[4], at("open/sub"), "whose path is another one");
-	ok(devices[5] == here.st_dev && devices[6] == here.st_dev, "of one beside it");
-	ok(devices[7] == proc.st_dev && proc.st_dev != here.st_dev, "of another file system");
+	ok(seen[0].inode == here.st_ino && seen[4].inode == seen[1].inode, "and inodes");
+	ok(seen[5].device == here.st_dev && seen[6].device == here.st_dev, "of one beside it");
+	ok(seen[7].device == proc.st_dev && proc.st_dev != here.st_dev, "of another file system");
 	paths_free(paths);
 }
 
