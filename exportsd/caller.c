@@ -63,6 +63,8 @@ int caller_ask(struct caller *caller, struct proto_writer *request)
 
 		if (n >= 0)
 			n_sent += (size_t)n;
+		else if (errno == EPIPE)
+			break; /* what the peer said before it left, such as why, can still be read */
 		else if (errno != EINTR)
 			r = -errno;
 	}

@@ -43,6 +43,25 @@ json() { exportsctl status --json | jq -r "$1"; }
 	[ "$(stat -c %a "$T/run/control")" = 600 ]
 }
 
+@test "too many connections: exportsctl says so, and they end by themselves" {
+	start_exportsd
+	python3 - "$T" 3>&- <<-'END' &
+		import socket, sys, time
+		held = []
+		for _ in range(64):
+		    held.append(socket.socket(socket.AF_UNIX))
+		    held[-1].connect(sys.argv[1] + "/run/control")
+		open(sys.argv[1] + "/holds", "w").close()
+		time.sleep(20)
+	END
+	local holder=$!
+	eventually test -e "$T/holds"
+	run -1 exportsctl status
+	[[ $output == *"too many connections at once"* ]]
+	kill "$holder"
+	eventually exportsctl status
+}
+
 @test "a second daemon is refused, and the first one does not notice" {
 	start_exportsd
 	run -1 "$BIN/exportsd" --config "$T/conf" --proc "$T/proc"
