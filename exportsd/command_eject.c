@@ -175,18 +175,17 @@ int command_eject(const struct invocation *invocation)
 	const struct proto_message *message;
 	struct caller *caller = NULL;
 	int exit_code = EXIT_FAILURE;
+	bool is_over = false;
 
 	if (!path || !ask_eject(invocation, path, &caller))
 		return EXIT_FAILURE;
-	while (next_answer(caller, &message)) {
+	while (!is_over && next_answer(caller, &message)) {
 		if (proto_outcome(message->word) >= 0)
 			clear_line(&waiting);
-		if (is_outcome(message, path, &exit_code)) {
-			if (exit_code == 0) {
-				print_shown(stdout, proto_get(message, "path") ?: path);
-				puts(": ejected");
-			}
-			break;
+		is_over = is_outcome(message, path, &exit_code);
+		if (is_over && exit_code == 0) {
+			print_shown(stdout, proto_get(message, "path") ?: path);
+			puts(": ejected");
 		}
 		if (str_equal(message->word, "waiting"))
 			show_waiting(&waiting, message);
@@ -194,6 +193,11 @@ int command_eject(const struct invocation *invocation)
 			show_hit(message);
 	}
 	clear_line(&waiting);
+	if (!is_over) /* next_answer() has said what happened */
+		complain(
+			"%s: not known to be ejected; exportsd does not go on with it after a restart: "
+			"eject it again",
+			path);
 	free(waiting.last);
 	caller_close(caller);
 	return exit_code;

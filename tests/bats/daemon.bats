@@ -250,3 +250,26 @@ sys.exit(not answer.startswith(b'exportsd/1 error\n'))"
 	start_exportsd
 	[ "$(exportsctl fsid "$T/media/good")" = "$number" ]
 }
+
+state_is() { exportsctl status --json | jq -e --arg path "$T/media/$2" --arg state "$1" 'any(.media[]; .path == $path and .state == $state)'; }
+
+@test "an eject that a restart cuts short is dropped, says so, and can be asked for again" {
+	echo "$T/media/* *(mountpoint,ro,fsid=$T/handler)" >>"$T/exports"
+	start_handler good-one
+	start_exportsd
+	eventually exportsctl mount "$T/media/good-one"
+	(cd "$T/media/good-one" && exec sleep 60 3>&-) &
+	holder=$!
+	exportsctl eject --wait 60 "$T/media/good-one" >"$T/eject" 2>&1 3>&- &
+	eject=$!
+	eventually state_is draining good-one
+	stop_exportsd
+	! wait $eject || false
+	grep -q "good-one: not known to be ejected" "$T/eject"
+	start_exportsd
+	mountpoint -q "$T/media/good-one"
+	eventually state_is mounted good-one
+	kill $holder
+	exportsctl eject --wait 20 "$T/media/good-one"
+	run ! mountpoint -q "$T/media/good-one"
+}
