@@ -6,7 +6,8 @@
  *
  *	media.c            rules and their handlers, the media objects, the snapshot in force
  *	media_ask.c        who asks for media, is told, watches, lists
- *	media_load.c       from "somebody wants it" to a number, and to a mount
+ *	media_lookup.c     from "is there such a medium" to a number; what handlers say
+ *	media_load.c       from "somebody wants it" to a mount
  *	media_identity.c   which of its numbers goes with what is mounted
  *	media_catalogue.c  what the handlers list
  *	media_places.c     placeholder directories, in slices
@@ -258,12 +259,36 @@ int media_deliver(sd_event_source *source, void *userdata);
 void medium_drop_askers(struct medium *medium);
 void media_drop_decided(struct media *media);
 
-/* ---- media_load.c ---- */
+/* ---- media_lookup.c ---- */
 
-void medium_want_mount(struct medium *medium, const char *client, const char *domain);
 void medium_want_number(struct medium *medium);
+/* It pauses before its handler is asked again: no longer. */
+void medium_look_up_now(struct medium *medium);
 /* The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may pass. */
 void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
+/* What a handler's answer means; medium->message is set to why. */
+enum medium_event medium_event_of(enum handler_outcome outcome);
+void medium_explain(struct medium *medium, enum handler_outcome outcome,
+		    const struct proto_message *message, const char *why);
+void medium_message_errno(struct medium *medium, const char *what, int error);
+/* The answer to who waits, of a machine that is DONE or FAILED. */
+enum media_outcome medium_outcome_of(const struct medium_machine *machine);
+void medium_log_trouble(const struct medium *medium, const struct medium_machine *machine,
+			bool is_first, const char *what);
+/* A request about a medium begins; and is put to its handler: 0; -errno (it cannot be asked). */
+void medium_begin_request(struct proto_writer *writer, const char *verb,
+			  const struct medium *medium);
+int medium_ask(struct medium *medium, struct proto_writer *writer,
+	       const struct handler_events *events, struct handler_request **ret_request);
+/* What the handler says of a medium: identity, label, size, source. */
+void medium_take_facts(struct medium *medium, const struct proto_message *message);
+
+/* ---- media_load.c ---- */
+
+/* The number that its load waited for is there, or will not be. */
+void medium_number_decided(struct medium *medium);
+
+void medium_want_mount(struct medium *medium, const char *client, const char *domain);
 /* Something that is mounted already is its medium: the daemon was started again. */
 void medium_adopt(struct medium *medium);
 /* Its handler is back: what waits only for that goes on at once. */
@@ -276,14 +301,6 @@ void medium_stop(struct medium *medium);
 void medium_restart(struct medium *medium);
 /* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
 int medium_open_root(struct medium *medium);
-/* A request about a medium begins; and is put to its handler: 0; -errno (it cannot be asked). */
-void medium_begin_request(struct proto_writer *writer, const char *verb,
-			  const struct medium *medium);
-int medium_ask(struct medium *medium, struct proto_writer *writer,
-	       const struct handler_events *events, struct handler_request **ret_request);
-/* What the handler says of a medium: identity, label, size, source. */
-void medium_take_facts(struct medium *medium, const struct proto_message *message);
-
 /*
  * medium_open_mounted - medium_open_root() for what is known to be the medium that its number stands for.
  * Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
