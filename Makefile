@@ -137,8 +137,10 @@ check-all: all $(TESTS) $(B)/tests/golden/print $(TOOLS) check-headers check-dep
 	@tests/run -j 2 $(TESTS) $(STORIES)
 check-vm: all $(TOOLS) ## the stories on a real kernel, each in a machine of its own
 	@tests/run -j 2 $(STORIES)
-soak: all $(TOOLS) ## the stories with their full counts, such as 10,000 media
-	@SOAK=1 tests/run -v $(STORIES)
+# What has a longer round of its own besides the stories.
+LONG_ROUNDS := $(B)/tests/unit/test-store-model tests/differential/random
+soak: all $(TOOLS) $(LONG_ROUNDS) $(B)/tests/golden/print ## the stories with their full counts, such as 10,000 media, and other long rounds
+	@SOAK=1 tests/run -v $(LONG_ROUNDS) $(STORIES)
 check-unit: all $(UNIT) ## unit tests: no disk, clock or network
 	@tests/run $(UNIT)
 check-cases: all $(B)/tests/golden/print ## golden files; exports as nfs-utils reads them
@@ -165,7 +167,7 @@ check-asan: ## unit tests and bats under AddressSanitizer and UndefinedBehaviorS
 check-unit-bats: all $(TOOLS) $(UNIT) $(BATS)
 	@B=$(B) tests/run $(UNIT) $(BATS)
 # Debian 12's valgrind knows neither openat2(2) nor pidfd_open(2), and wants a type for mount(2)'s propagation flags.
-NO_VALGRIND := $(patsubst %,$(B)/tests/unit/test-%,identities image kit media media-identity names numbers paths store store-model worker)
+NO_VALGRIND := $(patsubst %,$(B)/tests/unit/test-%,identities image kit media media-identity names numbers paths store store-copies store-model worker)
 check-valgrind: all $(UNIT) ## unit tests under valgrind, but for those that it cannot run
 	@B=$(B) RUN_UNDER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
 	  tests/run $(filter-out $(NO_VALGRIND),$(UNIT))

@@ -82,6 +82,7 @@ struct copies {
 
 static void fill_next(struct copy *copy);
 static void look_at_write(struct copies *copies);
+static void look_at_check(struct copies *copies);
 static void try_again(struct copy *copy);
 
 /* ---- which copies there are ---- */
@@ -327,6 +328,7 @@ static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 		drop(copy, -ETIMEDOUT, NULL);
 	}
 	(void)sd_event_source_set_enabled(copies->settle_source, SD_EVENT_ONESHOT);
+	look_at_check(copies);
 	return 0;
 }
 
@@ -516,12 +518,18 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- checking ---- */
 
+/* Was it dropped for being late, and is it late still? Nobody can say when it will answer. */
+static bool hangs(const struct copy *copy)
+{
+	return copy->state == DROPPED && copy->error == -ETIMEDOUT && copy->n_pending;
+}
+
 static void look_at_check(struct copies *copies)
 {
 	void (*done)(void *userdata) = copies->checked;
 
 	for (size_t i = 0; i < copies->n; i++)
-		if (copies->all[i].check_pending)
+		if (copies->all[i].check_pending && !hangs(&copies->all[i]))
 			return;
 	copies->checked = NULL;
 	if (done)
@@ -566,8 +574,10 @@ int copies_check(struct copies *copies, void (*done)(void *userdata), void *user
 	if (copies->checked)
 		return -EBUSY;
 	copies_retry(copies);
+	/* One that is being checked since the start need not be told again. */
 	for (size_t i = 0; i < copies->n; i++)
-		n += !copies->all[i].check_pending && check(&copies->all[i]) == 0;
+		n += !hangs(&copies->all[i]) &&
+		     (copies->all[i].check_pending || check(&copies->all[i]) == 0);
 	if (!n)
 		return -ENOMEM;
 	copies->checked = done;

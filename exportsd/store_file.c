@@ -188,6 +188,19 @@ static int look(const char *name, unsigned int flags, char **reterr_why)
 		return store_fail(-EUCLEAN, reterr_why, "number store '%s' is not a file", name);
 	if (st.st_size == 0)
 		return store_fail(-EUCLEAN, reterr_why, "number store '%s' is empty", name);
+	if (!is_read_only(name))
+		return 0;
+	/* Without its log it may lack rows that somebody was told of. */
+	if (log_size(name) > 0)
+		return store_fail(
+			-EROFS, reterr_why,
+			"number store '%s' has a log that was not taken in, and its file system is read-only: "
+			"make that writable once",
+			name);
+	if (flags & STORE_FILE_WRITE)
+		return store_fail(
+			-EROFS, reterr_why,
+			"number store '%s' cannot be written, its file system is read-only", name);
 	return 0;
 }
 
