@@ -561,8 +561,10 @@ static int begin(struct reload *reload)
 /* The first job in the line begins. */
 static int start(struct reload *reload)
 {
+	const struct change *change = under_way(reload);
+
 	stop(reload);
-	if (under_way(reload)->kind != CHANGE_NAMES)
+	if (change && change->kind != CHANGE_NAMES)
 		names_forget(reload->daemon->names);
 	return begin(reload);
 }

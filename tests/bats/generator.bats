@@ -30,13 +30,13 @@ enable() { ln -s /lib/systemd/system/exportsd.service "$T/units/nfs-mountd.servi
 		RequiresMountsFor="/srv/b"
 		Before=z.mount
 	END
-	[ -z "$(ls "$T/normal" "$T/late" | grep -v :)" ]
+	[ -z "$(find "$T/normal" "$T/late" -mindepth 1)" ]
 }
 
 @test "systemd takes what it writes" {
 	enable
 	printf '%s\n' '"/srv/a b" *(ro)' '/srv/50%n *(ro)' '/srv/\042q *(ro)' '"/srv/back\slash" *(ro)' >"$T/exports"
-	echo 'x:/y /z/o\040o% nfs defaults 0 0' >"$T/fstab"
+	printf '%s\n' 'x:/y /z/o\040o% nfs defaults 0 0' >"$T/fstab"
 	generate
 	[ "$(grep -c . "$T/early/$drop_in")" = 7 ]
 	printf '[Service]\nExecStart=/bin/true\n' >"$T/early/nfs-server.service"

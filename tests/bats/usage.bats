@@ -94,7 +94,7 @@ keys_in_page() {
 	: >"$T/empty"
 	local key value
 	while read -r key value; do
-		value=$(sed 's/[{}" ]//g' <<<"$value")
+		value=${value//[\{\}\" ]/}
 		"$BIN/exportsd" --config "$T/empty" --nfs-conf= --"$key=$value" -p >"$T/printed"
 		"$BIN/exportsd" --config "$T/printed" -p | diff "$T/printed" -
 		"$BIN/exportsd" --config "$T/empty" --nfs-conf= --"$key=$value" -pp | grep -q "^$key = .* # command line\$"
