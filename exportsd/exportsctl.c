@@ -28,7 +28,7 @@ static const struct command commands[] = {
 	{ "exports", "[-v | --json]", 0, 0, COMMAND_JSON | COMMAND_VERBOSE,
 	  "the exports in force, in etab's form; -v: with the lines they come from",
 	  command_exports },
-	{ "check", "[FILE...] [--etab]", 0, ANY_NUMBER, COMMAND_ETAB | COMMAND_MEDIA,
+	{ "check", "[--etab | --media] [FILE...]", 0, ANY_NUMBER, COMMAND_ETAB | COMMAND_MEDIA,
 	  "read exports files and report every fault; --etab: print the result;"
 	  " --media: try file handles of what is mounted",
 	  command_check },
@@ -40,7 +40,7 @@ static const struct command commands[] = {
 	  "unmount a medium, and have its handler give it up", command_eject },
 	{ "fsid", "PATH | VERB ...", 1, 4,
 	  COMMAND_JSON | COMMAND_FROM | COMMAND_NEW | COMMAND_UNTRUSTED,
-	  "the number of a path; the number store: list, set, retire, verify, copy, export, recover, import",
+	  "the number of a path; the number store: list, set, retire, verify, copy, export, publish, recover, import",
 	  command_fsid },
 	{ "path", "FSID", 1, 1, 0, "the path of a number", command_path },
 	{ "handle", "HEX... [--json]", 1, ANY_NUMBER, COMMAND_JSON,
@@ -55,7 +55,7 @@ static void print_help(void)
 	     "\n"
 	     "Commands:");
 	for (size_t i = 0; i < N_ELEMENTS(commands); i++)
-		printf("  %-7s %-25s %s\n", commands[i].name, commands[i].arguments,
+		printf("  %-7s %-28s %s\n", commands[i].name, commands[i].arguments,
 		       commands[i].help);
 	puts("\n"
 	     "Options:\n"

@@ -38,7 +38,7 @@ static void print_help(FILE *to)
 	      "Answer the kernel NFS server's questions about exports, media that are not mounted yet among them.\n"
 	      "\n"
 	      "  -c, --config FILE   read FILE instead of /etc/exportsd.conf\n"
-	      "  -d, --debug         log more; twice: everything\n"
+	      "  -d, --debug         log what only somebody who looks for a fault wants to know\n"
 	      "  -p, --print-config  print the configuration in force and exit; twice: what is set, and by whom\n"
 	      "      --proc DIR      use DIR as /proc (for tests)\n"
 	      "  -h, --help          this text\n"

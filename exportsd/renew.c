@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Three phases. A thread reads the content files and lists what is to be forgotten, comparing by both snapshots. The paths
- * of exports among it are looked at (paths.h). Then the loop writes, some entries a turn: a "no" that is over long since takes an entry's place and dies with
- * the next sweep, so the next use asks. First nfsd.export, then nfsd.fh, whose sweep also
- * removes what of nfsd.export held a mount.
+ * Three phases. A thread reads the content files and lists what is to be forgotten, comparing by both snapshots. The
+ * paths of exports among it are looked at (paths.h). Then the loop writes, some entries a turn: a "no" that has long
+ * expired takes an entry's place and dies with the next sweep, so the next use asks. First nfsd.export, then nfsd.fh,
+ * whose sweep also removes what of nfsd.export held a mount.
  *
  * Entries that are not valid look alike whether the answer was "no" or nobody answered yet. Somebody may wait for
  * the latter, who would be told "no" by such a write. So if one of these has another answer now, nfsd.export is flushed:
