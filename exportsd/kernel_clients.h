@@ -3,7 +3,7 @@
 
 /*
  * kernel_clients.h - NFSv4 clients and what they hold open, as /proc/fs/nfsd/clients tells (Linux 5.3 and
- * later; fs/nfsd/nfs4state.c client_info_show(), states_open()). Reading it waits for no file system.
+ * later; fs/nfsd/nfs4state.c client_info_show(), states_show()). Reading it waits for no file system.
  */
 
 #include <sys/types.h>

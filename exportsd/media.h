@@ -114,7 +114,7 @@ uint64_t media_deadline_usec(struct media *media, const char *path);
 void media_cancel(struct media_request *request);
 
 /*
- * media_drain - have the kernel let go of a medium, and unmount it (KERNEL.md 5.4).
+ * media_drain - have the kernel let go of a medium, and unmount it.
  *
  * Questions about the medium are kept meanwhile and answered afterwards: who asks for it then has it mounted again.
  * What the kernel knows of other exports is left alone.
@@ -179,7 +179,7 @@ uint32_t media_ttl_seconds(struct media *media, const char *path);
 
 /*
  * media_placeholder_fd - for a short while after a medium was mounted: an O_PATH descriptor on its
- * placeholder, opened before (KERNEL.md 2.3: the kernel may still wait for an answer about the
+ * placeholder, opened before (the kernel may still wait for an answer about the
  * covered directory), or -1. Borrowed, valid until the loop goes on.
  */
 int media_placeholder_fd(struct media *media, const char *path);

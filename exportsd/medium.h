@@ -40,7 +40,7 @@ enum medium_action {
 	MEDIUM_FORGET, /* IDLE again */
 };
 
-/* No "no" is remembered longer (DESIGN promise P5). */
+/* No "no" is remembered longer (promise P5). */
 static const uint64_t MEDIUM_NO_USEC = 5000000;
 static const uint64_t MEDIUM_FIRST_PAUSE_USEC = 1000000;
 static const uint64_t MEDIUM_LEAST_PAUSE_USEC = 20000;

@@ -540,7 +540,7 @@ static void check_mountpoint(struct mount_job *job)
 		refuse_error(job, r, "cannot look at its mountpoint");
 }
 
-/* DESIGN 9's column of MOUNT. */
+/* NFS clients wait where this says SERVERFAULT: a MOUNT caller cannot be told to. */
 static enum mount_status status_of_outcome(enum media_outcome outcome)
 {
 	switch (outcome) {

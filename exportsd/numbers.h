@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * numbers.h - which path has which number, for ever (DESIGN promises P1 and P2).
+ * numbers.h - which path has which number, for ever (promises P1 and P2 of CONTRIBUTING.md).
  *
  * A number has one path for ever. A path may have several numbers: one for each identity of the medium that was
  * found there, and one without (NULL: whatever is at the path). A number without an identity may be bound to one,
@@ -61,7 +61,7 @@ uint32_t numbers_next(const struct numbers *numbers, uint32_t after);
 
 /*
  * numbers_first_choice - the number a path would get on an empty store: a hash of the path
- * into NUMBERS_FIRST .. NUMBERS_LAST (DESIGN 8), the same on every machine. If it is taken, the next free one is.
+ * into NUMBERS_FIRST .. NUMBERS_LAST, the same on every machine. If it is taken, the next free one is.
  */
 uint32_t numbers_first_choice(const char *path);
 

@@ -19,7 +19,7 @@ enum placeholder_state {
 };
 
 /*
- * placeholder_state - which of the three a descriptor is on (DESIGN promise P4 hangs on it).
+ * placeholder_state - which of the three a descriptor is on (promise P4 hangs on it).
  *
  * @directory_fd: the rule's literal directory
  * @fd:           of mounts_open_beneath(directory_fd, key)

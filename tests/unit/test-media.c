@@ -692,7 +692,7 @@ static void test_no(void)
 	stop();
 }
 
-/* DESIGN promise P4, and what handlers do wrong: each until the deadline, all at the same time. */
+/* Promise P4, and what handlers do wrong: each until the deadline, all at the same time. */
 static void test_broken(void)
 {
 	static const struct disc list[] = {
@@ -826,7 +826,7 @@ static void test_flicker(void)
 	stop();
 }
 
-/* DESIGN promise P4: a placeholder that is bound on itself is the root of a mount, and not the medium's. */
+/* Promise P4: a placeholder that is bound on itself is the root of a mount, and not the medium's. */
 static void test_bound(void)
 {
 	static const struct disc list[] = { DISC("rom1", FINE, true), DISC("lies", LIES, true) };

@@ -41,7 +41,7 @@ static void test_adoption(void)
 	       "and the pause's timer does nothing then");
 }
 
-/* DESIGN promise P5: trouble that may pass delays, it never breaks. */
+/* Promise P5: trouble that may pass delays, it never breaks. */
 static void test_delays(void)
 {
 	static const unsigned int pauses[] = { 1, 2, 4, 8, 15, 15, 15 };
