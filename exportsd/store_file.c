@@ -334,6 +334,10 @@ static int bring_in_order(struct store_file *file, unsigned int flags, int versi
 		if (rc != SQLITE_OK)
 			r = fail_file(file, rc, reterr_why);
 	}
+	if (r >= 0)
+		r = store_schema_check(file->db, file->name, reterr_why);
+	if (r == -EIO && !*reterr_why)
+		r = fail_file(file, sqlite3_errcode(file->db), reterr_why);
 	return r >= 0 ? read_totals(file, reterr_why) : r;
 }
 

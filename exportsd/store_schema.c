@@ -178,6 +178,37 @@ int store_schema_version(sqlite3 *db, const char *name, int *ret_version, char *
 	return 0;
 }
 
+/* Whether a statement that made something is one of those above. */
+static bool is_ours(const char *text)
+{
+	const char *place = text ? strstr(tables, text) : NULL;
+
+	return place && place[strlen(text)] == ';';
+}
+
+int store_schema_check(sqlite3 *db, const char *name, char **reterr_why)
+{
+	enum { TABLES_AND_TRIGGERS = 8 };
+	sqlite3_stmt *statement = NULL;
+	int rc, n = 0;
+
+	rc = sqlite3_prepare_v2(db, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL", -1,
+				&statement, NULL);
+	while (rc == SQLITE_OK && (rc = sqlite3_step(statement)) == SQLITE_ROW) {
+		n = is_ours((const char *)sqlite3_column_text(statement, 0)) ? n + 1 : -1;
+		rc = n < 0 ? SQLITE_DONE : SQLITE_OK;
+	}
+	sqlite3_finalize(statement);
+	if (rc != SQLITE_DONE)
+		return -EIO;
+	return n == TABLES_AND_TRIGGERS
+		       ? 0
+		       : store_fail(
+				 -EUCLEAN, reterr_why,
+				 "number store '%s' is damaged (its tables are not those of version %d)",
+				 name, STORE_SCHEMA_VERSION);
+}
+
 /* ---- older versions ---- */
 
 /* row_checksum(number, path, identity, sequence, retired, created), for SQL. */

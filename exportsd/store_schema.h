@@ -20,5 +20,13 @@ int store_schema_make(const char *name, char **reterr_why);
  */
 int store_schema_version(sqlite3 *db, const char *name, int *ret_version, char **reterr_why);
 
+/*
+ * store_schema_check - are the tables and triggers, letter by letter, those of STORE_SCHEMA_VERSION? A bit that flips in
+ * them would have SQLite refuse, or allow, what it should not.
+ *
+ * Returns 0; -EIO (SQLite has the error); -EUCLEAN.
+ */
+int store_schema_check(sqlite3 *db, const char *name, char **reterr_why);
+
 /* store_schema_migrate - to STORE_SCHEMA_VERSION, as a whole or not at all. Returns SQLite's result. */
 int store_schema_migrate(sqlite3 *db, int version);

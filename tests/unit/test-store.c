@@ -594,6 +594,13 @@ static void test_bad_files(void)
 	sql("PRAGMA user_version = 3");
 	refused(-EUCLEAN, "its version is 3", "a damaged version is no newer one");
 	make_store();
+	sql("PRAGMA writable_schema = ON;"
+	    "UPDATE sqlite_schema SET sql = replace(sql, '>= 0', '!= 0') WHERE name = 'number'");
+	refused(-EUCLEAN, "its tables are not", "a bit that flipped in a table's rules is found");
+	make_store();
+	sql("DROP TRIGGER number_stays");
+	refused(-EUCLEAN, "its tables are not", "a rule that is missing, too");
+	make_store();
 	overwrite(2 * 4096, 4096);
 	refused(-EUCLEAN, "damaged", "a page of noise is found");
 	make_store();
@@ -609,7 +616,9 @@ static void test_bad_files(void)
 	sql("UPDATE number SET created = created + 1 WHERE number = (SELECT max(number) FROM number)");
 	refused(-EUCLEAN, "checksum", "a row that was altered is found");
 	make_store();
-	sql("DROP TRIGGER number_stays; DELETE FROM number WHERE number = (SELECT max(number) FROM number)");
+	sql("DROP TRIGGER number_stays; DELETE FROM number WHERE number = (SELECT max(number) FROM number);"
+	    "CREATE TRIGGER number_stays BEFORE DELETE ON number BEGIN"
+	    " SELECT raise(ABORT, 'a number is never deleted, only retired'); END;");
 	refused(-EUCLEAN, "999 rows of 1000", "a row that is gone is found");
 	mkdir(file, 0700);
 	is_int(numbers_open(&numbers, event, (const char *const[]){ file, NULL }), -EUCLEAN,
