@@ -3,7 +3,7 @@
 
 /*
  * control_requests.h - between control.c, which moves bytes, and control_requests.c, which knows
- * what is asked and what to say.
+ * what is asked and what to say. Groups of requests have files of their own, control_*.c.
  */
 
 #include "exportsd/control.h"

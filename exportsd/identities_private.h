@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * identities_private.h - what identities.c looks things up in.
+ * identities_private.h - what identities.c looks things up in (identities_table.c).
  */
 
 #include <uthash.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * mountd_private.h - what mountd.c, mountd_mnt.c and mountd_export.c share.
+ * mountd_private.h - what the mountd*.c files share.
  */
 
 #include "exportsd/mountd.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * numbers_private.h - the parts of the numbers: what is known (numbers_entries.c), calls and changes (numbers.c), and
- * how changes reach every copy (numbers_copies.c).
+ * numbers_private.h - the parts of the numbers: what is known (numbers_entries.c), answers and the start
+ * (numbers.c), calls and changes (numbers_changes.c), and how these reach every copy (numbers_copies.c).
  *
  * An entry is a row of the store, in memory. Entries live until numbers_close(), and are found by their number, and
  * by their path: those of a path are a chain. What is to become of an entry is a change; it is
