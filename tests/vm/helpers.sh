@@ -401,7 +401,8 @@ as_client() {
 	shift
 	if ! [ -e "/run/netns/$host" ]; then
 		if ! [ -e /sys/class/net/clients ]; then
-			ip link add clients type bridge && ip addr add 192.0.2.1/24 dev clients && ip link set clients up
+			# An address of its own: a bridge's changes with its ports, and clients would keep asking for the old one.
+			ip link add clients address 02:00:00:00:00:01 type bridge && ip addr add 192.0.2.1/24 dev clients && ip link set clients up
 		fi
 		# shellcheck disable=SC2015
 		ip netns add "$host" &&
