@@ -43,3 +43,19 @@ void address_format(const struct address *address, char *buffer, size_t size)
 	else
 		(void)snprintf(buffer, size, "%s", plain);
 }
+
+bool address_of_socket(const struct sockaddr *from, struct address *ret_address)
+{
+	struct address address = { .family = from->sa_family };
+
+	if (from->sa_family == AF_INET) {
+		address.v4 = ((const struct sockaddr_in *)from)->sin_addr;
+	} else if (from->sa_family == AF_INET6) {
+		address.v6 = ((const struct sockaddr_in6 *)from)->sin6_addr;
+		address.scope = ((const struct sockaddr_in6 *)from)->sin6_scope_id;
+	} else {
+		return false;
+	}
+	*ret_address = address;
+	return true;
+}

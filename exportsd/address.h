@@ -2,8 +2,10 @@
 #pragma once
 
 /*
- * address.h - the text of an address of either family, with an IPv6 scope.
+ * address.h - an address of either family, with an IPv6 scope: its text, and what sockets have of it.
  */
+
+#include <sys/socket.h>
 
 #include "parser/exports.h"
 
@@ -14,3 +16,6 @@ bool address_parse(const char *text, struct address *ret_address);
 
 /* address_format - its text, cut at @size bytes; ADDRESS_TEXT_MAX suffice. */
 void address_format(const struct address *address, char *buffer, size_t size);
+
+/* address_of_socket - the address in a socket's address. Returns false if it is of neither family. */
+bool address_of_socket(const struct sockaddr *from, struct address *ret_address);

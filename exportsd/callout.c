@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -17,6 +16,7 @@
 #include <utlist.h>
 
 #include "exportsd/log.h"
+#include "exportsd/spawn.h"
 
 struct run {
 	struct run *prev, *next;
@@ -99,30 +99,17 @@ static int spawn(const struct callout *callout, const struct run *run, pid_t *re
 		callout->program, (char *)run->event, run->client, run->path, count, NULL
 	};
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
 	int r;
 
 	snprintf(count, sizeof(count), "%u", run->count);
-	sigemptyset(&none);
-	sigfillset(&all);
-	r = posix_spawn_file_actions_init(&files);
-	if (r)
-		return -r;
-	r = posix_spawnattr_init(&attributes);
-	if (r) {
-		posix_spawn_file_actions_destroy(&files);
-		return -r;
-	}
-	if (!(r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)) &&
-	    !(r = posix_spawnattr_setsigmask(&attributes, &none)) &&
-	    !(r = posix_spawnattr_setsigdefault(&attributes, &all)) &&
-	    !(r = posix_spawnattr_setflags(&attributes,
-					   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)))
-		r = posix_spawn(ret_pid, callout->program, &files, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
+	r = -posix_spawn_file_actions_init(&files);
+	if (r < 0)
+		return r;
+	r = -posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+	if (r == 0)
+		r = spawn_program(callout->program, argv, &files, ret_pid);
 	posix_spawn_file_actions_destroy(&files);
-	return -r;
+	return r;
 }
 
 static int start_first(struct callout *callout)

@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <sys/socket.h>
 
+#include "exportsd/address.h"
 #include "exportsd/loading.h"
 
 enum { HOST_ADDRESSES_MAX = 16 }; /* nfs-utils support/include/exportfs.h NFSCLNT_ADDRMAX */
@@ -29,22 +30,6 @@ static const char *ask_real_path(void *userdata, const char *path)
 	return fact->answer;
 }
 
-static bool take_address(const struct sockaddr *from, struct address *ret_address)
-{
-	struct address address = { .family = from->sa_family };
-
-	if (from->sa_family == AF_INET) {
-		address.v4 = ((const struct sockaddr_in *)from)->sin_addr;
-	} else if (from->sa_family == AF_INET6) {
-		address.v6 = ((const struct sockaddr_in6 *)from)->sin6_addr;
-		address.scope = ((const struct sockaddr_in6 *)from)->sin6_scope_id;
-	} else {
-		return false;
-	}
-	*ret_address = address;
-	return true;
-}
-
 /* nfs-utils support/export/hostname.c host_addrinfo(): one protocol, so each address comes once. */
 static void look_up(struct fact *fact)
 {
@@ -56,7 +41,7 @@ static void look_up(struct fact *fact)
 	if (getaddrinfo(fact->text, NULL, &hints, &found) != 0)
 		return;
 	for (struct addrinfo *at = found; at; at = at->ai_next)
-		if (n < HOST_ADDRESSES_MAX && take_address(at->ai_addr, &addresses[n]))
+		if (n < HOST_ADDRESSES_MAX && address_of_socket(at->ai_addr, &addresses[n]))
 			n++;
 	fact_set(fact, addresses, n, found->ai_canonname ?: fact->text);
 	freeaddrinfo(found);

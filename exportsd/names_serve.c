@@ -57,22 +57,6 @@ static socklen_t to_sockaddr(const struct address *address, struct sockaddr_stor
 	return sizeof(struct sockaddr_in6);
 }
 
-static bool from_sockaddr(const struct sockaddr *socket, struct address *ret_address)
-{
-	struct address address = { .family = socket->sa_family };
-
-	if (socket->sa_family == AF_INET) {
-		address.v4 = ((const struct sockaddr_in *)socket)->sin_addr;
-	} else if (socket->sa_family == AF_INET6) {
-		address.v6 = ((const struct sockaddr_in6 *)socket)->sin6_addr;
-		address.scope = ((const struct sockaddr_in6 *)socket)->sin6_scope_id;
-	} else {
-		return false;
-	}
-	*ret_address = address;
-	return true;
-}
-
 static bool address_equal(const struct address *a, const struct address *b)
 {
 	if (a->family != b->family)
@@ -95,7 +79,7 @@ static int leads_to(const char *name, const struct address *address)
 	for (each = list; each; each = each->ai_next) {
 		struct address one;
 
-		if (!from_sockaddr(each->ai_addr, &one))
+		if (!address_of_socket(each->ai_addr, &one))
 			continue;
 		/* A link-local address's scope is the interface it came by, which no name can tell. */
 		one.scope = address->scope;
@@ -256,7 +240,7 @@ static void serve_host(const char *name, struct proto_writer *answer)
 		char text[64];
 		bool again = false;
 
-		if (!from_sockaddr(each->ai_addr, &known[n]))
+		if (!address_of_socket(each->ai_addr, &known[n]))
 			continue;
 		for (size_t i = 0; i < n; i++)
 			again |= address_equal(&known[i], &known[n]);

@@ -190,43 +190,21 @@ static void write_entry(const struct entry *entry, FILE *to)
 }
 
 /* Oldest first: reading adds in this order. */
-static int write_all(const struct rmtab *rmtab, FILE *to)
+static int write_all(void *userdata, FILE *to)
 {
+	const struct rmtab *rmtab = userdata;
 	const struct entry *oldest = rmtab->newest ? rmtab->newest->prev : NULL;
-	int r = 0;
 
 	for (const struct entry *entry = oldest; entry; entry = entry->prev) {
 		write_entry(entry, to);
 		if (entry == rmtab->newest)
 			break;
 	}
-	if (ferror(to))
-		r = -EIO;
-	if (fclose(to) != 0 && r == 0)
-		r = -errno;
-	return r;
+	return 0;
 }
 
+/* As rpc.mountd's: root's to write, everybody's to read. */
 int rmtab_write(const struct rmtab *rmtab, const char *file)
 {
-	CLEANUP(freep) char *temporary = NULL;
-	FILE *to;
-	int r;
-
-	if (asprintf(&temporary, "%s.tmp", file) < 0) {
-		temporary = NULL;
-		return -ENOMEM;
-	}
-	/* The directory may belong to rpc.statd's user (Debian), who could have put a link to any file of root's there. */
-	to = file_open_new(temporary);
-	if (!to)
-		return -errno;
-	/* As rpc.mountd's: root's to write, everybody's to read. */
-	(void)fchmod(fileno(to), 0644);
-	r = write_all(rmtab, to);
-	if (r == 0 && rename(temporary, file) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(temporary);
-	return r;
+	return file_replace(file, 0644, write_all, (void *)rmtab);
 }

@@ -275,46 +275,27 @@ static int write_added(const struct snapshot *snapshot, FILE *to)
 	return 0;
 }
 
-static int write_all(const struct runtime *runtime, const char *added, FILE *to)
+struct contents {
+	const struct runtime *runtime;
+	const char *added;
+};
+
+static int write_all(void *userdata, FILE *to)
 {
-	const struct removed *removed = runtime->removed;
+	const struct contents *contents = userdata;
+	const struct file_version *etab = &contents->runtime->etab;
+	const struct removed *removed = contents->runtime->removed;
 
 	fputs("# What exportfs(8) changed since the exports files were read. Written by exportsd(8).\n",
 	      to);
-	fprintf(to, "etab %llu %llu %llu\n", (unsigned long long)runtime->etab.inode,
-		(unsigned long long)runtime->etab.mtime_nsec,
-		(unsigned long long)runtime->etab.size);
-	if (runtime->all)
+	fprintf(to, "etab %llu %llu %llu\n", (unsigned long long)etab->inode,
+		(unsigned long long)etab->mtime_nsec, (unsigned long long)etab->size);
+	if (contents->runtime->all)
 		fputs("all\n", to);
 	for (; removed; removed = removed->hh.next)
 		fprintf(to, "removed %s\n", removed->key);
-	fputs(added, to);
-	if (ferror(to))
-		return -EIO;
+	fputs(contents->added, to);
 	return 0;
-}
-
-static int replace_file(const struct runtime *runtime, const char *file, const char *added)
-{
-	CLEANUP(freep) char *temporary = NULL;
-	FILE *to;
-	int r;
-
-	if (asprintf(&temporary, "%s.tmp", file) < 0) {
-		temporary = NULL;
-		return -ENOMEM;
-	}
-	to = file_open_new(temporary);
-	if (!to)
-		return -errno;
-	r = write_all(runtime, added, to);
-	if (fclose(to) != 0 && r == 0)
-		r = -errno;
-	if (r == 0 && rename(temporary, file) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlink(temporary);
-	return r;
 }
 
 int runtime_write(struct runtime *runtime, const char *file, const struct snapshot *snapshot)
@@ -331,7 +312,7 @@ int runtime_write(struct runtime *runtime, const char *file, const struct snapsh
 		return -ENOMEM;
 	if (!runtime->is_changed && str_equal(added, runtime->written ?: ""))
 		return 0;
-	r = replace_file(runtime, file, added);
+	r = file_replace(file, 0, write_all, &(struct contents){ runtime, added });
 	if (r < 0)
 		return r;
 	runtime->is_changed = false;

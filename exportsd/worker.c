@@ -19,7 +19,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
@@ -29,6 +28,7 @@
 #include <utlist.h>
 
 #include "exportsd/log.h"
+#include "exportsd/spawn.h"
 #include "exportsd/worker.h"
 
 enum {
@@ -408,35 +408,21 @@ static int spawn(const struct worker *worker, int fd, pid_t *ret_pid)
 	char *argv[] = { name,	  (char *)"--worker", (char *)kind_words[worker->kind],
 			 fd_text, worker->argument,   NULL };
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
 	int r;
 
 	snprintf(name, sizeof(name), "exportsd-%s", kind_words[worker->kind]);
 	snprintf(fd_text, sizeof(fd_text), "%d", PROCESS_FD);
-	sigemptyset(&none);
-	sigfillset(&all);
-	r = posix_spawn_file_actions_init(&files);
-	if (r)
-		return -r;
-	r = posix_spawnattr_init(&attributes);
-	if (r) {
-		posix_spawn_file_actions_destroy(&files);
-		return -r;
-	}
+	r = -posix_spawn_file_actions_init(&files);
+	if (r < 0)
+		return r;
 	/* glibc's dup2 action clears FD_CLOEXEC also where both numbers are the same. */
-	if (!(r = posix_spawn_file_actions_adddup2(&files, fd, PROCESS_FD)) &&
-	    !(r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)) &&
-	    !(r = posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0)) &&
-	    !(r = posix_spawn_file_actions_addclosefrom_np(&files, PROCESS_FD + 1)) &&
-	    !(r = posix_spawnattr_setsigmask(&attributes, &none)) &&
-	    !(r = posix_spawnattr_setsigdefault(&attributes, &all)) &&
-	    !(r = posix_spawnattr_setflags(&attributes,
-					   POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF)))
-		r = posix_spawn(ret_pid, "/proc/self/exe", &files, &attributes, argv, environ);
-	posix_spawnattr_destroy(&attributes);
+	if (!(r = -posix_spawn_file_actions_adddup2(&files, fd, PROCESS_FD)) &&
+	    !(r = -posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)) &&
+	    !(r = -posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0)) &&
+	    !(r = -posix_spawn_file_actions_addclosefrom_np(&files, PROCESS_FD + 1)))
+		r = spawn_program("/proc/self/exe", argv, &files, ret_pid);
 	posix_spawn_file_actions_destroy(&files);
-	return -r;
+	return r;
 }
 
 /* Hear of its answers and of its end. */

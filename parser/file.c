@@ -41,3 +41,31 @@ FILE *file_open_new(const char *path)
 		return NULL;
 	return fopen(path, "wex");
 }
+
+int file_replace(const char *path, mode_t mode, int (*write)(void *userdata, FILE *to),
+		 void *userdata)
+{
+	CLEANUP(freep) char *temporary = NULL;
+	FILE *to;
+	int r;
+
+	if (asprintf(&temporary, "%s.tmp", path) < 0) {
+		temporary = NULL;
+		return -ENOMEM;
+	}
+	to = file_open_new(temporary);
+	if (!to)
+		return -errno;
+	if (mode)
+		(void)fchmod(fileno(to), mode);
+	r = write(userdata, to);
+	if (r == 0 && ferror(to))
+		r = -EIO;
+	if (fclose(to) != 0 && r == 0)
+		r = -errno;
+	if (r == 0 && rename(temporary, path) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlink(temporary);
+	return r;
+}

@@ -6,6 +6,7 @@
  */
 
 #include <stdio.h>
+#include <sys/types.h>
 
 /*
  * file_open - open a file to read it. Devices are taken, too: /dev/null is an empty file.
@@ -18,8 +19,21 @@ int file_open(const char *path);
 FILE *file_open_stream(const char *path);
 
 /*
- * file_open_new - make an empty file to write, in the place of whatever has its name: what an earlier attempt left.
+ * file_open_new - make an empty file to write, in the place of whatever has its name: what an earlier attempt left,
+ * or a link to another file (/var/lib/nfs may belong to rpc.statd's user).
  *
  * Returns NULL and sets errno on failure.
  */
 FILE *file_open_new(const char *path);
+
+/*
+ * file_replace - put a new file in a file's place: who reads sees the old one or the new one, never half of one. It
+ * is not synced. FILE.tmp is used meanwhile.
+ *
+ * @mode:  its permissions, whatever the umask; 0: what the umask leaves
+ * @write: writes what is in it; a negative result ends the matter
+ *
+ * Returns 0; what write() returned; -errno. On failure the old file stays.
+ */
+int file_replace(const char *path, mode_t mode, int (*write)(void *userdata, FILE *to),
+		 void *userdata);
