@@ -13,15 +13,12 @@
 
 void complain(const char *format, ...)
 {
-	CLEANUP(freep) char *raw = NULL;
 	CLEANUP(freep) char *text = NULL;
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&raw, format, ap) < 0)
-		raw = NULL;
+	text = escape_message(format, ap);
 	va_end(ap);
-	text = raw ? escape_bytes(raw, strlen(raw), ESCAPE_SHOWN) : NULL;
 	fprintf(stderr, "exportsctl: %s\n", text ?: strerror(ENOMEM));
 }
 

@@ -404,11 +404,8 @@ static bool produce_rules(struct connection *connection)
 	struct daemon *daemon = connection->daemon;
 	size_t n = daemon->snapshot ? snapshot_n_exports(daemon->snapshot) : 0;
 
-	if (connection->since != reload_applied_usec(daemon->reload)) {
-		connection_answer(connection, PROTO_BUSY,
-				  "other exports came into force while they were listed");
+	if (exports_changed(connection))
 		return false;
-	}
 	while (connection->n_done < n && connection_pending(connection) < CONTROL_CHUNK &&
 	       !connection->closing) {
 		const struct export *export =

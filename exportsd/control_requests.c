@@ -285,6 +285,15 @@ static void put_export(struct connection *connection, const struct export *expor
 	connection_end(connection);
 }
 
+bool exports_changed(struct connection *connection)
+{
+	if (connection->since == reload_applied_usec(connection->daemon->reload))
+		return false;
+	connection_answer(connection, PROTO_BUSY,
+			  "other exports came into force while they were listed");
+	return true;
+}
+
 static bool produce_exports(struct connection *connection)
 {
 	const struct daemon *daemon = connection->daemon;

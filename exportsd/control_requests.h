@@ -67,6 +67,9 @@ void connection_end(struct connection *connection);
 void connection_answer(struct connection *connection, enum proto_outcome outcome,
 		       const char *message);
 
+/* exports_changed - whether other exports are in force than when a listing began; then it is answered so. */
+bool exports_changed(struct connection *connection);
+
 /* put_fault - one message of an answer. */
 void put_fault(struct connection *connection, const struct diag *diag);
 

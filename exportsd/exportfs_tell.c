@@ -24,15 +24,12 @@
 
 void exportfs_error(struct exportfs *exportfs, const char *format, ...)
 {
-	CLEANUP(freep) char *raw = NULL;
 	CLEANUP(freep) char *text = NULL;
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&raw, format, ap) < 0)
-		raw = NULL;
+	text = escape_message(format, ap);
 	va_end(ap);
-	text = raw ? escape_bytes(raw, strlen(raw), ESCAPE_SHOWN) : NULL;
 	(void)fflush(stdout);
 	fprintf(stderr, "%s: %s\n", exportfs->program, text ?: strerror(ENOMEM));
 	exportfs->failed = true;

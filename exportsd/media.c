@@ -103,6 +103,7 @@ static int medium_new(struct media *media, const char *path, struct medium **ret
 	medium->path = strdup(path);
 	if (medium->path)
 		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
+	media->is_sorted = false;
 	if (!medium->hh.tbl) {
 		free(medium->path);
 		free(medium);

@@ -594,31 +594,39 @@ static void fill_status(const struct medium *medium, struct medium_status *statu
 	};
 }
 
-static int compare_paths(const void *a, const void *b)
+static int compare_paths(const struct medium *one, const struct medium *other)
 {
-	const struct medium *const *one = a, *const *other = b;
+	return strcmp(one->path, other->path);
+}
 
-	return strcmp((*one)->path, (*other)->path);
+/* The first one behind @after; that may be forgotten by now. */
+static struct medium *first_behind(struct media *media, const char *after)
+{
+	struct medium *medium = after ? media_find(media, after) : NULL;
+
+	if (medium)
+		return medium->hh.next;
+	medium = media->by_path;
+	while (medium && after && strcmp(medium->path, after) <= 0)
+		medium = medium->hh.next;
+	return medium;
 }
 
 int media_each(struct media *media, const char *after,
 	       int (*each)(void *userdata, const struct medium_status *status), void *userdata)
 {
-	size_t n = HASH_COUNT(media->by_path), n_sorted = 0;
-	CLEANUP(freep) const struct medium **sorted = calloc(n ? n : 1, sizeof(*sorted));
 	struct medium *medium, *next;
 	int r = 0;
 
-	if (!sorted)
-		return -ENOMEM;
-	HASH_ITER (hh, media->by_path, medium, next)
-		if (!after || strcmp(medium->path, after) > 0)
-			sorted[n_sorted++] = medium;
-	qsort(sorted, n_sorted, sizeof(*sorted), compare_paths);
-	for (size_t i = 0; i < n_sorted && r == 0; i++) {
+	/* A listing asks part by part: what is sorted stays so until there is a new one. */
+	if (!media->is_sorted)
+		HASH_SORT(media->by_path, compare_paths);
+	media->is_sorted = true;
+	for (medium = first_behind(media, after); medium && r == 0; medium = next) {
 		struct medium_status status;
 
-		fill_status(sorted[i], &status);
+		next = medium->hh.next;
+		fill_status(medium, &status);
 		r = each(userdata, &status);
 	}
 	return r;

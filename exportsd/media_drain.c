@@ -674,8 +674,10 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 	if (medium->load.stage == MEDIUM_ASKING || medium->load.stage == MEDIUM_PAUSING)
 		return -EBUSY;
 	drain = calloc(1, sizeof(*drain));
-	if (!drain)
+	if (!drain) {
+		medium_release(medium);
 		return -ENOMEM;
+	}
 	drain->media = media;
 	drain->medium = medium;
 	drain->done = done;

@@ -195,6 +195,7 @@ struct media {
 	struct rule *by_facts; /* those in force, by the snapshot's own */
 	struct handler_use *handlers;
 	struct medium *by_path;
+	bool is_sorted; /* by_path's order is that of the paths */
 	struct media_request *decided; /* to be told */
 	struct medium *changed; /* observers to be told */
 	sd_event_source *deliver;

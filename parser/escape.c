@@ -11,6 +11,7 @@
 #include "parser/escape.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static bool is_control(unsigned char byte)
 {
@@ -61,6 +62,17 @@ char *escape_bytes(const void *bytes, size_t n_bytes, enum escape_set set)
 	}
 	*to = '\0';
 	return text;
+}
+
+char *escape_message(const char *format, va_list ap)
+{
+	CLEANUP(freep) char *raw = NULL;
+
+	if (vasprintf(&raw, format, ap) < 0) {
+		raw = NULL;
+		return NULL;
+	}
+	return escape_bytes(raw, strlen(raw), ESCAPE_SHOWN);
 }
 
 size_t unescape_bytes(char *text, size_t n_bytes)

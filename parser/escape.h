@@ -8,6 +8,7 @@
  * Bytes are bytes: no character set is assumed anywhere.
  */
 
+#include <stdarg.h>
 #include <sys/types.h>
 
 #include "parser/base.h"
@@ -26,6 +27,13 @@ enum escape_set {
  * Returns a string to free(3), or NULL when memory is out.
  */
 char *escape_bytes(const void *bytes, size_t n_bytes, enum escape_set set);
+
+/*
+ * escape_message - what vprintf(3) would write, ESCAPE_SHOWN.
+ *
+ * Returns a string to free(3), or NULL when memory is out.
+ */
+char *escape_message(const char *format, va_list ap) __attribute__((format(printf, 1, 0)));
 
 /*
  * unescape_bytes - undo escape_bytes() in place, once (a decoded backslash starts nothing).

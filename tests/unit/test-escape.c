@@ -103,11 +103,30 @@ static void test_hex(void)
 	is_int(unescape_hex("", bytes, 3), -EINVAL, "nothing");
 }
 
+static char *shown(const char *format, ...)
+{
+	char *text;
+	va_list ap;
+
+	va_start(ap, format);
+	text = escape_message(format, ap);
+	va_end(ap);
+	return text;
+}
+
+static void test_message(void)
+{
+	CLEANUP(freep) char *text = shown("line %d of '%s'", 7, "a\nb\033[1m");
+
+	is_str(text, "line 7 of 'a\\012b\\033[1m'", "a message is one line for every terminal");
+}
+
 int main(void)
 {
 	test_escape();
 	test_unescape();
 	test_round_trip();
 	test_hex();
+	test_message();
 	return tap_done();
 }

@@ -453,6 +453,45 @@ static int count_listed(void *userdata, const struct medium_status *status)
 	return 0;
 }
 
+struct parts {
+	char text[64];
+	char *last;
+};
+
+static int write_two(void *userdata, const struct medium_status *status)
+{
+	struct parts *parts = userdata;
+
+	strcat(strcat(parts->text, strrchr(status->path, '/') + 1), " ");
+	free(parts->last);
+	parts->last = strdup(status->path);
+	return strlen(parts->text) == strlen("rom2 rom4 ");
+}
+
+/* As exportsctl's listing: two at a time, while media come and go. */
+static void test_listing_in_parts(void)
+{
+	static const struct disc list[] = { DISC("rom5", FINE, true), DISC("rom2", FINE, true),
+					    DISC("rom4", FINE, true), DISC("rom3", FINE, false),
+					    DISC("rom6", FINE, false) };
+	struct asked asked[2];
+	uint32_t number;
+	struct parts parts = { .text = "" };
+
+	start(list, N_ELEMENTS(list), true);
+	set_exports(one_rule);
+	settle();
+	is_int(media_each(media, NULL, write_two, &parts), 1, "a listing is stopped after two");
+	is_str(parts.text, "rom2 rom4 ", "the first ones");
+	ask_number(&asked[0], "rom6", &number);
+	ask_number(&asked[1], "rom3", &number);
+	wait_for(2);
+	is_int(media_each(media, parts.last, write_two, &parts), 0, "it goes on");
+	is_str(parts.text, "rom2 rom4 rom5 rom6 ", "where it stopped, with what is new behind that");
+	stop();
+	free(parts.last);
+}
+
 static void test_catalogue(void)
 {
 	static const struct disc list[] = { DISC("rom1", FINE, true),  DISC("rom2", FINE, true),
@@ -1496,6 +1535,7 @@ int main(void)
 	if (mount("tmpfs", rule_directory, "tmpfs", 0, NULL) < 0)
 		return 1;
 	test_catalogue();
+	test_listing_in_parts();
 	test_mount();
 	test_many_askers();
 	test_adoption();
