@@ -25,7 +25,7 @@ SYSUSERSDIR ?= /usr/lib/sysusers.d
 
 PACKAGES  := libsystemd mount blkid libconfuse libtirpc sqlite3 uuid json-c libcrypto expat
 CFLAGS    ?= -O2 -g
-XCPPFLAGS := -I. -I$(B) -D_GNU_SOURCE -DEXPORTSD_VERSION='"$(VERSION)"' $(shell pkg-config --silence-errors --cflags $(PACKAGES))
+XCPPFLAGS := -I. -I$(B) -D_GNU_SOURCE -DHASH_NONFATAL_OOM=1 -DEXPORTSD_VERSION='"$(VERSION)"' $(shell pkg-config --silence-errors --cflags $(PACKAGES))
 XCFLAGS   := -std=gnu17 -Wall -Wextra -Wformat=2 -Wshadow -Wvla -Wstrict-prototypes \
              -Wmissing-prototypes -Wwrite-strings -Wno-unused-parameter -fno-common -MMD -MP
 HARDENING ?= -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE

@@ -87,10 +87,14 @@ static bool add_medium(struct status *status, const struct proto_message *messag
 		medium_free(medium);
 		return false;
 	}
+	HASH_ADD_KEYPTR(hh, status->by_path, medium->path, strlen(medium->path), medium);
+	if (!medium->hh.tbl) {
+		medium_free(medium);
+		return false;
+	}
 	*status->last = medium;
 	status->last = &medium->next;
 	status->n_media++;
-	HASH_ADD_KEYPTR(hh, status->by_path, medium->path, strlen(medium->path), medium);
 	return true;
 }
 

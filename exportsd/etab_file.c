@@ -7,7 +7,6 @@
  * one is put in its place, or thrown away if they are alike.
  */
 
-#define HASH_NONFATAL_OOM 1
 
 #include "exportsd/etab_file.h"
 

@@ -98,6 +98,10 @@ static struct tried *try(struct checking *checking, const char *path, dev_t devi
 			       ? tried->takes_numbered
 			       : kernel_takes_export(checking->kernel, path, options->flags);
 	HASH_ADD(hh, checking->tried, key, sizeof(tried->key), tried);
+	if (!tried->hh.tbl) {
+		free(tried);
+		return NULL;
+	}
 	return tried;
 }
 

@@ -92,6 +92,11 @@ struct place *table_have(struct table *table, const char *path, size_t length)
 		return NULL;
 	}
 	HASH_ADD_KEYPTR(hh, table->places, place->path, length, place);
+	if (!place->hh.tbl) {
+		free(place->path);
+		free(place);
+		return NULL;
+	}
 	return place;
 }
 
@@ -134,6 +139,8 @@ bool table_add_file_system(struct table *table, dev_t device)
 		return true;
 	file_system->device = device;
 	HASH_ADD(hh, table->file_systems, device, sizeof(device), file_system);
+	if (!file_system->hh.tbl)
+		free(file_system);
 	return true;
 }
 
@@ -151,6 +158,10 @@ static int enter_id(struct table *table, const struct place *place, const struct
 			return -ENOMEM;
 		entry->id = *id;
 		HASH_ADD(hh, table->entries, id, sizeof(entry->id), entry);
+		if (!entry->hh.tbl) {
+			free(entry);
+			return -ENOMEM;
+		}
 	}
 	for (size_t i = 0; i < entry->n_places; i++)
 		if (entry->places[i] == place)

@@ -11,7 +11,6 @@
  * are revoked already ("admin-revoked", Linux 6.9) hold nothing.
  */
 
-#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
 
 #include "exportsd/kernel_clients.h"
 

@@ -4,7 +4,6 @@
  * loading.c - reading, listing what must be asked, building.
  */
 
-#define HASH_NONFATAL_OOM 1
 
 #include "exportsd/loading.h"
 

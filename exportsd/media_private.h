@@ -18,7 +18,6 @@
  * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
  */
 
-#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
 #include <uthash.h>
 #include <utlist.h>
 

@@ -75,6 +75,10 @@ static struct known *add(struct mount_list *list, const char *key)
 		return NULL;
 	strcpy(known->key, key);
 	HASH_ADD_STR(list->known, key, known);
+	if (!known->hh.tbl) {
+		free(known);
+		return NULL;
+	}
 	return known;
 }
 

@@ -18,7 +18,6 @@
 #include <stdio.h>
 #include <time.h>
 
-#define HASH_NONFATAL_OOM 1 /* an element that was not added has no table */
 #include <uthash.h>
 #include <utlist.h>
 

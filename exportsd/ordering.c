@@ -242,6 +242,10 @@ static int note_named(struct writing *writing, const char *path)
 		return -ENOMEM;
 	strcpy(named->path, path);
 	HASH_ADD_STR(writing->named, path, named);
+	if (!named->hh.tbl) {
+		free(named);
+		return -ENOMEM;
+	}
 	return 1;
 }
 

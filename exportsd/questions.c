@@ -362,6 +362,11 @@ static int enter_key(struct questions *questions, struct question *question,
 	}
 	question->key = key;
 	HASH_ADD_KEYPTR(hh, questions->by_key, question->key, strlen(question->key), question);
+	if (!question->hh.tbl) {
+		question->key = NULL;
+		free(key);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

@@ -83,9 +83,13 @@ static struct domain *domain_named(struct renew *renew, const char *name)
 	if (!domain)
 		return NULL;
 	memcpy(domain->name, name, length);
+	HASH_ADD_KEYPTR(hh, renew->domains, domain->name, length, domain);
+	if (!domain->hh.tbl) {
+		free(domain);
+		return NULL;
+	}
 	domain->old_clients = client_set_new(renew->old, name);
 	domain->new_clients = client_set_new(renew->new, name);
-	HASH_ADD_KEYPTR(hh, renew->domains, domain->name, length, domain);
 	return domain->old_clients && domain->new_clients ? domain : NULL;
 }
 

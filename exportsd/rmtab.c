@@ -89,6 +89,10 @@ int rmtab_add(struct rmtab *rmtab, const char *client, const char *path)
 		/* utlist: the head's prev is the tail. */
 		forget(rmtab, rmtab->newest->prev);
 	HASH_ADD_KEYPTR(hh, rmtab->by_key, entry->key, entry->key_length, entry);
+	if (!entry->hh.tbl) {
+		free(entry);
+		return -ENOMEM;
+	}
 	DL_PREPEND(rmtab->newest, entry);
 	return 0;
 }

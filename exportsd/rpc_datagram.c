@@ -88,6 +88,10 @@ static void deliver_datagram(struct listener *listener, const struct msghdr *mes
 	call->local = *local;
 	call->key = key;
 	HASH_ADD(hh, rpc->datagrams, key, sizeof(key), call);
+	if (!call->hh.tbl) {
+		rpc_call_free(call);
+		return;
+	}
 	rpc->called(rpc->userdata, call);
 }
 

@@ -6,7 +6,6 @@
  * A key is what an etab line starts with: escaped path, tab, client.
  */
 
-#define HASH_NONFATAL_OOM 1
 
 #include "exportsd/runtime.h"
 

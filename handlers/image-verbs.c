@@ -79,15 +79,15 @@ static void image_listed(void *userdata, const struct proto_message *medium)
 	known->version = strdup(version);
 	known->identity = strdup(identity);
 	known->label = label ? strdup(label) : NULL;
-	if (!known->key || !known->version || !known->identity || (label && !known->label)) {
+	if (known->key && known->version && known->identity && (known->label || !label))
+		HASH_ADD_KEYPTR(hh, handler->known, known->key, strlen(known->key), known);
+	if (!known->hh.tbl) {
 		free(known->key);
 		free(known->version);
 		free(known->identity);
 		free(known->label);
 		free(known);
-		return;
 	}
-	HASH_ADD_KEYPTR(hh, handler->known, known->key, strlen(known->key), known);
 }
 
 static const struct known_image *find_known(const struct image_handler *handler, const char *key,

@@ -40,6 +40,10 @@ static int remember(struct watch *watch, const char *key)
 		return -ENOMEM;
 	memcpy(watched->key, key, size);
 	HASH_ADD_STR(watch->keys, key, watched);
+	if (!watched->hh.tbl) {
+		free(watched);
+		return -ENOMEM;
+	}
 	return 0;
 }
 

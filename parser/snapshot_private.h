@@ -12,7 +12,6 @@
  */
 
 /* Out of memory: the item is not added and its hh.tbl is NULL; uthash's default is to exit. */
-#define HASH_NONFATAL_OOM 1
 #include <errno.h>
 #include <uthash.h>
 

@@ -7,7 +7,6 @@
  * copied with every string; sets of options that items share are shared by the copies.
  */
 
-#define HASH_NONFATAL_OOM 1
 
 #include <errno.h>
 #include <stdio.h>

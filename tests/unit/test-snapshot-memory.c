@@ -5,46 +5,8 @@
  * (valgrind and ASan look), and what was there before answers on.
  */
 
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#define HASH_NONFATAL_OOM 1
-#include <uthash.h>
-#undef uthash_malloc
+#include "tests/fake/scarce.h"
 
-static long until_failure = -1; /* negative: never */
-
-static int fails_now(void)
-{
-	return until_failure >= 0 && until_failure-- == 0;
-}
-
-static void *scarce_malloc(size_t size)
-{
-	return fails_now() ? NULL : malloc(size);
-}
-
-static void *scarce_calloc(size_t n, size_t size)
-{
-	return fails_now() ? NULL : calloc(n, size);
-}
-
-static void *scarce_reallocarray(void *old, size_t n, size_t size)
-{
-	return fails_now() ? NULL : reallocarray(old, n, size);
-}
-
-static char *scarce_strdup(const char *text)
-{
-	return fails_now() ? NULL : strdup(text);
-}
-
-#undef strdup
-#define malloc scarce_malloc
-#define calloc scarce_calloc
-#define reallocarray scarce_reallocarray
-#define strdup scarce_strdup
-#define uthash_malloc scarce_malloc
 #include "parser/arena.c"
 #include "parser/index.c"
 #include "parser/snapshot.c"
