@@ -65,19 +65,34 @@ void fsid_start_list(struct connection *connection, const struct proto_message *
 
 /* ---- changes ---- */
 
+/* What is wrong with the first copy that fails; NULL: none does. */
+static const char *why_not_recorded(const struct connection *connection)
+{
+	struct numbers_copy_status copy;
+
+	for (size_t i = 0; numbers_copy(connection->daemon->numbers, i, &copy); i++)
+		if (copy.why)
+			return copy.why;
+	return NULL;
+}
+
 static void on_done(void *userdata, int error)
 {
 	struct connection *connection = userdata;
+	const char *why = NULL;
 
 	connection->numbers_question = NULL;
-	if (error == 0)
-		connection_answer(connection, PROTO_OK, NULL);
-	else
-		connection_answer(connection, error == -ENOENT ? PROTO_NOENT : PROTO_ERROR,
-				  error == -ENOENT ? "nothing has this number"
-				  : error == -EEXIST
-					  ? "this contradicts what is known of the number"
-					  : strerror(-error));
+	if (error == -ENOENT)
+		why = "nothing has this number";
+	else if (error == -EEXIST)
+		why = "this contradicts what is known of the number";
+	else if (error < 0)
+		why = why_not_recorded(connection) ?: strerror(-error);
+	connection_answer(connection,
+			  error == 0	     ? PROTO_OK
+			  : error == -ENOENT ? PROTO_NOENT
+					     : PROTO_ERROR,
+			  why);
 }
 
 static void wait_for_numbers(struct connection *connection, int r)
