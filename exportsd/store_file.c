@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
+#include "exportsd/store_place.h"
 #include "exportsd/store_schema.h"
 
 enum {
@@ -74,6 +75,7 @@ struct store_file {
 	bool complete;
 	bool totals_written; /* the file has both */
 	struct store_totals marked;
+	struct store_place place; /* as it was written last */
 };
 
 /* ---- errors ---- */
@@ -169,12 +171,9 @@ static int64_t log_size(const char *name)
 
 static int look(const char *name, unsigned int flags, char **reterr_why)
 {
-	struct stat st;
+	int r = store_place_look(name, reterr_why);
 
-	if (stat(name, &st) < 0) {
-		if (errno != ENOENT)
-			return store_fail(-errno, reterr_why, "number store '%s': %s", name,
-					  strerror(errno));
+	if (r == -ENOENT) {
 		/* A log without its database would be played into a new one: wal.c believes its checksums alone. */
 		if (log_size(name) > 0)
 			return store_fail(-EUCLEAN, reterr_why,
@@ -184,12 +183,8 @@ static int look(const char *name, unsigned int flags, char **reterr_why)
 			return store_schema_make(name, reterr_why);
 		return store_fail(-ENOENT, reterr_why, "number store '%s' does not exist", name);
 	}
-	if (!S_ISREG(st.st_mode))
-		return store_fail(-EUCLEAN, reterr_why, "number store '%s' is not a file", name);
-	if (st.st_size == 0)
-		return store_fail(-EUCLEAN, reterr_why, "number store '%s' is empty", name);
-	if (!is_read_only(name))
-		return 0;
+	if (r < 0 || !is_read_only(name))
+		return r;
 	/* Without its log it may lack rows that somebody was told of. */
 	if (log_size(name) > 0)
 		return store_fail(
@@ -380,6 +375,7 @@ int store_file_open(const char *name, unsigned int flags, struct store_file **re
 		store_file_close(file);
 		return r;
 	}
+	store_place_note(name, &file->place);
 	*ret_file = file;
 	return 0;
 }
@@ -526,9 +522,18 @@ static int run_or_fail(struct store_file *file, enum statement which, char **ret
 	return rc == SQLITE_OK ? 0 : fail_file(file, rc, reterr_why);
 }
 
+/* What another program may have put in its place is not ours to take a log away from. */
+static int leave_file(struct store_file *file, int error)
+{
+	(void)sqlite3_db_config(file->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+	return error;
+}
+
 int store_file_begin(struct store_file *file, char **reterr_why)
 {
-	return run_or_fail(file, BEGIN, reterr_why);
+	int r = store_place_check(file->name, &file->place, reterr_why);
+
+	return r < 0 ? leave_file(file, r) : run_or_fail(file, BEGIN, reterr_why);
 }
 
 int store_file_mark(struct store_file *file, char **reterr_why)
@@ -545,6 +550,8 @@ int store_file_go_back(struct store_file *file, char **reterr_why)
 
 int store_file_commit(struct store_file *file, char **reterr_why)
 {
+	int r;
+
 	if (!file->totals_written) {
 		sqlite3_stmt *statement = file->statements[SET_TOTALS];
 		int rc = sqlite3_bind_int64(statement, 1, (sqlite3_int64)file->totals.n);
@@ -559,7 +566,11 @@ int store_file_commit(struct store_file *file, char **reterr_why)
 			return fail_file(file, rc, reterr_why);
 		file->totals_written = true;
 	}
-	return run_or_fail(file, COMMIT, reterr_why);
+	r = run_or_fail(file, COMMIT, reterr_why);
+	if (r < 0)
+		return r;
+	r = store_place_renew(file->name, &file->place, reterr_why);
+	return r < 0 ? leave_file(file, r) : 0;
 }
 
 /* Only those that a statement has. */

@@ -124,6 +124,33 @@ int store_schema_make(const char *name, char **reterr_why)
 
 /* ---- known again ---- */
 
+/* sqlite.org/fileformat2.html: the header's first bytes, and where the application's are. */
+enum schema_header { MAGIC_BYTES = 16, APPLICATION_AT = 68, APPLICATION_END = 72 };
+
+enum store_schema_kind store_schema_recognize(const char *bytes, size_t n_bytes)
+{
+	static const char magic[MAGIC_BYTES] = "SQLite format 3";
+	static const unsigned char application[] = { APPLICATION_ID >> 24,
+						     APPLICATION_ID >> 16 & 0xff,
+						     APPLICATION_ID >> 8 & 0xff,
+						     APPLICATION_ID & 0xff };
+	static const char *const texts[] = { "CREATE TRIGGER number_stays", "CREATE TABLE total (",
+					     "CREATE TRIGGER directory_stays" };
+	bool is_database = n_bytes >= MAGIC_BYTES && memcmp(bytes, magic, MAGIC_BYTES) == 0;
+
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++)
+		if (memmem(bytes, n_bytes, texts[i], strlen(texts[i])))
+			return STORE_SCHEMA_OURS;
+	if (!is_database)
+		return n_bytes < MAGIC_BYTES && memcmp(bytes, magic, n_bytes) == 0
+			       ? STORE_SCHEMA_OURS
+			       : STORE_SCHEMA_UNKNOWN;
+	return n_bytes < APPLICATION_END ||
+			       memcmp(bytes + APPLICATION_AT, application, sizeof(application)) == 0
+		       ? STORE_SCHEMA_OURS
+		       : STORE_SCHEMA_FOREIGN;
+}
+
 /* The first column of the first row of a statement. */
 static int read_number(sqlite3 *db, const char *text, int64_t *ret_number)
 {
@@ -320,6 +347,8 @@ int store_set_aside(const char *name, char **ret_new_name)
 	}
 	/* The log first: without its database it counts as damaged, too. */
 	r = rename_with(name, new_name, "-wal");
+	if (r == 0)
+		r = rename_with(name, new_name, "-journal");
 	if (r == 0)
 		r = rename_with(name, new_name, "");
 	if (r == 0)

@@ -7,11 +7,20 @@
  */
 
 #include <sqlite3.h>
+#include <stddef.h>
 
 enum { STORE_SCHEMA_VERSION = 2 };
 
 /* store_schema_make - a new file, complete and synced, or none. One that is there already stays. Returns 0; -errno. */
 int store_schema_make(const char *name, char **reterr_why);
+
+/*
+ * store_schema_recognize - what is a file, by its first page?
+ *
+ * OURS: a number store, or what damage may have left of one. FOREIGN: another program's database.
+ */
+enum store_schema_kind { STORE_SCHEMA_OURS, STORE_SCHEMA_FOREIGN, STORE_SCHEMA_UNKNOWN };
+enum store_schema_kind store_schema_recognize(const char *bytes, size_t n_bytes);
 
 /*
  * store_schema_version - is it ours, and of a version that we know?

@@ -578,15 +578,27 @@ static void overwrite(off_t offset, size_t n_bytes)
 
 static void test_bad_files(void)
 {
+	static const char noughts[4096];
 	struct numbers *numbers;
 	struct stat st;
 
 	write_file(file, "", 0);
 	refused(-EUCLEAN, "empty", "an empty file is refused");
 	write_file(file, "this is no database, and never was one", 38);
-	refused(-EUCLEAN, "damaged", "a text file is refused");
+	refused(-EINVAL, "is no number store", "a text file is refused");
+	write_file(file, "SQLite for", 10);
+	refused(-EUCLEAN, "damaged", "the first bytes of a database are what is left of one");
+	write_file(file, noughts, sizeof(noughts));
+	refused(-EUCLEAN, "damaged", "a page of zeros is");
 	sql("CREATE TABLE something (x)");
-	refused(-EUCLEAN, "no number store", "somebody else's database is refused");
+	refused(-EINVAL, "no number store", "somebody else's database is refused");
+	make_store();
+	(void)chmod(file, 0620);
+	refused(-EPERM, "written by others", "a file that others could have written is refused");
+	make_store();
+	write_file(log_name(), "", 0);
+	(void)chmod(log_name(), 0602);
+	refused(-EPERM, "written by others", "a log that others could have written, too");
 	make_store();
 	sql("ALTER TABLE number ADD COLUMN newer INTEGER; PRAGMA user_version = 3");
 	refused(-EPROTONOSUPPORT, "newer", "a newer version is refused");
@@ -621,7 +633,7 @@ static void test_bad_files(void)
 	    " SELECT raise(ABORT, 'a number is never deleted, only retired'); END;");
 	refused(-EUCLEAN, "999 rows of 1000", "a row that is gone is found");
 	mkdir(file, 0700);
-	is_int(numbers_open(&numbers, event, (const char *const[]){ file, NULL }), -EUCLEAN,
+	is_int(numbers_open(&numbers, event, (const char *const[]){ file, NULL }), -EINVAL,
 	       "a directory is refused");
 	rmdir(file);
 }
