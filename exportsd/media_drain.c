@@ -408,7 +408,9 @@ static void try(struct medium *medium)
 		media_now(media_of(medium)) - medium->drain.begun_usec >= thorough_usec;
 	medium->was_thorough |= medium->is_thorough;
 	if (fd >= 0) {
-		withdraw(medium, fd);
+		/* Of what somebody else mounted there it is not known whose numbers to tell once more. */
+		if (identity_is_settled(medium, fd))
+			withdraw(medium, fd);
 		close(fd);
 	}
 	sweep_forgotten(medium);

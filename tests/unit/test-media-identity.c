@@ -293,6 +293,47 @@ static void test_by_hand(void)
 	stop();
 }
 
+static unsigned int n_withdrawn, n_drained;
+
+static int note_withdrawal(void *userdata, const struct media_withdrawal *withdrawal)
+{
+	n_withdrawn++;
+	return 0;
+}
+
+static void on_drained(void *userdata, enum media_drain_outcome outcome, const char *why)
+{
+	n_drained += outcome == MEDIA_DRAINED;
+}
+
+static void eject(void)
+{
+	struct media_drain *request;
+
+	n_withdrawn = n_drained = 0;
+	media_note_domain(media, drive, "domain");
+	if (media_drain(media, drive, MEDIA_DRAIN_EJECT, on_drained, NULL, &request) < 0 ||
+	    !loop_until(event, &n_drained, 1, 3000))
+		printf("# not drained\n");
+}
+
+/* To withdraw is to tell once more, for a moment: of another disc that would be its numbers. */
+static void test_drained_by_hand(void)
+{
+	static const struct media_kernel kernel = { .withdraw = note_withdrawal };
+
+	start(true, CONFIG_AUTO);
+	media_set_kernel(media, &kernel);
+	ask();
+	eject();
+	is_int(n_withdrawn, 1, "a drain has the kernel forget what it was told");
+	ask();
+	by_hand();
+	eject();
+	is_int(n_withdrawn, 0, "but tells it nothing of what somebody else mounted there");
+	stop();
+}
+
 static void test_restart(void)
 {
 	uint32_t a, b;
@@ -461,6 +502,7 @@ int main(void)
 	mkdir(rule_directory, 0755);
 	test_swap();
 	test_by_hand();
+	test_drained_by_hand();
 	test_restart();
 	test_path();
 	test_no_identity();
