@@ -490,33 +490,20 @@ static int choose_at_start(struct choosing *choosing)
 
 /* ---- exporting ---- */
 
-static bool is_in_subnet(const struct client_spec *subnet, const struct address *address)
-{
-	bool v4 = address->family == AF_INET;
-	const uint8_t *net = v4 ? (const uint8_t *)&subnet->subnet.v4 : subnet->subnet.v6.s6_addr;
-	const uint8_t *mask = v4 ? (const uint8_t *)&subnet->mask.v4 : subnet->mask.v6.s6_addr;
-	const uint8_t *bytes = v4 ? (const uint8_t *)&address->v4 : address->v6.s6_addr;
-
-	if (subnet->subnet.family != address->family)
-		return false;
-	for (size_t i = 0; i < (v4 ? sizeof(address->v4) : sizeof(address->v6)); i++)
-		if ((net[i] ^ bytes[i]) & mask[i])
-			return false;
-	return true;
-}
-
 /* export_find() asks whether the host is one of the client's. A netgroup is not looked into here. */
 static bool holds_host(const struct choosing *choosing, const struct client_spec *client,
 		       const struct client_spec *host)
 {
+	struct client_subnet subnet;
 	struct who who;
 
 	who_is(choosing, host, &who);
 	switch (client->type) {
 	case CLIENT_HOST: return is_same_client(choosing, client, host);
 	case CLIENT_SUBNET:
+		subnet = client_subnet(client);
 		for (size_t i = 0; i < who.n_addresses; i++)
-			if (is_in_subnet(client, &who.addresses[i]))
+			if (client_subnet_holds(&subnet, &who.addresses[i]))
 				return true;
 		return false;
 	case CLIENT_WILDCARD: return client_name_matches(client->text, who.name);

@@ -158,7 +158,7 @@ static void index_texts(struct loading *loading)
 static struct snapshot_seen seen(void *userdata, const char *path)
 {
 	struct loading *loading = userdata;
-	uint32_t hash = hash_address(path), position = hash, number;
+	uint32_t hash = hash_address(path), position = 0, number;
 
 	while ((number = index_next(&loading->places_of_texts, hash, &position)) != NOTHING)
 		if (loading->paths[number] == path)

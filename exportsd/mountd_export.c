@@ -65,20 +65,11 @@ static struct row *sorted_rows(const struct snapshot *snapshot)
 
 /* ---- one path's clients ---- */
 
-static bool is_in_subnet(const struct client *subnet, const struct address *address)
+static bool is_in_subnet(const struct client *wide, const struct address *address)
 {
-	const uint8_t *net = (const uint8_t *)&subnet->subnet.v6;
-	const uint8_t *mask = (const uint8_t *)&subnet->mask.v6;
-	const uint8_t *bytes = (const uint8_t *)&address->v6;
-	size_t n = address->family == AF_INET6 ? sizeof(address->v6) : sizeof(address->v4);
+	const struct client_subnet subnet = { wide->addresses[0], *wide->mask };
 
-	if (address->family != subnet->subnet.family)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		if ((net[i] ^ bytes[i]) & mask[i])
-			return false;
-	}
-	return true;
+	return client_subnet_holds(&subnet, address);
 }
 
 static bool covers(const struct client *wide, const struct client *host,

@@ -711,7 +711,7 @@ static void find_export(struct mount_job *job)
 	}
 	found = snapshot_find_mount(snapshot, clients, job->path, &match);
 	if (!job->is_domain_complete && !job->is_patient &&
-	    !(found != SNAPSHOT_FOUND_NOTHING && match.export->client->type <= CLIENT_SUBNET)) {
+	    !(found != SNAPSHOT_FOUND_NOTHING && match.real->client->type <= CLIENT_SUBNET)) {
 		ask_who(job, true);
 		return;
 	}

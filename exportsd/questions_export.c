@@ -447,7 +447,7 @@ static void begin_nothing(struct question *question, const struct client_set *cl
 static bool is_by_address(const struct question *question)
 {
 	return question->found != SNAPSHOT_FOUND_NOTHING &&
-	       question->match.export->client->type <= CLIENT_SUBNET;
+	       question->match.real->client->type <= CLIENT_SUBNET;
 }
 
 void question_begin_export(struct question *question)

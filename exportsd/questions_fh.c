@@ -173,18 +173,23 @@ static void begin_plain(struct question *question, const struct export *export, 
 
 struct candidate {
 	const char *path;
-	const struct export *export;
+	const struct export *export, *real; /* of struct snapshot_match */
 	enum snapshot_found found;
 };
 
-/* In the order in which rpc.mountd looks at exports; what is exported before what lies below it. */
+/*
+ * In the order in which rpc.mountd looks at exports; what is exported before what lies below it. Pseudo-roots, which
+ * count only among themselves, as it made them: from the top down for each export.
+ */
 static bool is_before(const struct candidate *a, const struct candidate *b)
 {
-	if (a->export->client->type != b->export->client->type)
-		return a->export->client->type < b->export->client->type;
-	if (a->export->order != b->export->order)
-		return a->export->order < b->export->order;
-	return a->found < b->found;
+	if (a->real->client->type != b->real->client->type)
+		return a->real->client->type < b->real->client->type;
+	if (a->real->order != b->real->order)
+		return a->real->order < b->real->order;
+	if (a->found != b->found)
+		return a->found < b->found;
+	return a->found == SNAPSHOT_FOUND_PSEUDO && strlen(a->path) < strlen(b->path);
 }
 
 /* Rather a real export than a pseudo-root, rather the deeper one below a crossmnt one (nfsd_handle_fh()). */
@@ -211,6 +216,7 @@ static size_t list_candidates(const struct question *question, const char *const
 
 		candidate.found = snapshot_find(snapshot, clients, paths[i], &match);
 		candidate.export = match.export;
+		candidate.real = match.real;
 		if (candidate.found == SNAPSHOT_FOUND_NOTHING ||
 		    candidate.found == SNAPSHOT_FOUND_MEDIUM)
 			continue;

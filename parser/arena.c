@@ -89,7 +89,7 @@ char *arena_copy(struct exports_arena *arena, const char *text, size_t length)
 static const void *find_interned(const struct exports_arena *arena, const void *bytes,
 				 size_t length, uint32_t hash)
 {
-	uint32_t position = hash, number;
+	uint32_t position = 0, number;
 
 	while ((number = index_next(&arena->by_bytes, hash, &position)) != NOTHING) {
 		const struct interned *known = &arena->interned.items[number];

@@ -10,6 +10,7 @@
 #include "parser/exports.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 
@@ -114,7 +115,7 @@ static bool is_scope(const char *text, size_t length, const struct in6_addr *add
 }
 
 /* The scope of an address says nothing about which subnet it is. */
-static const char *read_subnet(const char *text, struct client_spec *spec)
+static const char *read_subnet(const char *text, struct client_subnet *subnet)
 {
 	char address[INET6_ADDRSTRLEN + 1];
 	size_t length = strcspn(text, "%/");
@@ -124,23 +125,24 @@ static const char *read_subnet(const char *text, struct client_spec *spec)
 		return "there is no address before the '/'";
 	memcpy(address, text, length);
 	address[length] = '\0';
-	if (!read_address(address, &spec->subnet))
+	if (!read_address(address, &subnet->address))
 		return "there is no address before the '/'";
-	if (text[length] == '%' && spec->subnet.family == AF_INET)
+	if (text[length] == '%' && subnet->address.family == AF_INET)
 		return "only an IPv6 address has a scope";
 	if (text[length] == '%' &&
-	    !is_scope(text + length + 1, (size_t)(slash - text) - length - 1, &spec->subnet.v6))
+	    !is_scope(text + length + 1, (size_t)(slash - text) - length - 1, &subnet->address.v6))
 		return "the scope behind '%' must be a number, or, of a link-local address, an interface";
-	return read_mask(slash + 1, spec->subnet.family, &spec->mask);
+	return read_mask(slash + 1, subnet->address.family, &subnet->mask);
 }
 
 int client_spec_parse(const char *text, struct client_spec *ret_spec, const char **ret_why)
 {
 	struct client_spec spec = { .type = type_of(text), .text = text };
+	struct client_subnet subnet;
 	const char *why;
 
 	if (spec.type == CLIENT_SUBNET) {
-		why = read_subnet(text, &spec);
+		why = read_subnet(text, &subnet);
 		if (why) {
 			*ret_why = why;
 			return EXPORTS_INVALID;
@@ -148,6 +150,30 @@ int client_spec_parse(const char *text, struct client_spec *ret_spec, const char
 	}
 	*ret_spec = spec;
 	return 0;
+}
+
+struct client_subnet client_subnet(const struct client_spec *spec)
+{
+	struct client_subnet subnet;
+	const char *why = read_subnet(spec->text, &subnet);
+
+	assert(spec->type == CLIENT_SUBNET && !why); /* client_spec_parse() saw to that */
+	return subnet;
+}
+
+bool client_subnet_holds(const struct client_subnet *subnet, const struct address *address)
+{
+	bool v4 = address->family == AF_INET;
+	const uint8_t *net = v4 ? (const uint8_t *)&subnet->address.v4 : subnet->address.v6.s6_addr;
+	const uint8_t *mask = v4 ? (const uint8_t *)&subnet->mask.v4 : subnet->mask.v6.s6_addr;
+	const uint8_t *bytes = v4 ? (const uint8_t *)&address->v4 : address->v6.s6_addr;
+
+	if (subnet->address.family != address->family)
+		return false;
+	for (size_t i = 0; i < (v4 ? sizeof(address->v4) : sizeof(address->v6)); i++)
+		if ((net[i] ^ bytes[i]) & mask[i])
+			return false;
+	return true;
 }
 
 static unsigned char lower(char c)

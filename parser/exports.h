@@ -111,8 +111,11 @@ struct address {
 struct client_spec {
 	enum client_type type;
 	const char *text; /* as written after decoding; "" stays "" */
-	struct address subnet; /* CLIENT_SUBNET: the address, host bits and all */
-	struct address mask; /* CLIENT_SUBNET: same family; may be non-contiguous */
+};
+
+/* A subnet as written: host bits and all; the mask is of the same family and may have holes. */
+struct client_subnet {
+	struct address address, mask;
 };
 
 /* One path, one client, one option list. Lives as long as the struct exports_source. */
@@ -222,6 +225,12 @@ struct exports_source *exports_source_free(struct exports_source *source);
  */
 enum { EXPORTS_INVALID = 1 };
 int client_spec_parse(const char *text, struct client_spec *ret_spec, const char **ret_why);
+
+/* client_subnet - the subnet of a CLIENT_SUBNET. */
+struct client_subnet client_subnet(const struct client_spec *spec);
+
+/* client_subnet_holds - is an address in a subnet? Its host bits do not matter. */
+bool client_subnet_holds(const struct client_subnet *subnet, const struct address *address);
 
 /*
  * client_name_matches - nfs-utils' wildmat: ? * [set] [^set] \x, case-insensitive, * crosses dots.

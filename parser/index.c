@@ -25,61 +25,73 @@ void *array_fitted(void *array, uint32_t n, size_t item_size)
 
 void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t by)
 {
-	uint32_t at = hash;
+	uint32_t distance = 0;
 
-	while (index->slots[at & (index->n_slots - 1)].number != number)
-		at++;
-	index->slots[at & (index->n_slots - 1)].number = by;
+	while (index->slots[index_slot(index, hash, distance)].number != number)
+		distance++;
+	index->slots[index_slot(index, hash, distance)].number = by;
 }
 
 static void index_put(struct index *index, uint32_t hash, uint32_t number)
 {
-	uint32_t at = hash;
+	struct index_slot moving = { hash, number };
 
-	while (index->slots[at & (index->n_slots - 1)].number != NOTHING)
-		at++;
-	index->slots[at & (index->n_slots - 1)] = (struct index_slot){ hash, number };
+	for (uint32_t distance = 0;; distance++) {
+		uint32_t at = index_slot(index, moving.hash, distance), its_distance;
+		struct index_slot there = index->slots[at];
+
+		if (there.number == NOTHING) {
+			index->slots[at] = moving;
+			return;
+		}
+		its_distance = index_distance(index, at);
+		if (its_distance < distance) {
+			index->slots[at] = moving;
+			moving = there;
+			distance = its_distance;
+		}
+	}
 }
 
-static int index_grow(struct index *index, uint32_t n_slots)
+static int index_resize(struct index *index, uint32_t n_slots)
 {
-	struct index bigger = { .n_slots = n_slots };
+	struct index other = { .n_slots = n_slots, .n_used = index->n_used };
 
-	bigger.slots = malloc(bigger.n_slots * sizeof(*bigger.slots));
-	if (!bigger.slots)
+	other.slots = malloc(other.n_slots * sizeof(*other.slots));
+	if (!other.slots)
 		return -ENOMEM;
-	memset(bigger.slots, 0xff, bigger.n_slots * sizeof(*bigger.slots));
+	memset(other.slots, 0xff, other.n_slots * sizeof(*other.slots));
 	for (uint32_t i = 0; i < index->n_slots; i++)
 		if (index->slots[i].number != NOTHING)
-			index_put(&bigger, index->slots[i].hash, index->slots[i].number);
-	bigger.n_used = index->n_used;
+			index_put(&other, index->slots[i].hash, index->slots[i].number);
 	free(index->slots);
-	*index = bigger;
+	*index = other;
 	return 0;
 }
 
-static bool is_room_for(uint32_t n_slots, uint32_t n)
+/* So that one in three, and one at least, stays free. */
+static uint32_t n_slots_for(uint32_t n)
 {
-	return (uint64_t)n * 3 <= (uint64_t)n_slots * 2;
+	return n + n / 2 + 1;
 }
 
 int index_reserve(struct index *index, uint32_t n)
 {
-	uint32_t n_slots = index->n_slots ? index->n_slots : INDEX_FIRST;
+	return n_slots_for(n) <= index->n_slots ? 0 : index_resize(index, n_slots_for(n));
+}
 
-	if (index->n_slots && is_room_for(n_slots, n))
-		return 0;
-	while (!is_room_for(n_slots, n))
-		n_slots *= 2;
-	return index_grow(index, n_slots);
+void index_fit(struct index *index)
+{
+	if (n_slots_for(index->n_used) < index->n_slots)
+		(void)index_resize(index, n_slots_for(index->n_used));
 }
 
 int index_add(struct index *index, uint32_t hash, uint32_t number)
 {
-	int r = index_reserve(index, index->n_used + 1);
+	uint32_t n_slots = index->n_slots ? 2 * index->n_slots : INDEX_FIRST;
 
-	if (r < 0)
-		return r;
+	if (n_slots_for(index->n_used + 1) > index->n_slots && index_resize(index, n_slots) < 0)
+		return -ENOMEM;
 	index_put(index, hash, number);
 	index->n_used++;
 	return 0;

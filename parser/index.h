@@ -4,10 +4,11 @@
 /*
  * index.h - numbers found again by a hash, and the arrays that they are numbers of.
  *
- * An index is an open-addressing table of (hash, number) pairs, eight bytes a slot, at most
- * two thirds full: 12 to 24 bytes an entry, where a uthash handle in every record
- * would take 56 and a pointer chase. Nothing is ever deleted from one, so probing is linear and
- * needs no marks.
+ * An index is an open-addressing table of (hash, number) pairs, eight bytes a slot, at most two
+ * thirds full, and just that once index_fit() was called: then 12 bytes an entry however many there are,
+ * where a uthash handle in every record would take 56 and a pointer chase. Who stands farther from its
+ * home keeps a slot, so all stand about two slots off, and who is not there is soon known not to be (Celis, Robin
+ * Hood Hashing, 1986). Nothing is ever deleted from one.
  */
 
 #include <errno.h>
@@ -54,7 +55,7 @@ struct index_slot {
 
 struct index {
 	struct index_slot *slots;
-	uint32_t n_slots; /* 0 or a power of two */
+	uint32_t n_slots; /* 0, or more than n_used */
 	uint32_t n_used;
 };
 
@@ -64,22 +65,44 @@ int index_add(struct index *index, uint32_t hash, uint32_t number);
 void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t by);
 /* Room for so many in all, so that adding them does not make it grow again and again: 0 or -ENOMEM. */
 int index_reserve(struct index *index, uint32_t n);
+/* Gives back what is too much, if that can be done. */
+void index_fit(struct index *index);
+
+/* The slot so far behind a hash's home, round about. */
+static inline uint32_t index_slot(const struct index *index, uint32_t hash, uint32_t distance)
+{
+	uint32_t home = (uint32_t)((uint64_t)hash * index->n_slots >> 32);
+	uint32_t left = index->n_slots - home;
+
+	return distance < left ? home + distance : distance - left;
+}
+
+/* How far behind its hash's home a slot's entry stands. */
+static inline uint32_t index_distance(const struct index *index, uint32_t slot)
+{
+	uint32_t home = index_slot(index, index->slots[slot].hash, 0);
+
+	return slot >= home ? slot - home : slot + index->n_slots - home;
+}
 
 /*
- * The next number under a hash, or NOTHING; position starts as the hash. The caller compares
+ * The next number under a hash, or NOTHING; position starts as 0. The caller compares
  * keys: two keys may have one hash.
  */
 static inline uint32_t index_next(const struct index *index, uint32_t hash, uint32_t *position)
 {
-	const struct index_slot *slot;
+	uint32_t slot;
 
 	if (!index->n_slots)
 		return NOTHING;
 	do {
 		SNAPSHOT_PROBE();
-		slot = &index->slots[(*position)++ & (index->n_slots - 1)];
-	} while (slot->number != NOTHING && slot->hash != hash);
-	return slot->number;
+		slot = index_slot(index, hash, *position);
+		if (index->slots[slot].number == NOTHING || index_distance(index, slot) < *position)
+			return NOTHING;
+		(*position)++;
+	} while (index->slots[slot].hash != hash);
+	return index->slots[slot].number;
 }
 
 /* ---- hashes ---- */

@@ -16,7 +16,7 @@ static uint32_t hash_of(const void *bytes, size_t n)
 const struct export_options *kept_options(struct kept *kept, struct exports_arena *arena,
 					  const struct export_options *options)
 {
-	uint32_t hash = hash_of(options, sizeof(*options)), position = hash, number;
+	uint32_t hash = hash_of(options, sizeof(*options)), position = 0, number;
 	struct export_options *copy;
 
 	while ((number = index_next(&kept->options_by_value, hash, &position)) != NOTHING)
@@ -34,7 +34,7 @@ const struct export_options *kept_options(struct kept *kept, struct exports_aren
 
 struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length)
 {
-	uint32_t hash = hash_of(key, length), position = hash, number;
+	uint32_t hash = hash_of(key, length), position = 0, number;
 
 	while ((number = index_next(&kept->lists_by_key, hash, &position)) != NOTHING) {
 		struct kept_list *list = &kept->lists.items[number];
@@ -68,7 +68,7 @@ bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *k
 
 struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length)
 {
-	uint32_t hash = hash_of(text, length), position = hash, number;
+	uint32_t hash = hash_of(text, length), position = 0, number;
 
 	while ((number = index_next(&kept->clients_by_text, hash, &position)) != NOTHING) {
 		struct reader_client *client = kept->clients.items[number];

@@ -21,6 +21,7 @@ struct snapshot *snapshot_free(struct snapshot *snapshot)
 	free(snapshot->places_by_path.slots);
 	free(snapshot->places_by_inode.slots);
 	free(snapshot->records_by_pair.slots);
+	free(snapshot->records_below.slots);
 	free(snapshot->records_by_number.slots);
 	free(snapshot->first_of_client);
 	exports_source_free(snapshot->source);

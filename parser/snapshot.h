@@ -39,17 +39,18 @@ struct client {
 	enum client_type type;
 	/* In domains and etab: a host's canonical name, else the text; "*" for CLIENT_ANONYMOUS. */
 	const char *name;
-	struct address subnet, mask; /* CLIENT_SUBNET */
-	const struct address *addresses; /* CLIENT_HOST: every address known, perhaps none */
-	size_t n_addresses;
+	/* CLIENT_HOST: every address known, perhaps none. CLIENT_SUBNET: one, its host bits 0. */
+	const struct address *addresses;
+	const struct address *mask; /* CLIENT_SUBNET */
+	unsigned int n_addresses;
 };
 
-/* One export in force: a plain one, a pseudo-root or a rule, for one client. */
+/* One export in force: a plain one or a rule for one client, or a pseudo-root. */
 /* clang-format off */
 struct export {
 	const char *path;    /* canonical; a rule's: the literal directory its pattern starts under */
 	const char *pattern; /* NULL, or a rule's path for fnmatch(3), see struct export_item */
-	const struct client *client;
+	const struct client *client; /* NULL for a pseudo-root, which is every client's with an export below */
 	const struct export_options *options; /* a pseudo-root has EXPORT_V4ROOT in its flags */
 	const char *file;    /* where it was written; NULL for a pseudo-root */
 	unsigned int line;
@@ -242,6 +243,8 @@ enum snapshot_found {
 
 struct snapshot_match {
 	const struct export *export; /* the one that answers; NULL for NOTHING */
+	/* The same; of a pseudo-root what it is there for: the first export of these clients below. */
+	const struct export *real;
 	/* MEDIUM, and BELOW a medium: the path's owner, else NULL. */
 	const struct snapshot_rule *rule;
 	size_t medium_length; /* then: bytes of the path that are the medium's */
@@ -286,24 +289,6 @@ const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
 
 /* Does any export, of any client, have this number written by hand? Such numbers are never given to media. */
 bool snapshot_has_fsid(const struct snapshot *snapshot, uint32_t fsid);
-
-/*
- * snapshot_each_of_clients - call back for each plain export and pseudo-root of these clients,
- * in the order of match priority (type, then order); a callback's non-zero return ends it and is returned;
- * -ENOMEM before the first call.
- *
- * For handles with a uuid: what of them lies on the right file system is not known here.
- */
-int snapshot_each_of_clients(const struct snapshot *snapshot, const struct client_set *clients,
-			     int (*each)(void *userdata, const struct export *export),
-			     void *userdata);
-
-/*
- * snapshot_exports_at - every plain export and pseudo-root of these clients with exactly this path,
- * best first (real ones, then client type, then order). Returns how many; the best @max are stored.
- */
-size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients,
-			   const char *path, const struct export **ret_exports, size_t max);
 
 /* ---- where they lie ---- */
 

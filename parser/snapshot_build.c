@@ -86,7 +86,11 @@ static int place_add(struct snapshot *snapshot, const char *path, size_t length,
 	if (r < 0)
 		return r;
 	snapshot->places.items[snapshot->places.n++] = (struct place){
-		.path = path, .length = length, .first_rule = NOTHING, .uuid_record = NOTHING
+		.path = path,
+		.length = length,
+		.first_rule = NOTHING,
+		.pseudo_root = NOTHING,
+		.uuid_record = NOTHING,
 	};
 	*ret_place = number;
 	return 0;
@@ -109,7 +113,7 @@ static int note_seen(struct build *build, const char *written, uint32_t number)
 
 static int place_of_item(struct build *build, const struct export_item *item, uint32_t *ret_place)
 {
-	uint32_t hash = hash_text(item->path), position = hash, number;
+	uint32_t hash = hash_text(item->path), position = 0, number;
 	const char *real;
 	int r;
 
@@ -149,7 +153,7 @@ static int record_add(struct snapshot *snapshot, uint32_t place, const struct ex
 	if (r < 0)
 		return r;
 	snapshot->records.items[snapshot->records.n++] =
-		(struct record){ .export = *export, .place = place, .next_of_client = NOTHING };
+		(struct record){ .export = *export, .place = place };
 	return 0;
 }
 
@@ -306,7 +310,7 @@ static unsigned int n_components(const char *path)
 
 static uint32_t rule_find(const struct build *build, const char *pattern)
 {
-	uint32_t hash = hash_text(pattern), position = hash, number;
+	uint32_t hash = hash_text(pattern), position = 0, number;
 
 	while ((number = index_next(&build->rules_by_pattern, hash, &position)) != NOTHING)
 		if (str_equal(build->snapshot->rules.items[number].public.pattern, pattern))
@@ -364,6 +368,7 @@ static int make_rule(struct build *build, const struct export_item *item, uint32
 			},
 		.tail = tail,
 		.next_at_directory = NOTHING,
+		.pseudo_root = NOTHING,
 	};
 	return hang_up(snapshot, *ret_number);
 }
@@ -450,52 +455,76 @@ static void set_pseudo_options(struct export_options *options, struct export_fla
 			(struct export_flavor){ .number = numbers[i], .flags = flags };
 }
 
-static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *path,
-		      const struct export_options *options, const struct client *client)
+/* @link: where its number is to stand, if it is not made yet */
+static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *path, uint32_t *link)
 {
-	struct export export = { .path = path, .client = client, .options = options };
+	int r;
 
-	/* What the client has there stays, real or not. */
-	if (record_find(snapshot, place, client->id) != NOTHING)
+	if (*link != NOTHING)
 		return 0;
-	if (!(place & PLACE_OF_RULES))
-		snapshot->places.items[place].flags |= PLACE_PSEUDO;
-	export.order = snapshot->source->n_items + snapshot->records.n - snapshot->n_listed;
-	return record_add(snapshot, place, &export);
+	r = vector_reserve(&snapshot->records);
+	if (r < 0)
+		return r;
+	*link = snapshot->records.n++;
+	snapshot->records.items[*link] = (struct record){
+		.export = { .path = path,
+			    .options = str_equal(path, "/") && !(place & PLACE_OF_RULES)
+					       ? &snapshot->root_options
+					       : &snapshot->pseudo_options,
+			    .order = snapshot->source->n_items + *link - snapshot->n_listed },
+		.place = place,
+	};
+	return 0;
 }
 
-/* Has the client a pseudo-root in the directory that a path lies in? Then also in each one above. */
-static bool has_parents(const struct snapshot *snapshot, const char *path,
-			const struct client *client)
+/* One for the client of a record that lies below, unless it has something there. */
+static int add_parent(struct snapshot *snapshot, uint32_t number, uint32_t record)
 {
-	const char *slash = strrchr(path, '/');
-	size_t length = slash > path ? (size_t)(slash - path) : 1;
-	uint32_t place = place_find(snapshot, path, length,
-				    hash_done(hash_bytes(hash_start(), path, length)));
-	uint32_t number = place == NOTHING ? NOTHING : record_find(snapshot, place, client->id);
+	uint32_t client = snapshot->records.items[record].export.client->id;
+	struct place *place = &snapshot->places.items[number];
 
-	return number != NOTHING && is_pseudo(&snapshot->records.items[number]);
-}
-
-/* One for each directory above a path, and for itself if it is a rule's. */
-static int add_parents(struct snapshot *snapshot, const char *path, bool inclusive,
-		       const struct client *client)
-{
-	struct prefix prefix = { .path = path };
-	size_t length = strlen(path);
-
-	if (!inclusive && has_parents(snapshot, path, client))
-		return 0;
-	while (prefix_next(&prefix) && prefix.length < length + inclusive) {
-		const struct export_options *options =
-			prefix.length == 1 ? &snapshot->root_options : &snapshot->pseudo_options;
-		uint32_t place;
-		int r = place_add(snapshot, path, prefix.length, true, &place);
+	if (export_below(snapshot, number, client) == NOTHING) {
+		int r = index_add(&snapshot->records_below, hash_pair(number, client), record);
 
 		if (r < 0)
 			return r;
-		r = add_pseudo(snapshot, place, snapshot->places.items[place].path, options,
-			       client);
+	}
+	if (record_find(snapshot, number, client) != NOTHING)
+		return 0;
+	return add_pseudo(snapshot, number, place->path, &place->pseudo_root);
+}
+
+/* Has the client of a record others below the directory it lies in? Then also below each one above. */
+static bool has_parents(const struct snapshot *snapshot, const struct export *export)
+{
+	const char *slash = strrchr(export->path, '/');
+	size_t length = export->pattern ? strlen(export->path) : (size_t)(slash - export->path);
+	uint32_t place;
+
+	length += length == 0;
+	place = place_find(snapshot, export->path, length,
+			   hash_done(hash_bytes(hash_start(), export->path, length)));
+	return place != NOTHING && export_below(snapshot, place, export->client->id) != NOTHING;
+}
+
+/* One for each directory above a record's path, and for itself if it is a rule's. */
+static int add_parents(struct snapshot *snapshot, uint32_t record)
+{
+	struct export export = snapshot->records.items[record].export;
+	struct prefix prefix = { .path = export.path };
+	size_t length = strlen(export.path) + (export.pattern != NULL);
+	uint32_t *first = &snapshot->first_of_client[export.client->id];
+
+	if (has_parents(snapshot, &export))
+		return 0;
+	if (*first == NOTHING)
+		*first = record;
+	while (prefix_next(&prefix) && prefix.length < length) {
+		uint32_t place;
+		int r = place_add(snapshot, export.path, prefix.length, true, &place);
+
+		if (r == 0)
+			r = add_parent(snapshot, place, record);
 		if (r < 0)
 			return r;
 	}
@@ -528,28 +557,30 @@ static int number_root(struct snapshot *snapshot, struct record *record)
 
 static int add_pseudo_roots_of(struct snapshot *snapshot, uint32_t number)
 {
-	struct export export = snapshot->records.items[number].export;
-	uint32_t rule;
+	struct record *record = &snapshot->records.items[number];
+	struct rule *rule;
 	int r;
 
-	if (!export.pattern)
-		return str_equal(export.path, "/")
-			       ? number_root(snapshot, &snapshot->records.items[number])
-			       : add_parents(snapshot, export.path, false, export.client);
-	r = add_parents(snapshot, export.path, true, export.client);
-	if (r < 0)
+	if (!record->export.pattern)
+		return str_equal(record->export.path, "/") ? number_root(snapshot, record)
+							   : add_parents(snapshot, number);
+	rule = &snapshot->rules.items[record->place & ~PLACE_OF_RULES];
+	r = add_parents(snapshot, number);
+	if (r < 0 || rule->public.depth == 1)
 		return r;
-	rule = (snapshot->records.items[number].place & ~PLACE_OF_RULES) >> 1;
-	if (snapshot->rules.items[rule].public.depth == 1)
-		return 0;
-	return add_pseudo(snapshot, place_within(rule), export.path, &snapshot->pseudo_options,
-			  export.client);
+	return add_pseudo(snapshot, place_of_media(rule - snapshot->rules.items),
+			  rule->public.directory, &rule->pseudo_root);
 }
 
 static int add_pseudo_roots(struct build *build)
 {
 	struct snapshot *snapshot = build->snapshot;
+	size_t size = snapshot->clients.n * sizeof(uint32_t);
 
+	snapshot->first_of_client = malloc(size ? size : 1);
+	if (!snapshot->first_of_client)
+		return -ENOMEM;
+	memset(snapshot->first_of_client, 0xff, size);
 	set_pseudo_options(&snapshot->root_options, snapshot->root_flavors,
 			   PSEUDO_FLAGS | EXPORT_FSID, build->facts->kerberos);
 	set_pseudo_options(&snapshot->pseudo_options, snapshot->pseudo_flavors, PSEUDO_FLAGS,
@@ -599,8 +630,7 @@ static int index_number(struct build *build, uint32_t number)
 	r = index_add(&snapshot->records_by_number, hash, number);
 	if (r < 0)
 		return r;
-	if (is_pseudo(&snapshot->records.items[number]) ||
-	    !(export_item_of(snapshot, export)->options->flags & EXPORT_FSID) ||
+	if (!(export_item_of(snapshot, export)->options->flags & EXPORT_FSID) ||
 	    number_find(snapshot, fsid, NOTHING) != NOTHING)
 		return 0;
 	return index_add(&snapshot->records_by_number, hash_pair(fsid, NOTHING), number);
@@ -608,41 +638,13 @@ static int index_number(struct build *build, uint32_t number)
 
 static int index_numbers(struct build *build)
 {
-	for (uint32_t i = 0; i < build->snapshot->records.n; i++) {
+	for (uint32_t i = 0; i < build->snapshot->n_listed; i++) {
 		int r = index_number(build, i);
 
 		if (r < 0)
 			return r;
 	}
 	return 0;
-}
-
-static int chain_clients(struct snapshot *snapshot)
-{
-	size_t size = snapshot->clients.n * sizeof(uint32_t);
-
-	snapshot->first_of_client = malloc(size ? size : 1);
-	if (!snapshot->first_of_client)
-		return -ENOMEM;
-	memset(snapshot->first_of_client, 0xff, size);
-	for (uint32_t i = snapshot->records.n; i-- > 0;) {
-		struct record *record = &snapshot->records.items[i];
-		uint32_t *first = &snapshot->first_of_client[record->export.client->id];
-
-		if (record->place & PLACE_OF_RULES)
-			continue;
-		record->next_of_client = *first;
-		*first = i;
-	}
-	return 0;
-}
-
-/* Has this client, or everybody, a real export at the place? */
-static bool is_exported_to(const struct snapshot *snapshot, uint32_t place, uint32_t client)
-{
-	uint32_t number = record_find(snapshot, place, client);
-
-	return number != NOTHING && !is_pseudo(&snapshot->records.items[number]);
 }
 
 /* Is a directory covered by a real export? @client NOTHING: anybody's; else this client's or everybody's */
@@ -656,8 +658,8 @@ static bool is_covered(const struct snapshot *snapshot, const char *directory, u
 
 		if (place == NOTHING || !(snapshot->places.items[place].flags & PLACE_PLAIN))
 			continue;
-		if (client == NOTHING || is_exported_to(snapshot, place, client) ||
-		    is_exported_to(snapshot, place, snapshot->anonymous))
+		if (client == NOTHING || record_find(snapshot, place, client) != NOTHING ||
+		    record_find(snapshot, place, snapshot->anonymous) != NOTHING)
 			return true;
 	}
 	return false;
@@ -724,6 +726,21 @@ static int reserve(struct build *build)
 	return r;
 }
 
+static void fit(struct snapshot *snapshot)
+{
+	struct index *const indices[] = {
+		&snapshot->places_by_path,     &snapshot->places_by_inode,
+		&snapshot->records_by_pair,    &snapshot->records_below,
+		&snapshot->records_by_number,  &snapshot->clients_by_name,
+		&snapshot->addresses_by_value, &snapshot->subnets_by_net,
+	};
+
+	vector_fit(&snapshot->records);
+	vector_fit(&snapshot->places);
+	for (size_t i = 0; i < N_ELEMENTS(indices); i++)
+		index_fit(indices[i]);
+}
+
 static int build_all(struct build *build)
 {
 	int r = reserve(build);
@@ -739,14 +756,10 @@ static int build_all(struct build *build)
 	r = add_pseudo_roots(build);
 	if (r < 0)
 		return r;
-	vector_fit(&build->snapshot->records);
-	vector_fit(&build->snapshot->places);
 	r = index_numbers(build);
 	if (r < 0)
 		return r;
-	r = chain_clients(build->snapshot);
-	if (r < 0)
-		return r;
+	fit(build->snapshot);
 	look_at_rules(build);
 	return 0;
 }

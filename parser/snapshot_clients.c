@@ -91,7 +91,7 @@ uint32_t client_named(const struct snapshot *snapshot, const char *before, const
 {
 	size_t skip = strlen(before);
 	uint32_t hash = hash_done(hash_name(hash_name(hash_start(), before, skip), name, length));
-	uint32_t position = hash, client;
+	uint32_t position = 0, client;
 
 	while ((client = index_next(&snapshot->clients_by_name, hash, &position)) != NOTHING) {
 		const char *candidate = snapshot->clients.items[client]->name;
@@ -160,10 +160,6 @@ static int make_client(struct snapshot *snapshot, const struct client_spec *spec
 	client->id = snapshot->clients.n;
 	client->type = spec->type;
 	client->name = name;
-	if (spec->type == CLIENT_SUBNET) {
-		client->subnet = spec->subnet;
-		client->mask = spec->mask;
-	}
 	r = remember_kind(snapshot, client);
 	if (r < 0)
 		return r;
@@ -183,7 +179,7 @@ static int mask_number(struct clients_builder *builder, const struct address *ma
 {
 	struct snapshot *snapshot = builder->snapshot;
 	struct address key = address_masked(mask, mask);
-	uint32_t hash = address_hash(&key, 0), position = hash, number;
+	uint32_t hash = address_hash(&key, 0), position = 0, number;
 	int r;
 
 	while ((number = index_next(&builder->by_mask, hash, &position)) != NOTHING)
@@ -205,7 +201,7 @@ static int mask_number(struct clients_builder *builder, const struct address *ma
 static uint32_t subnet_find(const struct snapshot *snapshot, const struct address *net,
 			    uint32_t mask)
 {
-	uint32_t hash = address_hash(net, mask + 1), position = hash, subnet;
+	uint32_t hash = address_hash(net, mask + 1), position = 0, subnet;
 
 	while ((subnet = index_next(&snapshot->subnets_by_net, hash, &position)) != NOTHING)
 		if (snapshot->subnets.items[subnet].mask == mask &&
@@ -214,18 +210,20 @@ static uint32_t subnet_find(const struct snapshot *snapshot, const struct addres
 	return NOTHING;
 }
 
-static int add_subnet(struct clients_builder *builder, const struct client *client)
+static int add_subnet(struct clients_builder *builder, const struct client_spec *spec,
+		      uint32_t client)
 {
 	struct snapshot *snapshot = builder->snapshot;
+	const struct client_subnet written = client_subnet(spec);
 	struct subnet subnet = {
-		.net = address_masked(&client->subnet, &client->mask),
-		.client = client->id,
+		.net = address_masked(&written.address, &written.mask),
+		.client = client,
 		.next = NOTHING,
 	};
 	uint32_t same;
 	int r;
 
-	r = mask_number(builder, &client->mask, &subnet.mask);
+	r = mask_number(builder, &written.mask, &subnet.mask);
 	if (r < 0)
 		return r;
 	r = vector_reserve(&snapshot->subnets);
@@ -253,7 +251,7 @@ static uint32_t host_with_address(const struct clients_builder *builder,
 
 	for (size_t i = 0; i < n; i++) {
 		struct address key = address_key(&addresses[i]);
-		uint32_t hash = address_hash(&key, 0), position = hash, number;
+		uint32_t hash = address_hash(&key, 0), position = 0, number;
 
 		while ((number = index_next(&builder->by_address, hash, &position)) != NOTHING) {
 			const struct host_address *known = &builder->addresses.items[number];
@@ -322,7 +320,7 @@ static int add_host(struct clients_builder *builder, const struct client_spec *s
 	*ret_client = host_with_address(builder, addresses, n_addresses);
 	if (*ret_client != NOTHING)
 		return 0;
-	if (!resolved || !is_harmless(name))
+	if (!resolved || !is_harmless(name) || str_equal(name, spec->text))
 		name = spec->text;
 	*ret_client = client_named(snapshot, "", name, strlen(name));
 	if (*ret_client == NOTHING) {
@@ -352,7 +350,7 @@ static int add_new(struct clients_builder *builder, const struct client_spec *sp
 			ret_client);
 	if (r < 0 || spec->type != CLIENT_SUBNET)
 		return r;
-	return add_subnet(builder, snapshot->clients.items[*ret_client]);
+	return add_subnet(builder, spec, *ret_client);
 }
 
 int clients_add(struct clients_builder *builder, const struct client_spec *spec,
@@ -360,7 +358,7 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 {
 	const char *text = spec->type == CLIENT_ANONYMOUS ? "*" : spec->text;
 	uint32_t hash = hash_done(hash_name(hash_start(), text, strlen(text)));
-	uint32_t position = hash, number, client;
+	uint32_t position = 0, number, client;
 	int r, reserved;
 
 	while ((number = index_next(&builder->by_spelling, hash, &position)) != NOTHING) {
@@ -405,13 +403,11 @@ static int compare_host_addresses(const void *a_pointer, const void *b_pointer)
  * A client's addresses go beside each other, sorted: name servers rotate them, and a snapshot
  * is not another one for that.
  */
-int clients_finish(struct clients_builder *builder)
+static int place_addresses(struct clients_builder *builder)
 {
 	struct snapshot *snapshot = builder->snapshot;
 	size_t n = builder->addresses.n;
 
-	vector_fit(&snapshot->clients);
-	vector_fit(&snapshot->subnets);
 	if (n == 0)
 		return 0;
 	qsort(builder->addresses.items, n, sizeof(struct host_address), compare_host_addresses);
@@ -434,6 +430,23 @@ int clients_finish(struct clients_builder *builder)
 	}
 	snapshot->addresses.n = n;
 	return 0;
+}
+
+int clients_finish(struct clients_builder *builder)
+{
+	struct snapshot *snapshot = builder->snapshot;
+
+	vector_fit(&snapshot->clients);
+	vector_fit(&snapshot->subnets);
+	for (uint32_t i = 0; i < snapshot->subnets.n; i++) {
+		const struct subnet *subnet = &snapshot->subnets.items[i];
+		struct client *client = snapshot->clients.items[subnet->client];
+
+		client->addresses = &subnet->net;
+		client->n_addresses = 1;
+		client->mask = &snapshot->masks.items[subnet->mask];
+	}
+	return place_addresses(builder);
 }
 
 void clients_builder_done(struct clients_builder *builder)
@@ -534,7 +547,7 @@ static int add_host_of(struct domain_names *domain, const struct address *addres
 {
 	const struct snapshot *snapshot = domain->snapshot;
 	struct address key = address_key(address);
-	uint32_t hash = address_hash(&key, 0), position = hash, number;
+	uint32_t hash = address_hash(&key, 0), position = 0, number;
 
 	while ((number = index_next(&snapshot->addresses_by_value, hash, &position)) != NOTHING)
 		if (address_same(&snapshot->addresses.items[number], &key))

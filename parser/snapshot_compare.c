@@ -142,16 +142,14 @@ static bool is_like(const struct export *a, const struct export *b)
 static bool has_like(const struct snapshot *others, uint32_t at, const struct export *export)
 {
 	const char *name = export->client->name;
-	uint32_t client, place, record;
+	uint32_t client, place;
 
 	if (at < others->n_listed && is_like(&others->records.items[at].export, export))
 		return true;
 	client = client_named(others, "", name, strlen(name));
 	place = place_called(others, export->path);
-	if (client == NOTHING || place == NOTHING)
-		return false;
-	record = record_find(others, place, client);
-	return record != NOTHING && !is_pseudo(&others->records.items[record]);
+	return client != NOTHING && place != NOTHING &&
+	       record_find(others, place, client) != NOTHING;
 }
 
 static bool has_plain_ones_of(const struct snapshot *snapshot, const struct snapshot *others)

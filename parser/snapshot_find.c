@@ -53,7 +53,7 @@ bool prefix_next(struct prefix *prefix)
 
 uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length, uint32_t hash)
 {
-	uint32_t position = hash, number;
+	uint32_t position = 0, number;
 
 	while ((number = index_next(&snapshot->places_by_path, hash, &position)) != NOTHING) {
 		const struct place *place = &snapshot->places.items[number];
@@ -74,7 +74,7 @@ static const struct place *place_at(const struct snapshot *snapshot, const struc
 
 uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t client)
 {
-	uint32_t hash = hash_pair(place, client), position = hash, number;
+	uint32_t hash = hash_pair(place, client), position = 0, number;
 
 	while ((number = index_next(&snapshot->records_by_pair, hash, &position)) != NOTHING) {
 		const struct record *record = &snapshot->records.items[number];
@@ -85,7 +85,32 @@ uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t c
 	return NOTHING;
 }
 
-/* @client NOTHING: any record with the number. */
+/* Has its client pseudo-roots at a place because of this record? A rule has one at its own directory, too. */
+static bool leads_from(const struct place *place, const struct export *export)
+{
+	const char *end = export->path + place->length;
+
+	if (strncmp(export->path, place->path, place->length) != 0)
+		return false;
+	return *end == '/' || (place->length == 1 && *end) || (*end == '\0' && export->pattern);
+}
+
+uint32_t export_below(const struct snapshot *snapshot, uint32_t place, uint32_t client)
+{
+	uint32_t hash = hash_pair(place, client), position = 0;
+	uint32_t number = snapshot->first_of_client[client];
+
+	while (number != NOTHING) {
+		const struct export *export = &snapshot->records.items[number].export;
+
+		if (export->client->id == client &&
+		    leads_from(&snapshot->places.items[place], export))
+			break;
+		number = index_next(&snapshot->records_below, hash, &position);
+	}
+	return number;
+}
+
 static uint32_t place_of(const struct snapshot *snapshot, const char *path, const char *pattern)
 {
 	size_t length = strlen(path);
@@ -111,9 +136,10 @@ ssize_t snapshot_listed(const struct snapshot *snapshot, const char *path, const
 	return number < snapshot->n_listed ? (ssize_t)number : -ENOENT;
 }
 
+/* @client NOTHING: any record with the number. */
 uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t client)
 {
-	uint32_t hash = hash_pair(fsid, client), position = hash, number;
+	uint32_t hash = hash_pair(fsid, client), position = 0, number;
 
 	while ((number = index_next(&snapshot->records_by_number, hash, &position)) != NOTHING) {
 		const struct record *record = &snapshot->records.items[number];
@@ -148,7 +174,7 @@ struct snapshot_place snapshot_place(const struct snapshot *snapshot, size_t ind
 	return (struct snapshot_place){
 		.path = place->path,
 		.is_exported = place->flags & PLACE_PLAIN,
-		.is_pseudo_root = place->flags & PLACE_PSEUDO,
+		.is_pseudo_root = place->pseudo_root != NOTHING,
 		.uuid = place->uuid_record == NOTHING
 				? NULL
 				: snapshot->records.items[place->uuid_record].export.options->uuid,
@@ -165,10 +191,8 @@ ssize_t snapshot_place_of(const struct snapshot *snapshot, const char *path)
 
 ssize_t snapshot_next_seen(const struct snapshot *snapshot, uint32_t inode, uint32_t *position)
 {
-	uint32_t hash = hash_inode(inode), at = hash + *position, number;
+	uint32_t number = index_next(&snapshot->places_by_inode, hash_inode(inode), position);
 
-	number = index_next(&snapshot->places_by_inode, hash, &at);
-	*position = at - hash;
 	return number == NOTHING ? -ENOENT : (ssize_t)number;
 }
 
@@ -195,14 +219,6 @@ static bool is_before(const struct record *a, const struct record *b)
 	return a->export.order < b->export.order;
 }
 
-/* Real ones before pseudo-roots. */
-static bool is_better(const struct record *a, const struct record *b)
-{
-	if (a && b && is_pseudo(a) != is_pseudo(b))
-		return is_pseudo(b);
-	return is_before(a, b);
-}
-
 /* The best of these clients' entries at a place, or NULL. @flags: only those that have all of these. */
 static const struct record *best_at(const struct snapshot *snapshot,
 				    const struct client_set *clients, uint32_t place,
@@ -217,8 +233,27 @@ static const struct record *best_at(const struct snapshot *snapshot,
 		if (number == NOTHING)
 			continue;
 		record = &snapshot->records.items[number];
-		if ((record->export.options->flags & flags) == flags && is_better(record, best))
+		if ((record->export.options->flags & flags) == flags && is_before(record, best))
 			best = record;
+	}
+	return best;
+}
+
+/* What these clients have a pseudo-root at a place for, or NULL. */
+static const struct record *best_below(const struct snapshot *snapshot,
+				       const struct client_set *clients, uint32_t place)
+{
+	const struct record *best = NULL;
+
+	if (place == NOTHING || snapshot->places.items[place].pseudo_root == NOTHING)
+		return NULL;
+	for (size_t i = 0; i < clients->n_clients; i++) {
+		uint32_t client = clients->clients[i];
+		uint32_t number = export_below(snapshot, place, client);
+
+		if (number != NOTHING && is_before(&snapshot->records.items[number], best) &&
+		    record_find(snapshot, place, client) == NOTHING)
+			best = &snapshot->records.items[number];
 	}
 	return best;
 }
@@ -226,6 +261,12 @@ static const struct record *best_at(const struct snapshot *snapshot,
 static uint32_t place_number(const struct snapshot *snapshot, const struct place *place)
 {
 	return place - snapshot->places.items;
+}
+
+/* Of a record that is a rule's. */
+static const struct rule *rule_of(const struct snapshot *snapshot, const struct record *record)
+{
+	return &snapshot->rules.items[record->place & ~PLACE_OF_RULES];
 }
 
 static uint32_t rule_number(const struct snapshot *snapshot, const struct rule *rule)
@@ -352,11 +393,12 @@ struct walk {
 	const char *path;
 	bool for_mount; /* any real export above counts, not only those with crossmnt */
 
-	const struct record *exact; /* at the path itself, real or pseudo */
+	uint32_t place; /* the path's, or NOTHING */
+	const struct record *exact; /* there */
 	const struct record *above; /* the longest real one above that reaches down to the path */
 	size_t above_length;
-	const struct record
-		*within; /* the best rule that has the path between its directory and its media */
+	/* The best rule that has the path between its directory and its media. */
+	const struct record *within;
 	const struct rule *owner;
 	size_t medium_length;
 	size_t directory_length; /* the owner's */
@@ -393,9 +435,9 @@ static void visit_rules(struct walk *walk, const struct place *place)
 
 		if (match.is_medium) {
 			claim(walk, rule, match.medium_length, place->length);
-		} else if (match.is_within && walk->clients) {
+		} else if (match.is_within && walk->clients && rule->pseudo_root != NOTHING) {
 			const struct record *within =
-				best_at(snapshot, walk->clients, place_within(number), 0);
+				best_at(snapshot, walk->clients, place_of_media(number), 0);
 
 			if (is_before(within, walk->within))
 				walk->within = within;
@@ -409,6 +451,7 @@ static void visit_exports(struct walk *walk, const struct place *place)
 	const struct record *found;
 
 	if (walk->path[place->length] == '\0') {
+		walk->place = number;
 		walk->exact = best_at(walk->snapshot, walk->clients, number, 0);
 		return;
 	}
@@ -416,7 +459,7 @@ static void visit_exports(struct walk *walk, const struct place *place)
 		return;
 	found = best_at(walk->snapshot, walk->clients, number,
 			walk->for_mount ? 0 : EXPORT_CROSSMOUNT);
-	if (!found || is_pseudo(found))
+	if (!found)
 		return;
 	walk->above = found;
 	walk->above_length = place->length;
@@ -482,13 +525,9 @@ static bool has_real_parent(const struct walk *walk)
 
 	while (prefix_next(&prefix) && prefix.length < walk->medium_length) {
 		const struct place *place = place_at(walk->snapshot, &prefix);
-		const struct record *parent;
 
-		if (!place || !(place->flags & PLACE_PLAIN))
-			continue;
-		parent = best_at(walk->snapshot, walk->clients, place_number(walk->snapshot, place),
-				 0);
-		if (parent && !is_pseudo(parent))
+		if (place && place->flags & PLACE_PLAIN &&
+		    best_at(walk->snapshot, walk->clients, place_number(walk->snapshot, place), 0))
 			return true;
 	}
 	return false;
@@ -497,8 +536,19 @@ static bool has_real_parent(const struct walk *walk)
 static enum snapshot_found matched(enum snapshot_found found, const struct record *record,
 				   struct snapshot_match *ret_match)
 {
-	*ret_match = (struct snapshot_match){ .export = &record->export };
+	*ret_match = (struct snapshot_match){ .export = &record->export, .real = &record->export };
 	return found;
+}
+
+static enum snapshot_found matched_pseudo(const struct snapshot *snapshot, uint32_t pseudo_root,
+					  const struct record *real,
+					  struct snapshot_match *ret_match)
+{
+	*ret_match = (struct snapshot_match){
+		.export = &snapshot->records.items[pseudo_root].export,
+		.real = &real->export,
+	};
+	return SNAPSHOT_FOUND_PSEUDO;
 }
 
 static enum snapshot_found matched_medium(const struct walk *walk, enum snapshot_found found,
@@ -507,6 +557,7 @@ static enum snapshot_found matched_medium(const struct walk *walk, enum snapshot
 {
 	*ret_match = (struct snapshot_match){
 		.export = &entry->export,
+		.real = &entry->export,
 		.rule = &walk->owner->public,
 		.medium_length = walk->medium_length,
 		.key_offset = walk->directory_length == 1 ? 1 : walk->directory_length + 1,
@@ -524,12 +575,14 @@ static enum snapshot_found matched_nothing(struct snapshot_match *ret_match)
 enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct client_set *clients,
 				  const char *path, struct snapshot_match *ret_match)
 {
-	struct walk walk = { .snapshot = snapshot, .clients = clients, .path = path };
-	const struct record *entry = NULL;
+	struct walk walk = {
+		.snapshot = snapshot, .clients = clients, .path = path, .place = NOTHING
+	};
+	const struct record *entry = NULL, *below;
 	bool is_medium;
 
 	walk_down(&walk);
-	if (walk.exact && !is_pseudo(walk.exact))
+	if (walk.exact)
 		return matched(SNAPSHOT_FOUND_EXPORT, walk.exact, ret_match);
 	if (walk.above)
 		return matched(SNAPSHOT_FOUND_BELOW, walk.above, ret_match);
@@ -540,10 +593,13 @@ enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct 
 		return matched_medium(&walk, SNAPSHOT_FOUND_MEDIUM, entry, ret_match);
 	if (entry && entry->export.options->flags & EXPORT_CROSSMOUNT)
 		return matched_medium(&walk, SNAPSHOT_FOUND_BELOW, entry, ret_match);
-	if (walk.exact)
-		return matched(SNAPSHOT_FOUND_PSEUDO, walk.exact, ret_match);
+	below = best_below(snapshot, clients, walk.place);
+	if (below)
+		return matched_pseudo(snapshot, snapshot->places.items[walk.place].pseudo_root,
+				      below, ret_match);
 	if (walk.within && !walk.owner)
-		return matched(SNAPSHOT_FOUND_PSEUDO, walk.within, ret_match);
+		return matched_pseudo(snapshot, rule_of(snapshot, walk.within)->pseudo_root,
+				      walk.within, ret_match);
 	return matched_nothing(ret_match);
 }
 
@@ -557,7 +613,7 @@ enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
 	const struct record *entry;
 
 	walk_down(&walk);
-	if (walk.exact && !is_pseudo(walk.exact))
+	if (walk.exact)
 		return matched(SNAPSHOT_FOUND_EXPORT, walk.exact, ret_match);
 	if (walk.above)
 		return matched(SNAPSHOT_FOUND_EXPORT, walk.above, ret_match);
@@ -580,9 +636,9 @@ const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapsh
 	return &walk.owner->public;
 }
 
-/* ---- by number, by path, all ---- */
+/* ---- by number ---- */
 
-/* The first real record of these clients with a number that comes after another; NULL: none. */
+/* The first record of these clients with a number that comes after another; NULL: none. */
 static const struct record *next_with_number(const struct snapshot *snapshot,
 					     const struct client_set *clients, uint32_t fsid,
 					     const struct record *after)
@@ -596,25 +652,21 @@ static const struct record *next_with_number(const struct snapshot *snapshot,
 		if (number == NOTHING)
 			continue;
 		record = &snapshot->records.items[number];
-		if (!is_pseudo(record) && (!after || is_before(after, record)) &&
-		    is_before(record, first))
+		if ((!after || is_before(after, record)) && is_before(record, first))
 			first = record;
 	}
 	return first;
 }
 
-static const struct record *pseudo_with_number(const struct snapshot *snapshot,
-					       const struct client_set *clients, uint32_t fsid)
+/* The pseudo-root "/", which has the number 0, if these clients have it. */
+static const struct export *numbered_pseudo_root(const struct snapshot *snapshot,
+						 const struct client_set *clients, uint32_t fsid)
 {
-	const struct record *first = NULL;
+	uint32_t root = fsid == 0 ? place_of(snapshot, "/", NULL) : NOTHING;
 
-	for (size_t i = 0; i < clients->n_clients; i++) {
-		uint32_t number = number_find(snapshot, fsid, clients->clients[i]);
-
-		if (number != NOTHING && is_before(&snapshot->records.items[number], first))
-			first = &snapshot->records.items[number];
-	}
-	return first;
+	if (!best_below(snapshot, clients, root))
+		return NULL;
+	return &snapshot->records.items[snapshot->places.items[root].pseudo_root].export;
 }
 
 const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
@@ -622,10 +674,8 @@ const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
 {
 	const struct record *found = next_with_number(snapshot, clients, fsid, NULL), *next = found;
 
-	if (!found) {
-		found = pseudo_with_number(snapshot, clients, fsid);
-		return found ? &found->export : NULL;
-	}
+	if (!found)
+		return numbered_pseudo_root(snapshot, clients, fsid);
 	while ((next = next_with_number(snapshot, clients, fsid, next)))
 		if (found->export.options->flags & EXPORT_CROSSMOUNT &&
 		    path_is_below(next->export.path, found->export.path))
@@ -636,74 +686,6 @@ const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
 bool snapshot_has_fsid(const struct snapshot *snapshot, uint32_t fsid)
 {
 	return number_find(snapshot, fsid, NOTHING) != NOTHING;
-}
-
-int snapshot_each_of_clients(const struct snapshot *snapshot, const struct client_set *clients,
-			     int (*each)(void *userdata, const struct export *export),
-			     void *userdata)
-{
-	CLEANUP(freep) uint32_t *next = calloc(clients->n_clients + 1, sizeof(*next));
-
-	if (!next)
-		return -ENOMEM;
-	for (size_t i = 0; i < clients->n_clients; i++)
-		next[i] = snapshot->first_of_client[clients->clients[i]];
-	for (;;) {
-		const struct record *first = NULL;
-		size_t from = 0;
-		int r;
-
-		for (size_t i = 0; i < clients->n_clients; i++)
-			if (next[i] != NOTHING &&
-			    is_before(&snapshot->records.items[next[i]], first)) {
-				first = &snapshot->records.items[next[i]];
-				from = i;
-			}
-		if (!first)
-			return 0;
-		next[from] = first->next_of_client;
-		r = each(userdata, &first->export);
-		if (r != 0)
-			return r;
-	}
-}
-
-static void insert_ranked(const struct export **exports, size_t n, size_t max,
-			  const struct record *record)
-{
-	size_t to = n;
-
-	for (; to; to--) {
-		const struct record *before = (const struct record *)exports[to - 1];
-
-		if (!is_better(record, before))
-			break;
-		if (to < max)
-			exports[to] = exports[to - 1];
-	}
-	if (to < max)
-		exports[to] = &record->export;
-}
-
-size_t snapshot_exports_at(const struct snapshot *snapshot, const struct client_set *clients,
-			   const char *path, const struct export **ret_exports, size_t max)
-{
-	size_t length = strlen(path), n = 0;
-	uint32_t hash = hash_done(hash_bytes(hash_start(), path, length));
-	uint32_t place = place_find(snapshot, path, length, hash);
-
-	if (place == NOTHING)
-		return 0;
-	for (size_t i = 0; i < clients->n_clients; i++) {
-		uint32_t number = record_find(snapshot, place, clients->clients[i]);
-
-		if (number == NOTHING)
-			continue;
-		insert_ranked(ret_exports, n < max ? n : max, max,
-			      &snapshot->records.items[number]);
-		n++;
-	}
-	return n;
 }
 
 /* ---- rules ---- */
@@ -738,5 +720,5 @@ const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
 
 	if (!(record->place & PLACE_OF_RULES))
 		return NULL;
-	return &snapshot->rules.items[(record->place & ~PLACE_OF_RULES) >> 1].public;
+	return &rule_of(snapshot, record)->public;
 }

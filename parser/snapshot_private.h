@@ -7,8 +7,8 @@
  * Everything lives in arrays that are written once, and refers to each other by number (index.h).
  * What comes and goes, the remembered client sets, is in uthash.
  *
- * An export is found by (place, client): a place is a path, a rule's media, or a rule's
- * inner directories, and has a number of its own, whatever the number of its clients.
+ * An export is found by (place, client): a place is a path or a rule's media, and has a number of
+ * its own, whatever the number of its clients.
  */
 
 /* Out of memory: the item is not added and its hh.tbl is NULL; uthash's default is to exit. */
@@ -25,42 +25,38 @@ enum place_flag {
 	PLACE_PLAIN = 1, /* some client has a plain export here */
 	PLACE_CROSSMOUNT = 2, /* and some have crossmnt */
 	PLACE_RULES = 4, /* a rule's literal directory, or above one: nobody's medium */
-	PLACE_PSEUDO = 8, /* some client has a pseudo-root here */
-	PLACE_CROSSED = 16, /* crossmnt, of an export here or of a rule that starts here */
+	PLACE_CROSSED = 8, /* crossmnt, of an export here or of a rule that starts here */
 };
 
 /* A path that is exported, a pseudo-root's or a rule's literal directory. */
 struct place {
 	const char *path;
-	uint32_t length;
+	uint32_t length : 24;
+	uint32_t flags : 8; /* enum place_flag */
 	uint32_t first_rule; /* of those that start under it, in order; NOTHING */
-	uint32_t flags; /* enum place_flag */
+	uint32_t pseudo_root; /* the record, if some client has one here; NOTHING */
 	uint32_t uuid_record; /* the first that has fsid=UUID; NOTHING */
 	struct snapshot_seen seen;
 };
 
-/* Places of rules are numbered from the top down: their media, and the directories on the way to them. */
+/* Rules' media, which are no paths. */
 enum { PLACE_OF_RULES = 0x80000000u };
 static inline uint32_t place_of_media(uint32_t rule)
 {
-	return PLACE_OF_RULES | rule << 1;
-}
-
-static inline uint32_t place_within(uint32_t rule)
-{
-	return PLACE_OF_RULES | rule << 1 | 1;
+	return PLACE_OF_RULES | rule;
 }
 
 struct record {
 	struct export export;
 	uint32_t place;
-	uint32_t next_of_client; /* in order; NOTHING. Not for rules */
 };
 
 struct rule {
 	struct snapshot_rule public;
 	const char *tail; /* of the pattern, below the directory */
 	uint32_t next_at_directory;
+	uint32_t
+		pseudo_root; /* of the directories between its own and the media, if there are any; NOTHING */
 };
 
 struct subnet {
@@ -76,14 +72,19 @@ enum { PSEUDO_FLAVORS = 4 };
 struct snapshot {
 	struct exports_source *source; /* its arena holds our strings and small structs too */
 
-	/* n_listed of them are plain exports and rules in the order of the files, the others pseudo-roots. */
+	/*
+	 * n_listed of them are plain exports and rules in the order of the files. The others are pseudo-roots, one for
+	 * all clients that have one there: those that have an export below (snapshot_find.c export_below()).
+	 */
 	VECTOR(struct record) records;
 	uint32_t n_listed;
 	VECTOR(struct place) places;
 	VECTOR(struct rule) rules;
 	struct index places_by_path;
 	struct index places_by_inode; /* of those whose inode is known */
-	struct index records_by_pair; /* (place, client) */
+	struct index records_by_pair; /* (place, client); not of pseudo-roots */
+	/* (place, client): the first of the client's below the place, but for what first_of_client is below. */
+	struct index records_below;
 	struct index
 		records_by_number; /* (number, client), and (number, NOTHING): somebody has it */
 	struct export_options root_options, pseudo_options; /* of "/" and of other pseudo-roots */
@@ -91,7 +92,8 @@ struct snapshot {
 
 	VECTOR(struct client *) clients;
 	struct index clients_by_name; /* case folded */
-	uint32_t *first_of_client; /* record, or NOTHING */
+	/* The client's first record that lies below something; NOTHING: it has no pseudo-roots. */
+	uint32_t *first_of_client;
 	VECTOR(uint32_t) wildcards;
 	VECTOR(uint32_t) netgroups;
 	uint32_t anonymous; /* client, or NOTHING */
@@ -171,6 +173,8 @@ bool prefix_next(struct prefix *prefix);
 uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length,
 		    uint32_t hash);
 uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t client);
+/* The first export of a client for which it has a pseudo-root at a place, if nothing is exported to it there; NOTHING. */
+uint32_t export_below(const struct snapshot *snapshot, uint32_t place, uint32_t client);
 uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t client);
 /* Is a path below another, "/" included? */
 bool path_is_below(const char *path, const char *parent);
@@ -183,9 +187,4 @@ static inline const struct export_item *export_item_of(const struct snapshot *sn
 						       const struct export *export)
 {
 	return &snapshot->source->items[export->order];
-}
-
-static inline bool is_pseudo(const struct record *record)
-{
-	return record->export.options->flags & EXPORT_V4ROOT;
 }

@@ -74,8 +74,12 @@ static void check_spec(const char *text)
 	require(spec.text == text && spec.type < N_CLIENT_TYPES);
 	require((spec.type == CLIENT_ANONYMOUS) == (text[0] == '\0' || strcmp(text, "*") == 0));
 	require((spec.type == CLIENT_NETGROUP) == (text[0] == '@'));
-	if (spec.type == CLIENT_SUBNET)
-		require(strchr(text, '/') && spec.subnet.family == spec.mask.family);
+	if (spec.type == CLIENT_SUBNET) {
+		const struct client_subnet subnet = client_subnet(&spec);
+
+		require(strchr(text, '/') && subnet.address.family == subnet.mask.family);
+		require(client_subnet_holds(&subnet, &subnet.address));
+	}
 	if (spec.type == CLIENT_HOST)
 		require(client_name_matches(text, text) || strchr(text, '\\'));
 }

@@ -96,6 +96,7 @@ static void test_subnets(void)
 	for (size_t i = 0; i < N_ELEMENTS(subnets); i++) {
 		char address[INET6_ADDRSTRLEN], mask[INET6_ADDRSTRLEN];
 		struct client_spec spec = { .type = N_CLIENT_TYPES };
+		struct client_subnet subnet;
 		const char *why = NULL;
 		int r = client_spec_parse(subnets[i].text, &spec, &why);
 
@@ -104,8 +105,9 @@ static void test_subnets(void)
 			continue;
 		}
 		is_int(r, 0, subnets[i].text);
-		is_str(shown(&spec.subnet, address), subnets[i].address, "its address");
-		is_str(shown(&spec.mask, mask), subnets[i].mask, "its mask");
+		subnet = client_subnet(&spec);
+		is_str(shown(&subnet.address, address), subnets[i].address, "its address");
+		is_str(shown(&subnet.mask, mask), subnets[i].mask, "its mask");
 	}
 }
 

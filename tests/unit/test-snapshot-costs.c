@@ -54,6 +54,17 @@ static void many_hosts(FILE *to, size_t i)
 	fprintf(to, "/srv/shared 10.%zu.%zu.%zu(ro)\n", i >> 16, i >> 8 & 255, i & 255);
 }
 
+static void many_paths_and_hosts(FILE *to, size_t i)
+{
+	fprintf(to, "/srv/e/d%06zu/x 10.%zu.%zu.%zu(ro,fsid=%zu)\n", i, i >> 16, i >> 8 & 255,
+		i & 255, 1000 + i);
+}
+
+static void many_paths_of_two(FILE *to, size_t i)
+{
+	fprintf(to, "/srv/e/d%06zu/x 10.0.0.%zu(ro)\n", i, 1 + i % 2);
+}
+
 static void many_subnets(FILE *to, size_t i)
 {
 	fprintf(to, "/srv/shared 10.%zu.%zu.0/%u(ro)\n", i >> 8 & 255, i & 255,
@@ -84,6 +95,18 @@ static void ask_find(struct snapshot *snapshot, size_t i)
 	snapshot_find_mount(snapshot, set, path, &match);
 }
 
+/* Directories that lie above one export of the asker's, or all of them, or others' alone. */
+static void ask_pseudo_roots(struct snapshot *snapshot, size_t i)
+{
+	const struct client_set *set =
+		snapshot_client_set(snapshot, i % 2 ? "10.0.0.1" : "10.0.0.2,10.9.0.0/24");
+	struct snapshot_match match;
+
+	snapshot_find(snapshot, set, "/srv", &match);
+	snapshot_find(snapshot, set, "/srv/e", &match);
+	snapshot_find_fsid(snapshot, set, 0);
+}
+
 static void ask_number(struct snapshot *snapshot, size_t i)
 {
 	const struct client_set *set = snapshot_client_set(snapshot, "*");
@@ -96,13 +119,12 @@ static void ask_shared(struct snapshot *snapshot, size_t i)
 {
 	const struct client_set *set =
 		snapshot_client_set(snapshot, i % 2 ? "10.0.0.1,10.0.0.0/24" : "10.0.0.2,10.0.0.3");
-	const struct export *exports[4];
 	struct snapshot_match match;
 
 	snapshot_find(snapshot, set, "/srv/shared", &match);
 	snapshot_find(snapshot, set, "/srv/shared/below", &match);
 	snapshot_find(snapshot, set, "/srv", &match);
-	snapshot_exports_at(snapshot, set, "/srv/shared", exports, N_ELEMENTS(exports));
+	snapshot_find_fsid(snapshot, set, 0);
 }
 
 static void ask_domain(struct snapshot *snapshot, size_t i)
@@ -162,6 +184,8 @@ int main(void)
 	/* A limit is about twice what a hash table half full needs: one probe and a half a component and client. */
 	check("find, many paths", many_paths, ask_find, 30);
 	check("by number, many paths", many_paths, ask_number, 10);
+	check("pseudo-roots, each path to its host", many_paths_and_hosts, ask_pseudo_roots, 40);
+	check("pseudo-roots, many paths of two hosts", many_paths_of_two, ask_pseudo_roots, 40);
 	check("find, many hosts on a path", many_hosts, ask_shared, 60);
 	check("find, many subnets on a path", many_subnets, ask_shared, 60);
 	check("domain, many hosts", many_hosts, ask_domain, 6);

@@ -41,7 +41,7 @@ static const char *answer(struct snapshot *snapshot, bool for_mount, const char 
 	if (found == SNAPSHOT_FOUND_NOTHING)
 		return "nothing";
 	snprintf(text, sizeof(text), "%s %s %s", found_words[found], match.export->path,
-		 match.export->client->name);
+		 match.real->client->name);
 	if (match.medium_length)
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%.*s] %s%s",
 			 (int)match.medium_length, path, path + match.key_offset,
@@ -243,51 +243,46 @@ static void test_without_pseudo(void)
 	check_rows(exports, rows, N_ELEMENTS(rows));
 }
 
-/* ---- lists ---- */
+/* ---- pseudo-roots ---- */
 
-static char seen[1024];
-
-static int note(void *userdata, const struct export *export)
+/* "path@line": a pseudo-root's, and of what it is there for. */
+static const char *pseudo_root(struct snapshot *snapshot, const char *domain, const char *path)
 {
-	snprintf(seen + strlen(seen), sizeof(seen) - strlen(seen), "%s:%s ", export->client->name,
-		 export->path);
-	return str_equal(export->path, userdata) ? 7 : 0;
+	static char text[64];
+	struct snapshot_match match;
+	const struct client_set *set = snapshot_client_set(snapshot, domain);
+
+	if (snapshot_find(snapshot, set, path, &match) != SNAPSHOT_FOUND_PSEUDO)
+		return "none";
+	snprintf(text, sizeof(text), "%s@%u", match.export->path, match.real->line);
+	return text;
 }
 
-static void test_lists(void)
+static void test_pseudo_roots(void)
 {
-	struct snapshot *snapshot = made("/a *(rw)\n/b @n(rw)\n/c 10.0.0.1(rw)\n/d 10.0.0.2(rw)\n"
-					 "/e 10.0.0.1(rw)\n/m/* 10.0.0.1(ro,fsid=/s)\n/a @n(rw)\n");
-	const struct client_set *set = snapshot_client_set(snapshot, "*,10.0.0.1,10.0.0.2,@n");
-	const struct export *exports[8];
+	struct snapshot *snapshot =
+		made("/a/b/c 10.0.0.1(rw)\n/a/b/d 10.0.0.1(rw)\n/a/x/y 10.0.0.1(rw)\n"
+		     "/a/x/y 10.0.0.2(rw)\n/a *(rw)\n/a/x/z @n(rw)\n/ab/c @n(rw)\n");
+	const struct client_set *one = snapshot_client_set(snapshot, "10.0.0.1");
+	const struct client_set *other = snapshot_client_set(snapshot, "10.0.0.2");
+	const struct client_set *everybody = snapshot_client_set(snapshot, "*");
+	const struct export *root = snapshot_find_fsid(snapshot, one, 0);
 
-	seen[0] = '\0';
-	is_int(snapshot_each_of_clients(snapshot, set, note, (char *)""), 0, "each is called");
-	is_str(seen,
-	       "10.0.0.1:/c 10.0.0.2:/d 10.0.0.1:/e 10.0.0.1:/ 10.0.0.2:/ 10.0.0.1:/m @n:/b @n:/a @n:/ *:/a *:/ ",
-	       "by type, then order, pseudo-roots last, no rules");
-	seen[0] = '\0';
-	is_int(snapshot_each_of_clients(snapshot, set, note, (char *)"/d"), 7,
-	       "until one says stop");
-	is_str(seen, "10.0.0.1:/c 10.0.0.2:/d ", "then no more");
-	is_int(snapshot_each_of_clients(snapshot, snapshot_client_set(snapshot, ""), note,
-					(char *)""),
-	       0, "nobody has none");
-
-	is_int(snapshot_exports_at(snapshot, set, "/a", exports, 8), 2, "two exports of a path");
-	is_str(exports[0]->client->name, "@n", "the better first");
-	is_str(exports[1]->client->name, "*", "the other second");
-	is_int(snapshot_exports_at(snapshot, set, "/", exports, 2), 4, "all are counted");
-	is_str(exports[0]->client->name, "10.0.0.1", "the best are stored");
-	is_str(exports[1]->client->name, "10.0.0.2", "in order");
-	is_int(snapshot_exports_at(snapshot, set, "/", NULL, 0), 4, "or none");
-	is_int(snapshot_exports_at(snapshot, set, "/q", exports, 8), 0, "elsewhere are none");
-	snapshot_free(snapshot);
-	snapshot = made("/a/b 10.0.0.1(rw)\n/a *(rw)\n");
-	set = snapshot_client_set(snapshot, "*,10.0.0.1");
-	is_int(snapshot_exports_at(snapshot, set, "/a", exports, 8), 2,
-	       "a real one and a pseudo-root");
-	is_str(exports[0]->client->name, "*", "the real one first");
+	is_str(pseudo_root(snapshot, "10.0.0.1", "/"), "/@1", "above a client's first export");
+	is_str(pseudo_root(snapshot, "10.0.0.1", "/a/b"), "/a/b@1", "in each directory");
+	is_str(pseudo_root(snapshot, "10.0.0.1", "/a/x"), "/a/x@3", "and above a later one");
+	is_str(pseudo_root(snapshot, "10.0.0.2", "/a/x"), "/a/x@4", "of each client for itself");
+	is_str(pseudo_root(snapshot, "10.0.0.2", "/a/b"), "none", "not above another's");
+	is_str(pseudo_root(snapshot, "@n,10.0.0.2", "/a/x"), "/a/x@4", "for the best of several");
+	is_str(pseudo_root(snapshot, "*", "/"), "/@5", "above what is above others'");
+	is_str(pseudo_root(snapshot, "*", "/a/b"), "none", "and not below it");
+	is_str(pseudo_root(snapshot, "@n", "/a"), "/a@6", "where another has a real one");
+	is_str(pseudo_root(snapshot, "@n,*", "/a"), "none", "not where one of them has");
+	is_str(pseudo_root(snapshot, "@n", "/ab"), "/ab@7", "a name that begins like another's");
+	ok(root && !root->client && str_equal(root->path, "/"), "the one with the number 0");
+	ok(snapshot_find_fsid(snapshot, other, 0) == root, "is all clients'");
+	ok(snapshot_find_fsid(snapshot, everybody, 0) == root, "who have something below");
+	ok(!snapshot_find_fsid(snapshot, snapshot_client_set(snapshot, ""), 0), "and only theirs");
 	snapshot_free(snapshot);
 }
 
@@ -311,6 +306,7 @@ struct entry {
 	char path[40]; /* or the pattern */
 	size_t client;
 	unsigned int order;
+	unsigned int real; /* a pseudo-root's: order of what it is there for, else its own */
 	uint32_t flags;
 	uint32_t fsid;
 	const char *handler; /* NULL: plain or pseudo */
@@ -381,7 +377,9 @@ static void add_entry(struct model *model, const struct entry *entry)
 static void random_line(struct model *model, unsigned int order, bool root_number)
 {
 	static const char *const handlers[] = { "/s1", "/s2" };
-	struct entry entry = { .client = tap_random() % N_ELEMENTS(clients), .order = order };
+	struct entry entry = { .client = tap_random() % N_ELEMENTS(clients),
+			       .order = order,
+			       .real = order };
 	char options[40] = "ro";
 
 	if (tap_random() % 3 == 0) {
@@ -423,6 +421,7 @@ static void add_model_pseudo(struct model *model)
 
 	for (size_t i = 0; i < n; i++) {
 		struct entry pseudo = { .client = model->entries[i].client,
+					.real = model->entries[i].order,
 					.flags = EXPORT_V4ROOT };
 		const char *path = model->entries[i].path;
 		size_t length = model->entries[i].handler ? literal_length(path) + 1 : strlen(path);
@@ -676,7 +675,7 @@ static bool same_entry(const struct model *model, struct snapshot *snapshot,
 {
 	if (!entry || !export)
 		return !entry && !export;
-	if (!str_equal(clients[entry->client].name, export->client->name))
+	if (export->client && !str_equal(clients[entry->client].name, export->client->name))
 		return false;
 	if (entry->handler) {
 		const struct snapshot_rule *rule = snapshot_rule_of(snapshot, export);
@@ -684,7 +683,18 @@ static bool same_entry(const struct model *model, struct snapshot *snapshot,
 		return rule && str_equal(rule->pattern, entry->path);
 	}
 	return str_equal(entry->path, export->path) &&
-	       !(entry->flags & EXPORT_V4ROOT) == !(export->options->flags & EXPORT_V4ROOT);
+	       !(entry->flags & EXPORT_V4ROOT) == !(export->options->flags & EXPORT_V4ROOT) &&
+	       !(entry->flags & EXPORT_V4ROOT) == (export->client != NULL);
+}
+
+static bool same_match(const struct model *model, struct snapshot *snapshot,
+		       const struct entry *entry, const struct snapshot_match *match)
+{
+	if (!entry || !match->export)
+		return !entry && !match->export && !match->real;
+	return same_entry(model, snapshot, entry, match->export) &&
+	       str_equal(clients[entry->client].name, match->real->client->name) &&
+	       entry->real == match->real->order;
 }
 
 static void domain_text(unsigned int domain, char *text)
@@ -711,7 +721,7 @@ static bool check_one(const struct model *model, struct snapshot *snapshot, unsi
 	set = snapshot_client_set(snapshot, text);
 	wanted = model_find(model, domain, path, &entry);
 	found = snapshot_find(snapshot, set, path, &match);
-	good = found == wanted && same_entry(model, snapshot, entry, match.export);
+	good = found == wanted && same_match(model, snapshot, entry, &match);
 	if (!good)
 		printf("#   %s for %s: got %s %s, wanted %s %s\n", path, text, found_words[found],
 		       match.export ? match.export->path : "", found_words[wanted],
@@ -726,7 +736,7 @@ static bool check_one(const struct model *model, struct snapshot *snapshot, unsi
 
 	wanted = model_mount(model, domain, path, &entry);
 	found = snapshot_find_mount(snapshot, set, path, &match);
-	if (found != wanted || !same_entry(model, snapshot, entry, match.export)) {
+	if (found != wanted || !same_match(model, snapshot, entry, &match)) {
 		printf("#   mount %s for %s: got %s %s, wanted %s %s\n", path, text,
 		       found_words[found], match.export ? match.export->path : "",
 		       found_words[wanted], entry ? entry->path : "");
@@ -798,7 +808,7 @@ int main(void)
 	test_rules();
 	test_overlaps();
 	test_without_pseudo();
-	test_lists();
+	test_pseudo_roots();
 	test_model();
 	return tap_done();
 }
