@@ -496,11 +496,16 @@ void kernel_clients_shed(const char *proc, const char *path, dev_t device)
 	victims_done(&victims);
 }
 
-int kernel_clients_revoke(const char *proc, const char *path, dev_t device)
+int kernel_clients_revoke(const char *proc, const char *path, dev_t device, bool spares_others)
 {
 	struct victims victims = { .all = true };
-	int r = kernel_clients_each(proc, device, choose, &victims);
+	int r;
 
+	if (spares_others && !kernel_revokes()) {
+		kernel_clients_shed(proc, path, device);
+		return 0;
+	}
+	r = kernel_clients_each(proc, device, choose, &victims);
 	/* unlock_filesystem takes away NFSv3 clients' locks everywhere, and all state where the kernel can. */
 	if (r == 0 && kernel_revokes())
 		while (victims.n)

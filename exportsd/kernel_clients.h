@@ -71,5 +71,7 @@ void kernel_clients_shed(const char *proc, const char *path, dev_t device);
  * kernel_clients_revoke - take away all that clients hold on a file system: opens and locks are lost.
  *
  * Clients lose what they hold elsewhere as well where the kernel knows no better (before Linux 6.9).
+ *
+ * @spares_others: there, let go of no more than kernel_clients_shed() does
  */
-int kernel_clients_revoke(const char *proc, const char *path, dev_t device);
+int kernel_clients_revoke(const char *proc, const char *path, dev_t device, bool spares_others);

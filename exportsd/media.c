@@ -131,6 +131,7 @@ static void medium_free(struct medium *medium)
 	struct media *media = medium->rule->media;
 
 	medium_stop(medium);
+	watch_end(medium);
 	places_forget(medium);
 	if (medium->is_changed)
 		DL_DELETE2(media->changed, medium, changed_prev, changed_next);
@@ -529,7 +530,7 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->numbers = numbers;
 	media->unmounts_fd = -1;
 	media->handler_uid = find_uid(config->handler_user);
-	media->mounts_fd = -1;
+	media->mounts_fd = media->sysfs_fd = media->nodes_fd = -1;
 	r = sd_event_add_defer(event, &media->deliver, media_deliver, media);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(media->deliver, SD_EVENT_OFF);
@@ -539,6 +540,8 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 		r = drains_start(media);
 	if (r >= 0)
 		r = scan_start(media);
+	if (r >= 0)
+		r = watches_start(media);
 	if (r < 0) {
 		media_free(media);
 		return r;
@@ -574,6 +577,7 @@ struct media *media_free(struct media *media)
 	places_end(media);
 	scan_end(media);
 	drains_end(media);
+	watches_end(media);
 	closep(&media->unmounts_fd);
 	sd_event_source_disable_unref(media->deliver);
 	sd_event_unref(media->event);

@@ -122,7 +122,8 @@ void media_cancel(struct media_request *request);
  * MEDIA_DRAIN_IDLE:  a question turns it round: the medium stays
  * MEDIA_DRAIN_EJECT: questions wait; the handler is told to give the medium up (open the tray)
  * MEDIA_DRAIN_FORCE: as EJECT, and NFSv4 clients lose what they hold on it
- * MEDIA_DRAIN_GONE:  it was taken out by hand, or its rule is gone: as EJECT, and nothing is to be given up
+ * MEDIA_DRAIN_GONE:  it was taken out by hand, or its device fails: as EJECT, and nothing is to be given up. What is on a
+ *                    device that is gone for good is unmounted, whoever holds it
  *
  * @done: exactly once, never from within this call
  * Returns 0; -ENOENT (no rule claims the path); -EALREADY (it is being drained); -errno.
@@ -147,7 +148,8 @@ void media_drain_cancel(struct media_drain *drain);
  * is_held:  does NFSv4 state hold this file system that a client may need? @quiet_usec: how long nobody used the
  *           medium; delegations count only for a while, clients that are gone do not
  * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
- * revoke:   begin to take away all of it
+ * revoke:   begin to take away all of it; @spares_others: if that can be had without what clients hold elsewhere, else
+ *           shed
  * withdraw: the kernel forgets the medium within MEDIA_FORGET_USEC: for each domain its export entries, also of
  *           paths within it, and its numbers' keys; then sweep. @domains: those that media_note_domain() named; @all: and
  *           whatever else the kernel lists. Returns 0; -errno.
@@ -165,7 +167,7 @@ struct media_withdrawal {
 struct media_kernel {
 	bool (*is_held)(void *userdata, dev_t device, uint64_t quiet_usec);
 	void (*shed)(void *userdata, const char *path, dev_t device);
-	void (*revoke)(void *userdata, const char *path, dev_t device);
+	void (*revoke)(void *userdata, const char *path, dev_t device, bool spares_others);
 	int (*withdraw)(void *userdata, const struct media_withdrawal *withdrawal);
 	void (*sweep)(void *userdata);
 	void *userdata;

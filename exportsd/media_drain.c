@@ -41,6 +41,8 @@ static const uint64_t idle_patience_usec = 6000000;
 static const uint64_t eject_patience_usec = 10000000;
 /* A client's state goes when its last request is answered (nfs4state.c force_expire_client()). */
 static const uint64_t force_patience_usec = 15000000;
+/* What a device that is gone for good has mounted is of use to nobody: holders keep it no longer than this. */
+static const uint64_t lost_patience_usec = 5000000;
 
 /* One that has been told to be drained. */
 struct media_drain {
@@ -63,6 +65,17 @@ static int on_idle_time(sd_event_source *source, uint64_t usec, void *userdata);
 static struct media *media_of(const struct medium *medium)
 {
 	return medium->rule->media;
+}
+
+/* Is it to be unmounted, used or not? */
+static bool must_go(const struct medium *medium)
+{
+	return medium->is_gone || medium->trouble != MEDIUM_WELL;
+}
+
+static bool is_lost(const struct medium *medium)
+{
+	return medium->trouble == MEDIUM_DEVICE_GONE;
 }
 
 /* ---- domains ---- */
@@ -257,7 +270,7 @@ static int on_idle_time(sd_event_source *source, uint64_t usec, void *userdata)
 	if (medium->load.stage != MEDIUM_DONE || medium->drain.stage != DRAIN_NONE ||
 	    medium->is_drain_queued)
 		return 0;
-	if (medium->is_gone)
+	if (must_go(medium))
 		enqueue(medium, MEDIA_DRAIN_GONE);
 	else if (media_now(media_of(medium)) < idle_due(medium))
 		arm_idle(medium);
@@ -276,15 +289,17 @@ void medium_is_mounted_now(struct medium *medium, bool by_somebody_else)
 	medium->used_usec = medium->mounted_usec = media_now(media_of(medium));
 	medium->not_before_usec = medium->drain_pause_usec = 0;
 	medium->is_gone = false;
+	medium->trouble = MEDIUM_WELL;
 	medium_forget_domains(medium);
 	medium->forgotten_usec = 0;
 	medium->has_other_domains = by_somebody_else;
+	watch_begin(medium);
 	arm_idle(medium);
 }
 
 void medium_watch_idleness(struct medium *medium)
 {
-	if (medium->is_gone && medium->load.stage == MEDIUM_DONE)
+	if (must_go(medium) && medium->load.stage == MEDIUM_DONE)
 		enqueue(medium, MEDIA_DRAIN_GONE);
 	else
 		arm_idle(medium);
@@ -299,7 +314,7 @@ static void try_later(struct medium *medium)
 
 	medium->drain_pause_usec = pause < most ? pause : most;
 	medium->not_before_usec = media_now(media) + medium->drain_pause_usec;
-	if (medium->is_gone)
+	if (must_go(medium))
 		media_arm(media, &medium->idle_timer, medium->not_before_usec, on_idle_time,
 			  medium);
 	else
@@ -382,8 +397,11 @@ static void help(struct medium *medium)
 	struct media *media = media_of(medium);
 	uint64_t now = media_now(media);
 
-	if (medium->drain_kind == MEDIA_DRAIN_FORCE && medium->n_tries == 1 && media->kernel.revoke)
-		media->kernel.revoke(media->kernel.userdata, medium->path, medium->seen.device);
+	bool is_forced = medium->drain_kind == MEDIA_DRAIN_FORCE;
+
+	if ((is_forced || is_lost(medium)) && medium->n_tries == 1 && media->kernel.revoke)
+		media->kernel.revoke(media->kernel.userdata, medium->path, medium->seen.device,
+				     !is_forced);
 	else if (medium->is_thorough && media->kernel.shed)
 		media->kernel.shed(media->kernel.userdata, medium->path, medium->seen.device);
 	if (now - medium->swept_usec >= sweep_usec && media->kernel.sweep) {
@@ -416,6 +434,9 @@ static void try(struct medium *medium)
 	sweep_forgotten(medium);
 	directory = mounts_open(medium->rule->facts.directory);
 	r = directory < 0 ? directory : mounts_probe(directory, medium->key);
+	if (r == -EBUSY && is_lost(medium) &&
+	    media_now(media_of(medium)) - medium->drain.begun_usec >= lost_patience_usec)
+		r = mounts_abandon(directory, medium->key);
 	if (r == -EBUSY) {
 		help(medium);
 		drain_event(medium, DRAIN_BUSY);
@@ -485,19 +506,30 @@ static void ask_unmount(struct medium *medium)
 	}
 }
 
+static const char *why_gone(const struct medium *medium)
+{
+	switch (medium->trouble) {
+	case MEDIUM_WELL: break;
+	case MEDIUM_DEVICE_GONE: return "its device is gone";
+	case MEDIUM_DEVICE_OFFLINE:
+	case MEDIUM_UNREADABLE: return "its device cannot be read";
+	}
+	return "it is gone";
+}
+
 static void log_end(const struct medium *medium, enum media_drain_outcome outcome)
 {
 	static const char *const reasons[] = {
 		[MEDIA_DRAIN_IDLE] = "nobody used it",
 		[MEDIA_DRAIN_EJECT] = "it was ejected",
 		[MEDIA_DRAIN_FORCE] = "it was ejected by force",
-		[MEDIA_DRAIN_GONE] = "it is gone",
 	};
 
 	switch (outcome) {
 	case MEDIA_DRAINED:
 		log_info(ABOUT_MEDIUM(medium), "'%s' is unmounted: %s", medium->path,
-			 reasons[medium->drain_kind]);
+			 medium->drain_kind == MEDIA_DRAIN_GONE ? why_gone(medium)
+								: reasons[medium->drain_kind]);
 		break;
 	case MEDIA_DRAIN_FAILED:
 		log_message(medium->drain_pause_usec ? LOG_DEBUG : LOG_WARNING,
@@ -528,11 +560,13 @@ static void finish(struct medium *medium, enum media_drain_outcome outcome)
 		if (medium->is_gone && !medium->is_listed)
 			places_remove(media, medium->rule->facts.directory, medium->path);
 		medium->is_gone = false;
+		medium->trouble = MEDIUM_WELL;
+		watch_end(medium);
 		arm_idle(medium);
 	} else if (outcome == MEDIA_DRAIN_WANTED) {
 		medium->drain_pause_usec = 0;
 		medium_used(medium);
-		arm_idle(medium);
+		medium_watch_idleness(medium);
 	} else {
 		try_later(medium);
 	}
@@ -583,6 +617,21 @@ static void drain_event(struct medium *medium, enum drain_event event)
 	}
 }
 
+/* Does NFSv4 state hold it? Delegations of files that cannot be read are of no use. */
+static bool is_held(const struct medium *medium)
+{
+	const struct media *media = media_of(medium);
+	uint64_t quiet_usec = 0;
+
+	if (medium->drain_kind == MEDIA_DRAIN_FORCE || is_lost(medium) || !media->kernel.is_held)
+		return false;
+	if (medium->trouble != MEDIUM_WELL)
+		quiet_usec = UINT64_MAX;
+	else if (medium->drain_kind == MEDIA_DRAIN_IDLE)
+		quiet_usec = media_now(media) - medium->used_usec;
+	return media->kernel.is_held(media->kernel.userdata, medium->seen.device, quiet_usec);
+}
+
 /* It has left the queue. */
 static void start_drain(struct medium *medium)
 {
@@ -600,11 +649,7 @@ static void start_drain(struct medium *medium)
 		finish(medium, MEDIA_DRAINED); /* somebody was faster */
 		return;
 	}
-	if (root >= 0 && media->kernel.is_held && medium->drain_kind != MEDIA_DRAIN_FORCE &&
-	    media->kernel.is_held(media->kernel.userdata, medium->seen.device,
-				  medium->drain_kind == MEDIA_DRAIN_IDLE
-					  ? media_now(media) - medium->used_usec
-					  : 0)) {
+	if (root >= 0 && is_held(medium)) {
 		finish(medium, MEDIA_DRAIN_IN_USE);
 		return;
 	}
@@ -636,14 +681,30 @@ bool medium_must_wait(struct medium *medium)
 	return true;
 }
 
+static void drain_now(struct medium *medium)
+{
+	medium->drain_pause_usec = 0;
+	if (medium->drain.stage == DRAIN_NONE)
+		enqueue(medium, MEDIA_DRAIN_GONE);
+}
+
 void medium_drain_gone(struct medium *medium)
 {
 	if (medium->load.stage != MEDIUM_DONE)
 		return;
 	medium->is_gone = true;
-	medium->drain_pause_usec = 0;
-	if (medium->drain.stage == DRAIN_NONE)
-		enqueue(medium, MEDIA_DRAIN_GONE);
+	drain_now(medium);
+}
+
+void medium_set_trouble(struct medium *medium, enum medium_trouble trouble)
+{
+	medium->trouble = trouble;
+	if (trouble != MEDIUM_WELL)
+		drain_now(medium);
+	else if (medium->drain.stage == DRAIN_NONE && !must_go(medium) && !medium->drain_asker) {
+		leave_queue(medium);
+		arm_idle(medium);
+	}
 }
 
 void medium_stop_drain(struct medium *medium)

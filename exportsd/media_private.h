@@ -13,6 +13,7 @@
  *	media_places.c     placeholder directories, in slices
  *	media_drain.c      from mounted to unmounted: idle, ejected, taken out by hand
  *	media_scan.c       what somebody else mounted
+ *	media_watch.c      the devices beneath what is mounted: gone, or broken
  *
  * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that claims its
  * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
@@ -35,6 +36,7 @@ enum {
 };
 
 struct medium;
+struct medium_watch;
 struct rule;
 
 /* A handler, shared by the rules that name its socket. */
@@ -90,6 +92,14 @@ struct rule {
 };
 
 enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
+
+/* What is wrong with the device beneath a mounted medium. */
+enum medium_trouble {
+	MEDIUM_WELL,
+	MEDIUM_DEVICE_GONE, /* for good: what is mounted can never be read again */
+	MEDIUM_DEVICE_OFFLINE,
+	MEDIUM_UNREADABLE,
+};
 
 /* More are not remembered: they are shown, no more. */
 enum { MEDIUM_USERS_MAX = 16 };
@@ -162,6 +172,8 @@ struct medium {
 	bool is_drain_queued;
 	struct medium *drain_prev, *drain_next; /* media->drain_queue */
 	bool is_gone; /* taken out by hand, and still mounted */
+	enum medium_trouble trouble;
+	struct medium_watch *watch; /* media_watch.c; NULL: not mounted, or on no device */
 	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
 	uint64_t not_before_usec, drain_pause_usec; /* of the next drain */
 	uint64_t swept_usec, forgotten_usec;
@@ -210,6 +222,12 @@ struct media {
 	sd_event_source *scan_run;
 	struct media_drain *drained; /* to be told */
 	int mounts_fd;
+	struct medium_watch *watches; /* media_watch.c */
+	struct medium_watch *next_watch; /* of the round under way; NULL: none is */
+	struct worker *devices; /* reads from them; NULL until needed */
+	sd_event_source *watch_timer, *nodes_io;
+	int sysfs_fd, nodes_fd; /* /sys; inotify(7) on /dev; or -1 */
+	bool is_hurried; /* a device has gone: this round is a quick one */
 	struct removal *removals, *removals_later;
 	struct numbers_question *removals_question;
 	sd_event_source *remove, *remove_later;
@@ -350,6 +368,8 @@ void medium_used(struct medium *medium);
 bool medium_must_wait(struct medium *medium);
 /* It was taken out by hand. */
 void medium_drain_gone(struct medium *medium);
+/* Its device is in trouble, or (MEDIUM_WELL) no longer. */
+void medium_set_trouble(struct medium *medium, enum medium_trouble trouble);
 void medium_stop_drain(struct medium *medium);
 /* After medium_stop_drain(), if it is mounted still. */
 void medium_watch_idleness(struct medium *medium);
@@ -365,6 +385,15 @@ void scan_adopt(struct media *media);
 /* From now on, look for it whenever mounts have changed. Returns 0; -errno. */
 int scan_start(struct media *media);
 void scan_end(struct media *media);
+
+/* ---- media_watch.c ---- */
+
+/* It has come to be mounted: from now on its device is looked at. */
+void watch_begin(struct medium *medium);
+void watch_end(struct medium *medium);
+/* Returns 0; -errno. */
+int watches_start(struct media *media);
+void watches_end(struct media *media);
 
 /* ---- media_places.c ---- */
 

@@ -132,6 +132,11 @@ int mounts_unmount(int directory_fd, const char *relative)
 	return unmount(directory_fd, relative, 0);
 }
 
+int mounts_abandon(int directory_fd, const char *relative)
+{
+	return unmount(directory_fd, relative, MNT_DETACH);
+}
+
 int mounts_probe(int directory_fd, const char *relative)
 {
 	int r = unmount(directory_fd, relative, MNT_EXPIRE);

@@ -73,5 +73,11 @@ int mounts_bind_self(int directory_fd);
  */
 int mounts_probe(int directory_fd, const char *relative);
 
+/*
+ * mounts_abandon - take away the topmost mount, whoever holds it: they keep what they have until they let go, and nobody
+ * finds it any more. Only for what cannot be read any more: nobody can tell when it ends. Returns 0; -errno.
+ */
+int mounts_abandon(int directory_fd, const char *relative);
+
 /* mounts_unmount - take the topmost mount off a path beneath a directory. Returns 0; -EBUSY; -errno. */
 int mounts_unmount(int directory_fd, const char *relative);

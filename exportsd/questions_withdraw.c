@@ -308,11 +308,11 @@ static void shed(void *userdata, const char *path, dev_t device)
 	kernel_clients_shed(kernel_proc(daemon->kernel), path, device);
 }
 
-static void take_away(void *userdata, const char *path, dev_t device)
+static void take_away(void *userdata, const char *path, dev_t device, bool spares_others)
 {
 	const struct daemon *daemon = userdata;
 
-	(void)kernel_clients_revoke(kernel_proc(daemon->kernel), path, device);
+	(void)kernel_clients_revoke(kernel_proc(daemon->kernel), path, device, spares_others);
 }
 
 void questions_serve_media(struct daemon *daemon)

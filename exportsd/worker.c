@@ -91,6 +91,7 @@ static const char *const kind_words[] = {
 	[WORKER_NAMES] = "names",
 	[WORKER_PATHS] = "paths",
 	[WORKER_STORE] = "store",
+	[WORKER_DEVICES] = "devices",
 };
 
 static void pump(struct worker *worker);

@@ -25,6 +25,7 @@ enum worker_kind {
 	WORKER_NAMES, /* names.c: DNS, netgroups, group lists */
 	WORKER_PATHS, /* paths.c: realpath, stat, file system identity, walks as somebody else */
 	WORKER_STORE, /* store.c: the number store's SQLite file; one process */
+	WORKER_DEVICES, /* device.h: reads from the devices of media */
 };
 
 enum {

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "exportsd/device.h"
 #include "exportsd/names.h"
 #include "exportsd/paths.h"
 #include "exportsd/store.h"
@@ -143,6 +144,8 @@ int worker_main(const char *kind, int fd, const char *argument)
 			r = worker_serve(fd, names_serve);
 		else if (str_equal(kind, worker_kind_word(WORKER_PATHS)))
 			r = serve_paths(fd, argument);
+		else if (str_equal(kind, worker_kind_word(WORKER_DEVICES)))
+			r = worker_serve(fd, device_serve);
 		else
 			r = -EINVAL;
 	}

@@ -176,9 +176,9 @@ static void test_unlocking(void)
 
 	stat(proc, &facts);
 	put("fs/nfsd/unlock_filesystem", "");
-	is_int(kernel_clients_revoke(proc, proc, makedev(7, 99)), 0, "state is taken away");
+	is_int(kernel_clients_revoke(proc, proc, makedev(7, 99), false), 0, "state is taken away");
 	is_str(unlocked(), "", "but not of what a path leads to once the medium is unmounted");
-	kernel_clients_revoke(proc, proc, facts.st_dev);
+	kernel_clients_revoke(proc, proc, facts.st_dev, false);
 	ok(strncmp(unlocked(), "/proc/self/fd/", 14) == 0, "only of that very file system");
 }
 
