@@ -6,22 +6,8 @@
 
 load helpers.bash
 
-setup() {
-	setup_tree
-	rule="$T/media/*  *(mountpoint,ro,fsid=$T/handler)"
-	echo "$T/plain *(ro,no_subtree_check,fsid=77)" >"$T/exports"
-	mkdir "$T/plain"
-}
+setup() { setup_plain_and_media; }
 teardown() { teardown_tree; }
-
-# A daemon with media: start_media KEY...
-start_media() {
-	echo "$rule" >>"$T/exports"
-	start_handler "$@"
-	start_exportsd
-	local key
-	for key; do eventually exportsctl fsid "$T/media/$key"; done
-}
 
 all_are_mounted() { exportsctl status --json | jq -e 'all(.media[]; .state == "mounted")'; }
 

@@ -5,22 +5,8 @@
 
 load helpers.bash
 
-setup() {
-	setup_tree
-	rule="$T/media/*  *(mountpoint,ro,fsid=$T/handler)"
-	echo "$T/plain *(ro,no_subtree_check,fsid=77)" >"$T/exports"
-	mkdir "$T/plain"
-}
+setup() { setup_plain_and_media; }
 teardown() { teardown_tree; }
-
-# start_media KEY...: a daemon with media that have numbers
-start_media() {
-	echo "$rule" >>"$T/exports"
-	start_handler "$@"
-	start_exportsd
-	local key
-	for key; do eventually exportsctl fsid "$T/media/$key"; done
-}
 
 fsid() { exportsctl fsid "$@"; }
 # state_of N: of the Nth copy, as the daemon sees it

@@ -62,6 +62,23 @@ start_handler() {
 	eventually test -S "$T/handler"
 }
 
+# setup_plain_and_media: one plain export, and a $rule for media that start_media adds
+setup_plain_and_media() {
+	setup_tree
+	rule="$T/media/*  *(mountpoint,ro,fsid=$T/handler)"
+	echo "$T/plain *(ro,no_subtree_check,fsid=77)" >"$T/exports"
+	mkdir "$T/plain"
+}
+
+# start_media KEY...: a daemon with media that have numbers
+start_media() {
+	echo "$rule" >>"$T/exports"
+	start_handler "$@"
+	start_exportsd
+	local key
+	for key; do eventually exportsctl fsid "$T/media/$key"; done
+}
+
 # What a test left running is ended, what it left mounted unmounted.
 teardown_tree() {
 	local left

@@ -22,6 +22,7 @@
 #include "exportsd/store.h"
 #include "exportsd/worker.h"
 #include "tests/unit/loop.h"
+#include "tests/unit/shared.h"
 
 enum { SECONDS = 2, MANY = 100000 };
 
@@ -32,18 +33,11 @@ static unsigned int n_done, n_failed;
 
 static unsigned int *n_syncs(void)
 {
-	static unsigned int *shared;
-	const char *name = getenv("BENCH_SYNCS");
-	int fd;
+	static unsigned int *memory;
 
-	if (shared || !name)
-		return shared;
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, sizeof(*shared)) < 0)
-		abort();
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	return shared;
+	if (!memory)
+		memory = shared_memory("BENCH_SYNCS", sizeof(*memory));
+	return memory;
 }
 
 int fsync(int fd)

@@ -8,9 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <systemd/sd-event.h>
+#include <stdio.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "parser/base.h"
+#include "tests/tap.h"
 
 __attribute__((unused)) static uint64_t loop_now_msec(void)
 {
@@ -39,4 +43,33 @@ __attribute__((unused)) static void loop_for(sd_event *event, uint64_t msec)
 	static const unsigned int never;
 
 	(void)loop_until(event, &never, 1, msec);
+}
+
+/*
+ * A test in a process and with a loop of its own: what it makes of its namespaces ends with it. It prints its checks, @n_checks of
+ * them; they count here. It returns 0, or 77 where it may not have what it needs.
+ */
+__attribute__((unused)) static void loop_in_child(sd_event **event, int (*test)(void),
+						  unsigned int n_checks, const char *what)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		sd_event_unref(*event);
+		if (sd_event_new(event) < 0)
+			_exit(2);
+		tap_failed = 0;
+		status = test();
+		fflush(stdout);
+		_exit(tap_failed ? 1 : status);
+	}
+	waitpid(pid, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		ok(true, "%s # SKIP no namespaces here", what);
+		return;
+	}
+	tap_run += n_checks;
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s does no harm (status %#x)", what,
+	   (unsigned int)status);
 }

@@ -18,6 +18,8 @@
 
 static struct daemon server;
 
+#include "tests/fake/one-number.h"
+
 /* ---- the kernel: what it was told ---- */
 
 enum { TOLD_MAX = 64 };
@@ -226,53 +228,9 @@ void paths_fold_uuid(const char *text, size_t size, uint8_t *ret_bytes)
 
 /* ---- numbers and media ---- */
 
-/* One path may be given a number: later, or not at all. */
-static struct {
-	const char *path;
-	bool is_known, is_full;
-	unsigned int asked;
-} store;
-
-struct numbers_question {
-	numbers_done_fn done;
-	void *userdata;
-	sd_event_source *source;
-};
-
 uint32_t numbers_get(const struct numbers *numbers, const char *path)
 {
 	return store.path && str_equal(path, store.path) && store.is_known ? 80001 : 0;
-}
-
-void numbers_cancel(struct numbers_question *question)
-{
-	if (question)
-		sd_event_source_disable_unref(question->source);
-	free(question);
-}
-
-static int on_assigned(sd_event_source *source, void *userdata)
-{
-	struct numbers_question question = *(struct numbers_question *)userdata;
-
-	sd_event_source_unref(question.source);
-	free(userdata);
-	store.is_known |= store.asked && !store.is_full;
-	question.done(question.userdata, store.is_full ? -ENOSPC : 0);
-	return 0;
-}
-
-int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct numbers_question **ret_question)
-{
-	struct numbers_question *question = malloc(sizeof(*question));
-
-	*question = (struct numbers_question){ .done = done, .userdata = userdata };
-	store.asked += (unsigned int)n_paths;
-	sd_event_add_defer(server.event, &question->source, on_assigned, question);
-	*ret_question = question;
-	return 0;
 }
 
 const char *numbers_path(const struct numbers *numbers, uint32_t number)

@@ -308,27 +308,7 @@ static int read_only_disk(void)
 /* In a process of its own, whose checks it prints; they count here. */
 static void test_read_only_disk(void)
 {
-	enum { N_CHECKS = 17 };
-	int result = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		sd_event_unref(event);
-		if (sd_event_new(&event) < 0)
-			_exit(2);
-		tap_failed = 0;
-		result = read_only_disk();
-		fflush(stdout);
-		_exit(tap_failed ? 1 : result);
-	}
-	waitpid(pid, &result, 0);
-	if (WIFEXITED(result) && WEXITSTATUS(result) == 77) {
-		ok(true, "a read-only disk # SKIP no namespaces here");
-		return;
-	}
-	tap_run += N_CHECKS;
-	ok(WIFEXITED(result) && WEXITSTATUS(result) == 0,
-	   "a read-only disk does no harm (status %#x)", (unsigned int)result);
+	loop_in_child(&event, read_only_disk, 17, "a read-only disk");
 	remove_stores();
 }
 

@@ -27,6 +27,7 @@
 #include "exportsd/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
+#include "tests/unit/shared.h"
 
 enum { PATIENCE_MSEC = 30000, N_PATHS = 8, N_IDENTITIES = 3, STEPS_MAX = 120, N_COPIES = 2 };
 
@@ -41,16 +42,9 @@ struct shared {
 static struct shared *shared(void)
 {
 	static struct shared *memory;
-	const char *name = getenv("TEST_STORE_FAULTS");
-	int fd;
 
-	if (memory || !name)
-		return memory;
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, sizeof(*memory)) < 0)
-		abort();
-	memory = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
+	if (!memory)
+		memory = shared_memory("TEST_STORE_FAULTS", sizeof(*memory));
 	return memory;
 }
 

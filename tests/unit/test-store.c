@@ -28,6 +28,7 @@
 #include "exportsd/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
+#include "tests/unit/shared.h"
 
 enum { PATIENCE_MSEC = 20000, ROUNDS = 60 };
 
@@ -44,18 +45,11 @@ struct syncs {
 
 static struct syncs *syncs(void)
 {
-	static struct syncs *shared;
-	const char *name = getenv("TEST_STORE_SYNCS");
-	int fd;
+	static struct syncs *memory;
 
-	if (shared || !name)
-		return shared;
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || ftruncate(fd, sizeof(*shared)) < 0)
-		abort();
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	return shared;
+	if (!memory)
+		memory = shared_memory("TEST_STORE_SYNCS", sizeof(*memory));
+	return memory;
 }
 
 static int do_sync(int fd, long number)
@@ -483,29 +477,9 @@ static int full_disk(void)
 	return 0;
 }
 
-/* In a process of its own, whose checks it prints; they count here. */
 static void test_full_disk(void)
 {
-	int status = 0;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		sd_event_unref(event);
-		if (sd_event_new(&event) < 0)
-			_exit(2);
-		tap_failed = 0;
-		status = full_disk();
-		fflush(stdout);
-		_exit(tap_failed ? 1 : status);
-	}
-	waitpid(pid, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
-		ok(true, "a full disk # SKIP no namespaces here");
-		return;
-	}
-	tap_run += 6;
-	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "a full disk does no harm (status %#x)",
-	   (unsigned int)status);
+	loop_in_child(&event, full_disk, 6, "a full disk");
 }
 
 /* ---- files that are not right ---- */

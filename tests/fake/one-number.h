@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * one-number.h - a number store in which one path may be given a number: later, or not at all. The test has the rest of it, and
+ * "server.event".
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "exportsd/numbers.h"
+
+static struct {
+	const char *path;
+	bool is_known, is_full;
+	unsigned int asked;
+} store;
+
+struct numbers_question {
+	numbers_done_fn done;
+	void *userdata;
+	sd_event_source *source;
+};
+
+void numbers_cancel(struct numbers_question *question)
+{
+	if (question)
+		sd_event_source_disable_unref(question->source);
+	free(question);
+}
+
+static int on_assigned(sd_event_source *source, void *userdata)
+{
+	struct numbers_question question = *(struct numbers_question *)userdata;
+
+	sd_event_source_unref(question.source);
+	free(userdata);
+	store.is_known |= store.asked && !store.is_full;
+	question.done(question.userdata, store.is_full ? -ENOSPC : 0);
+	return 0;
+}
+
+int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
+		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		   void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = malloc(sizeof(*question));
+
+	*question = (struct numbers_question){ .done = done, .userdata = userdata };
+	store.asked += (unsigned int)n_paths;
+	sd_event_add_defer(server.event, &question->source, on_assigned, question);
+	*ret_question = question;
+	return 0;
+}
