@@ -532,17 +532,24 @@ static int take_descriptor(struct connection *connection)
 	return fd;
 }
 
-static void finish_request(struct connection *connection, struct handler_request *request,
-			   enum handler_outcome outcome, const struct proto_message *message)
+static bool has_descriptor(const struct proto_message *message)
+{
+	const char *with_mount = proto_get(message, "mount-fd");
+
+	return with_mount && str_equal(with_mount, "1");
+}
+
+/* @descriptor: that came with the message, or -1; closed, or handed on */
+static void finish_request(struct handler_request *request, enum handler_outcome outcome,
+			   const struct proto_message *message, int descriptor)
 {
 	struct handler_events events = request->events;
 	void *asker = request->userdata;
 	CLEANUP(freep) char *why = NULL;
-	const char *with_mount = proto_get(message, "mount-fd");
-	bool wants_descriptor = outcome == HANDLER_OK && with_mount && str_equal(with_mount, "1");
-	int fd = wants_descriptor ? take_descriptor(connection) : -1;
+	CLEANUP(closep) int unwanted = outcome == HANDLER_OK ? -1 : descriptor;
+	int fd = outcome == HANDLER_OK ? descriptor : -1;
 
-	if (wants_descriptor && fd < 0) {
+	if (outcome == HANDLER_OK && has_descriptor(message) && fd < 0) {
 		outcome = HANDLER_ERROR;
 		why = strdup("'mount-fd=1' came without a descriptor");
 	} else if (outcome == HANDLER_ERROR) {
@@ -562,6 +569,8 @@ static void take_message(struct connection *connection, const struct proto_messa
 {
 	struct handler_request *request;
 	int outcome = proto_outcome(message->word);
+	/* Also that of an answer that nobody waits for any more: it is not the next one's. */
+	CLEANUP(closep) int descriptor = has_descriptor(message) ? take_descriptor(connection) : -1;
 	uint64_t id = 0;
 
 	(void)proto_get_u64(message, "id", UINT64_MAX, &id);
@@ -576,7 +585,8 @@ static void take_message(struct connection *connection, const struct proto_messa
 		drop_unknown(connection, id, message->word);
 	} else if (outcome >= 0) {
 		connection->has_answered = true;
-		finish_request(connection, request, (enum handler_outcome)outcome, message);
+		finish_request(request, (enum handler_outcome)outcome, message,
+			       TAKE_FD(descriptor));
 	} else {
 		restart_timer(request);
 		if (request->events.message)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "exportsd/handler.h"
 #include "exportsd/log.h"
@@ -531,6 +532,29 @@ static void script_no_descriptor(struct talk *talk, const struct proto_message *
 		talk_answer(talk, message, "ok", "mount-fd=1\n");
 }
 
+/* The answer to the first request, which was cancelled, comes late and in two parts, with that of the second. */
+static void script_late_descriptor(struct talk *talk, const struct proto_message *message)
+{
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
+	static char late_id[32];
+	char text[200];
+	int length;
+
+	if (!greet(talk, message) && !*late_id) {
+		snprintf(late_id, sizeof(late_id), "%s", proto_get(message, "id"));
+	} else if (*late_id) {
+		length = snprintf(text, sizeof(text), "exportsd/1 ok\nid=%s\nmount", late_id);
+		talk_send(talk, text, (size_t)length, null);
+		length = snprintf(text, sizeof(text),
+				  "-fd=1\n\nexportsd/1 ok\nid=%s\nmount-fd=1\n\n",
+				  proto_get(message, "id"));
+		talk_send(talk, text, (size_t)length, zero);
+	}
+	close(null);
+	close(zero);
+}
+
 static unsigned int count_descriptors(void)
 {
 	unsigned int n = 0;
@@ -542,6 +566,7 @@ static unsigned int count_descriptors(void)
 
 static void test_descriptors(void)
 {
+	struct handler_request *late;
 	struct result result;
 	struct stat facts;
 	unsigned int before;
@@ -571,6 +596,20 @@ static void test_descriptors(void)
 	wait_done(1);
 	is_int(result.outcome, HANDLER_ERROR, "mount-fd=1 without a descriptor is an error");
 	end();
+
+	begin(script_late_descriptor);
+	before = count_descriptors();
+	late = ask(&result, "mount", SECOND, false);
+	loop_for(event, 50);
+	handler_cancel(late);
+	ask(&result, "mount", SECOND, false);
+	wait_done(1);
+	ok(result.outcome == HANDLER_OK && result.fd >= 0 && fstat(result.fd, &facts) == 0 &&
+		   minor(facts.st_rdev) == 5,
+	   "a descriptor that came with a late answer is not the next one's");
+	close(result.fd);
+	end();
+	is_int(count_descriptors(), before - 1, "and is closed, too");
 }
 
 /* ---- own connections, cancelling, freeing ---- */
