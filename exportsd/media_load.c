@@ -162,8 +162,6 @@ static void refuse(struct medium *medium)
 	static const struct handler_events events = { .done = on_undone };
 	struct proto_writer writer = { 0 };
 
-	if (medium->mount_fd >= 0)
-		(void)mounts_detach(medium->mount_fd); /* if it came to be attached */
 	close_mount(medium);
 	if (medium->has_sent_mount) {
 		load_event(medium, MEDIUM_BROKEN);
@@ -210,30 +208,40 @@ static bool is_same_file_system(struct medium *medium)
 	       mounts_look(medium->mount_fd, &sent) == 0 && mounts_same(&sent, &there);
 }
 
+/* Returns false if the mount that its handler sent cannot be had at the path: medium->message says why. */
+static bool attach(struct medium *medium)
+{
+	int r = mounts_is_detached(medium->mount_fd);
+
+	if (r > 0 && medium->was_mounted) {
+		if (is_same_file_system(medium))
+			return true;
+		set_string(&medium->message,
+			   "another mount is there than the one its handler sent; unmount it");
+		return false;
+	}
+	if (r == 0) {
+		set_string(&medium->message,
+			   "what its handler sent is no detached mount (fsmount(2), open_tree(2))");
+		return false;
+	}
+	if (r > 0)
+		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
+	if (r < 0)
+		medium_message_errno(medium, "the mount that its handler sent cannot be attached",
+				     r);
+	return r == 0;
+}
+
 /* The handler says it is mounted: is it? */
 static void verify(struct medium *medium)
 {
 	enum placeholder_state state;
 	CLEANUP(closep) int fd = -1;
-	int r;
 
-	if (medium->mount_fd >= 0 && medium->was_mounted) {
-		if (!is_same_file_system(medium)) {
-			set_string(
-				&medium->message,
-				"another mount is there than the one its handler sent; unmount it");
-			close_mount(medium);
-			load_event(medium, MEDIUM_BROKEN);
-			return;
-		}
-	} else if (medium->mount_fd >= 0) {
-		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
-		if (r < 0) {
-			medium_message_errno(
-				medium, "the mount that its handler sent cannot be attached", r);
-			refuse(medium);
-			return;
-		}
+	if (medium->mount_fd >= 0 && !attach(medium)) {
+		refuse(medium);
+		return;
 	}
 	fd = open_path(medium, &state);
 	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
@@ -249,6 +257,8 @@ static void verify(struct medium *medium)
 	else
 		medium_message_errno(medium, "its handler said ok, but the path cannot be opened",
 				     fd);
+	if (medium->mount_fd >= 0 && !medium->was_mounted)
+		(void)mounts_detach(medium->mount_fd);
 	refuse(medium);
 }
 

@@ -24,6 +24,8 @@
 #define STATX_MNT_ID_UNIQUE 0x4000
 #endif
 
+enum { FD_NAME_BYTES = sizeof("/proc/self/fd/") + 3 * sizeof(int) };
+
 /* The C library has no openat2(). */
 static int open_how(int directory_fd, const char *path, uint64_t resolve)
 {
@@ -77,6 +79,25 @@ int mounts_look_under(int directory_fd, const char *name, struct mounts_place *r
 	return copy < 0 ? -errno : look(copy, name, ret_place);
 }
 
+/* Its path ends at its own root (linux fs/d_path.c prepend_path()); else only that of / does. */
+int mounts_is_detached(int fd)
+{
+	char name[FD_NAME_BYTES], path[2];
+	struct mounts_place place, root;
+	ssize_t n;
+	int r = mounts_look(fd, &place);
+
+	if (r == 0)
+		r = look(AT_FDCWD, "/", &root);
+	if (r < 0)
+		return r;
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = readlink(name, path, sizeof(path));
+	if (n < 0)
+		return -errno;
+	return n == 1 && path[0] == '/' && place.is_mount_root && place.mount_id != root.mount_id;
+}
+
 int mounts_attach(int mount_fd, int directory_fd)
 {
 	if (move_mount(mount_fd, "", directory_fd, "",
@@ -87,7 +108,7 @@ int mounts_attach(int mount_fd, int directory_fd)
 
 int mounts_detach(int mount_fd)
 {
-	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	char path[FD_NAME_BYTES];
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", mount_fd);
 	return umount2(path, MNT_DETACH) < 0 ? -errno : 0;

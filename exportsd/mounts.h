@@ -50,10 +50,18 @@ int mounts_look(int fd, struct mounts_place *ret_place);
  */
 int mounts_look_under(int directory_fd, const char *name, struct mounts_place *ret_place);
 
+/*
+ * mounts_is_detached - is this the root of a mount that is attached nowhere (fsmount(2), open_tree(2))?
+ *
+ * What is attached must be neither moved nor unmounted because somebody could open it.
+ * Returns 1; 0; -errno.
+ */
+int mounts_is_detached(int fd);
+
 /* mounts_attach - put a detached mount (fsmount(2)) on a directory. Returns 0; -errno. */
 int mounts_attach(int mount_fd, int directory_fd);
 
-/* mounts_detach - take it away again, wherever it is now. Returns 0; -errno. */
+/* mounts_detach - take away again what was attached, wherever it is now. Returns 0; -errno. */
 int mounts_detach(int mount_fd);
 
 /*
