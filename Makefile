@@ -261,7 +261,14 @@ undivert: ## the stock exportfs again
 	rm -f /usr/sbin/exportfs
 	dpkg-divert --local --rename --remove /usr/sbin/exportfs
 
-uninstall: ## remove what install installs; the configuration and the numbers stay
+# Removed from under nfs-server or from under who calls exportfs, both would lead to nothing.
+check-unused:
+	@for unit in $(filter-out %.conf,$(INSTALL_UNITS)); do \
+	  find "$(DESTDIR)$(SYSCONFDIR)/systemd/system" -lname "*/$$unit" -printf "make: %p leads to $$unit, nothing was removed: first run systemctl disable $$unit (README.md, \"To go back\")\n" 2>/dev/null; done | { ! grep . >&2; }
+	@if [ "$$(readlink "$(DESTDIR)/usr/sbin/exportfs")" = "$(LIBEXECDIR)/exportfs" ]; then \
+	  echo 'make: $(DESTDIR)/usr/sbin/exportfs leads to ours, nothing was removed: first run make undivert' >&2; exit 1; fi
+
+uninstall: check-unused ## remove what install installs; the configuration and the numbers stay
 	@for entry in $(INSTALL_PROGRAMS); do rm -f "$(DESTDIR)$${entry#*:}/$${entry%%:*}"; done
 	@for page in $(PAGES); do rm -f "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}"; done
 	@for unit in $(INSTALL_UNITS); do rm -f "$(DESTDIR)$(UNITDIR)/$$unit"; done
@@ -269,7 +276,7 @@ uninstall: ## remove what install installs; the configuration and the numbers st
 	@for file in $(INSTALL_SYSUSERS); do rm -f "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf"; done
 	@rm -rf "$(DESTDIR)$(DOCDIR)"
 
-.PHONY: tables all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-bats check-asan bench \
+.PHONY: tables all help clean deps demo check check-all check-vm soak check-unit check-cases check-headers check-deps check-unused check-bats check-asan bench \
   check-unit-bats check-valgrind fuzz fuzz-run objects lint lint-files lint-scripts lint-man lint-c install uninstall
 .SECONDARY:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
