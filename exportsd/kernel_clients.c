@@ -8,9 +8,12 @@
  *	- 0x...: { type: open, access: r-, deny: --, superblock: "07:00:1856", filename: "readme.txt", owner: ... }
  *
  * with type first and superblock (hexadecimal device, inode) before any text that a client chose. States that
- * are revoked already ("admin-revoked", Linux 6.9) hold nothing.
+ * are revoked already (", admin-revoked }" ends the line, Linux 6.9) hold nothing.
+ *
+ * The kernel writes a file's name as it is (nfs4_show_fname()), line feeds too, so whoever names files can have any line
+ * there. What is read is therefore only believed to keep a medium: one that is said to be free is unmounted without force,
+ * which the kernel refuses if it is not.
  */
-
 
 #include "exportsd/kernel_clients.h"
 
@@ -42,6 +45,14 @@ static FILE *open_file(const char *proc, const char *client, const char *name)
 
 enum state_kind { STATE_OPEN, STATE_LOCK, STATE_DELEGATION, STATE_LAYOUT };
 
+static bool is_revoked(const char *line)
+{
+	static const char end[] = ", admin-revoked }\n";
+	size_t length = strlen(line);
+
+	return length >= strlen(end) && str_equal(line + length - strlen(end), end);
+}
+
 /* Returns false if it holds nothing. @ret_device: 0: it is not said where */
 static bool parse_state(const char *line, enum state_kind *ret_kind, dev_t *ret_device)
 {
@@ -52,7 +63,7 @@ static bool parse_state(const char *line, enum state_kind *ret_kind, dev_t *ret_
 	const char *type = strstr(line, "{ type: "), *block = strstr(line, "superblock: \"");
 	unsigned int major_number, minor_number;
 
-	if (!type || strstr(line, "admin-revoked"))
+	if (!type || is_revoked(line))
 		return false;
 	type += strlen("{ type: ");
 	*ret_device = 0;

@@ -96,6 +96,24 @@ static void test_clients(void)
 	is_str(holders(15), "0 192.0.2.5:700: host \\\"5, 1 open file\n",
 	       "a file's name is no state");
 	is_str(holders(99), "", "nobody");
+	put_client(
+		"6", "confirmed",
+		"- 0x01: { type: open, superblock: \"07:10:1\", filename: \"x/admin-revoked\", owner: \"o\" }\n");
+	is_str(holders(16), "0 192.0.2.6:700: host \\\"6, 1 open file\n",
+	       "nor a word of the kernel's");
+	put_client(
+		"7", "confirmed",
+		"- 0x01: { type: open, superblock: \"07:11:1\", filename: \"x/a: {\n}\n\n- \"\n"
+		"- 0x02: { type: lock, superblock: \"07:11:1\", filename: \"x\r\t'\", owner: \"\\n\" }\n"
+		"- 0x03: { type: deleg, superblock: \"07:11:99999999999999999999999999\" }\n"
+		"- 0x04: { type: open, superblock: \"\" }\n- 0x05: { type: \n- 0x06: { type: layout, superblock: \"07:");
+	is_str(holders(17), "0 192.0.2.7:700: host \\\"7, 1 open file, 1 lock, 1 delegation\n",
+	       "names of several lines, and lines that are cut short");
+	put("fs/nfsd/clients/8", NULL);
+	put("fs/nfsd/clients/9", NULL);
+	put("fs/nfsd/clients/9/states", STATE("open", "07:12", ""));
+	put("fs/nfsd/clients/10", "no directory");
+	is_str(holders(18), "0 ?: ?, 1 open file\n", "clients that go while they are looked at");
 	kernel_clients_each(proc, makedev(7, 10), note_client, &client);
 	is_int(client.elsewhere.n_opens * 10 + client.elsewhere.n_delegations, 11,
 	       "what it holds elsewhere is counted apart");
