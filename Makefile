@@ -49,12 +49,14 @@ LIBRARY   := $(B)/libexportsd.a
 
 UNIT      := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
 FUZZ      := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz-*.c))
+# The same with a driver of our own: seeds and some changes to them, a few seconds with any compiler.
+TRIES     := $(patsubst tests/fuzz/fuzz-%.c,$(B)/tests/fuzz/try-%,$(wildcard tests/fuzz/fuzz-*.c))
 BENCH     := $(patsubst %.c,$(B)/%,$(wildcard tests/bench/bench-*.c))
 TOOLS     := $(patsubst tests/vm/tools/%.c,$(B)/bin/%,$(wildcard tests/vm/tools/*.c))
 BATS      := $(wildcard tests/bats/*.bats)
 # Cases in files, compared with what they gave before and with what nfs-utils makes of them.
 CASES     := tests/golden/run tests/differential/run tests/differential/random tests/transcripts/run
-TESTS     := $(UNIT) $(BATS) $(CASES)
+TESTS     := $(UNIT) $(TRIES) $(BATS) $(CASES)
 STORIES   := $(wildcard tests/vm/stories/*)
 
 # The scripts under tests/ look for what was built there.
@@ -111,6 +113,9 @@ $(B)/bin/%: $(B)/tests/vm/tools/%.o $(LIBRARY)
 $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
+$(B)/tests/fuzz/try-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/driver.o $(LIBRARY)
+	$(call SAY,LD,$@)
+	$(LINK)
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' $(firstword $(MAKEFILE_LIST)) | \
@@ -138,11 +143,11 @@ check-all: all $(TESTS) $(B)/tests/golden/print $(TOOLS) check-headers check-dep
 check-vm: all $(TOOLS) ## the stories on a real kernel, each in a machine of its own
 	@tests/run -j 2 $(STORIES)
 # What has a longer round of its own besides the stories.
-LONG_ROUNDS := $(B)/tests/unit/test-store-model tests/differential/random
+LONG_ROUNDS := $(B)/tests/unit/test-store-model tests/differential/random $(TRIES)
 soak: all $(TOOLS) $(LONG_ROUNDS) $(B)/tests/golden/print ## the stories with their full counts, such as 10,000 media, and other long rounds
 	@SOAK=1 tests/run -v $(LONG_ROUNDS) $(STORIES)
-check-unit: all $(UNIT) ## unit tests: no disk, clock or network
-	@tests/run $(UNIT)
+check-unit: all $(UNIT) $(TRIES) ## unit tests: no disk, clock or network; fuzzers' seeds, and what is near them
+	@tests/run $(UNIT) $(TRIES)
 check-cases: all $(B)/tests/golden/print ## golden files; exports as nfs-utils reads them
 	@tests/run $(CASES)
 check-headers: $(B)/exportsd/mount_xdr.h ## every header compiles alone
@@ -164,8 +169,8 @@ SANITIZE  := address,undefined
 check-asan: ## unit tests and bats under AddressSanitizer and UndefinedBehaviorSanitizer
 	@$(AFRESH) B=build/asan HARDENING= CFLAGS="-O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=all" \
 	  LDFLAGS="-fsanitize=$(SANITIZE)" check-unit-bats
-check-unit-bats: all $(TOOLS) $(UNIT) $(BATS)
-	@B=$(B) tests/run $(UNIT) $(BATS)
+check-unit-bats: all $(TOOLS) $(UNIT) $(TRIES) $(BATS)
+	@B=$(B) tests/run $(UNIT) $(TRIES) $(BATS)
 # Debian 12's valgrind knows neither openat2(2) nor pidfd_open(2), and wants a type for mount(2)'s propagation flags.
 NO_VALGRIND := $(patsubst %,$(B)/tests/unit/test-%,identities image kit media media-identity media-watch names numbers paths store store-copies store-model worker)
 check-valgrind: all $(UNIT) ## unit tests under valgrind, but for those that it cannot run

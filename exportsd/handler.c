@@ -539,16 +539,18 @@ static bool has_descriptor(const struct proto_message *message)
 	return with_mount && str_equal(with_mount, "1");
 }
 
-/* @descriptor: that came with the message, or -1; closed, or handed on */
+/* @fd: that came with the message, or -1; taken */
 static void finish_request(struct handler_request *request, enum handler_outcome outcome,
-			   const struct proto_message *message, int descriptor)
+			   const struct proto_message *message, int fd)
 {
 	struct handler_events events = request->events;
 	void *asker = request->userdata;
 	CLEANUP(freep) char *why = NULL;
-	CLEANUP(closep) int unwanted = outcome == HANDLER_OK ? -1 : descriptor;
-	int fd = outcome == HANDLER_OK ? descriptor : -1;
 
+	if (outcome != HANDLER_OK) {
+		closep(&fd);
+		fd = -1;
+	}
 	if (outcome == HANDLER_OK && has_descriptor(message) && fd < 0) {
 		outcome = HANDLER_ERROR;
 		why = strdup("'mount-fd=1' came without a descriptor");
