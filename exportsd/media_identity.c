@@ -9,10 +9,11 @@
  * that medium is the path's primary number, durably, before the first answer. Numbers of other media of the path
  * are "no" as long as this one is there.
  *
- * What was said is true of one mount, so that mount must be known again. Its unique id tells (Linux 6.8). Before
- * that, ids are used again at once, as are loop devices: then its file system is watched for its end, which
- * inotify(7) tells in order with everything else (IN_UNMOUNT), and a file system that has not ended
- * shares its device number with no other.
+ * What was said is true of one mount: the one that was there when its handler was asked, and still is when the answer
+ * comes. So of what a handler has just mounted it is asked once more, but of what it sent detached. And that mount must
+ * be known again. Its unique id tells (Linux 6.8). Before that, ids are used again at once, as are loop devices: then its
+ * file system is watched for its end, which inotify(7) tells in order with everything else (IN_UNMOUNT), and a file
+ * system that has not ended shares its device number with no other.
  */
 
 #include <errno.h>
@@ -114,15 +115,36 @@ static void watch_for_unmount(struct medium *medium, int root_fd)
 		medium->unmount_watch = inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
 }
 
-bool identity_is_settled(struct medium *medium, int root_fd)
+/* Is this the mount that was looked at last? */
+static bool is_known_again(struct medium *medium, int root_fd)
 {
 	struct mounts_place place;
 
-	if (!identity_is_strict(medium))
-		return true;
 	hear_unmounts(medium->rule->media);
-	return medium->is_settled && mounts_look(root_fd, &place) == 0 &&
-	       mounts_same(&place, &medium->settled) && place.mount_id == medium->settled.mount_id;
+	return mounts_look(root_fd, &place) == 0 && mounts_same(&place, &medium->settled) &&
+	       place.mount_id == medium->settled.mount_id;
+}
+
+void identity_asked(struct medium *medium, int root_fd)
+{
+	medium->is_settled = false;
+	medium->unmount_watch = -1;
+	if (root_fd >= 0 && mounts_look(root_fd, &medium->settled) == 0)
+		watch_for_unmount(medium, root_fd);
+	else
+		medium->settled = (struct mounts_place){ 0 };
+}
+
+bool identity_is_told(struct medium *medium, int root_fd)
+{
+	return !identity_is_strict(medium) || !medium->claimed_identity ||
+	       is_known_again(medium, root_fd);
+}
+
+bool identity_is_settled(struct medium *medium, int root_fd)
+{
+	return !identity_is_strict(medium) ||
+	       (medium->is_settled && is_known_again(medium, root_fd));
 }
 
 /* ---- its number ---- */

@@ -6,8 +6,9 @@
  * number; its placeholder is made if it is missing, and opened, so that the covered directory can still be named
  * once something is mounted on it (media_placeholder_fd()); the handler is asked; a detached mount
  * that it sent is attached; and then we look whether that path, beneath the rule's literal directory and
- * over no symbolic link, is the root of a mount that is not the placeholder's own. A handler whose "ok" does
- * not stand up to this is asked to unmount again, and its answer counts as an error.
+ * over no symbolic link, is the root of a mount that is not the placeholder's own, and which medium it is
+ * (media_identity.c). A handler whose "ok" does not stand up to this is asked to unmount again, and its answer counts as
+ * an error.
  */
 
 #include <errno.h>
@@ -198,13 +199,12 @@ static void identify(struct medium *medium, int root_fd)
 		medium_identified(medium, r);
 }
 
-/* Something was mounted already. A file system that has no device of its own is another one each time. */
-static bool is_same_file_system(struct medium *medium)
+/* A file system that has no device of its own is another one each time. */
+static bool is_what_was_sent(const struct medium *medium, int root_fd)
 {
 	struct mounts_place sent, there;
-	CLEANUP(closep) int root = medium_open_root(medium);
 
-	return root >= 0 && mounts_look(root, &there) == 0 &&
+	return root_fd >= 0 && mounts_look(root_fd, &there) == 0 &&
 	       mounts_look(medium->mount_fd, &sent) == 0 && mounts_same(&sent, &there);
 }
 
@@ -214,7 +214,9 @@ static bool attach(struct medium *medium)
 	int r = mounts_is_detached(medium->mount_fd);
 
 	if (r > 0 && medium->was_mounted) {
-		if (is_same_file_system(medium))
+		CLEANUP(closep) int root = medium_open_root(medium);
+
+		if (is_what_was_sent(medium, root))
 			return true;
 		set_string(&medium->message,
 			   "another mount is there than the one its handler sent; unmount it");
@@ -233,6 +235,24 @@ static bool attach(struct medium *medium)
 	return r == 0;
 }
 
+/* It is mounted. What its handler said may be of another mount: of one that came and went, or of none yet. */
+static void identify_if_told(struct medium *medium, int root_fd)
+{
+	bool is_told = medium->mount_fd >= 0 ? is_what_was_sent(medium, root_fd)
+					     : identity_is_told(medium, root_fd);
+
+	close_mount(medium);
+	if (is_told) {
+		identify(medium, root_fd);
+	} else if (medium->was_mounted) {
+		set_string(&medium->message,
+			   "something else was mounted there while its handler was asked");
+		load_event(medium, MEDIUM_DELAYED);
+	} else {
+		load_on(medium);
+	}
+}
+
 /* The handler says it is mounted: is it? */
 static void verify(struct medium *medium)
 {
@@ -245,8 +265,7 @@ static void verify(struct medium *medium)
 	}
 	fd = open_path(medium, &state);
 	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
-		close_mount(medium);
-		identify(medium, fd);
+		identify_if_told(medium, fd);
 		return;
 	}
 	if (fd >= 0)
@@ -486,12 +505,16 @@ static void load_on(struct medium *medium)
 	}
 	medium->was_mounted = state == PLACEHOLDER_MEDIUM;
 	if (medium->was_mounted) {
-		if (identity_is_settled(medium, fd))
+		if (identity_is_settled(medium, fd)) {
 			found(medium);
-		else
+		} else {
+			identity_asked(medium, fd);
 			ask_mount(medium);
+		}
 		return;
 	}
+	medium->was_absent = true;
+	identity_asked(medium, -1);
 	sd_event_source_set_enabled(medium->placeholder_timer, SD_EVENT_OFF);
 	closep(&medium->placeholder_fd);
 	medium->placeholder_fd = TAKE_FD(fd);
@@ -546,7 +569,7 @@ static void load_event(struct medium *medium, enum medium_event event)
 	if (before != medium->load.stage) {
 		if (medium->load.stage == MEDIUM_DONE)
 			medium_is_mounted_now(medium,
-					      before != MEDIUM_ASKING || medium->was_mounted);
+					      before != MEDIUM_ASKING || !medium->was_absent);
 		else if (before == MEDIUM_ASKING)
 			close_placeholder(medium); /* nothing covers it */
 		set_since(medium);
@@ -556,6 +579,7 @@ static void load_event(struct medium *medium, enum medium_event event)
 	case MEDIUM_STAY: break;
 	case MEDIUM_ASK:
 		medium->percent = 0;
+		medium->was_absent = false;
 		load_on(medium);
 		break;
 	case MEDIUM_SLEEP:

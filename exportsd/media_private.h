@@ -126,6 +126,7 @@ struct medium {
 	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
 	bool has_sent_mount;
 	bool was_mounted; /* already, when its handler was asked last */
+	bool was_absent; /* when its handler was asked first */
 	char *claimed_identity; /* the handler's last word for a mount; NULL: none */
 	uint32_t offered_number; /* the handler's, being adopted */
 	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
@@ -136,8 +137,8 @@ struct medium {
 	enum placeholder_state seen_state;
 
 	/* media_identity.c */
-	struct mounts_place settled; /* the mount that its handler has identified, if is_settled */
-	bool is_settled;
+	struct mounts_place settled; /* the mount that its handler was asked about last */
+	bool is_settled; /* it has identified that */
 	int unmount_watch; /* of settled's file system; -1: none */
 	char *mounted_identity; /* of settled; NULL: its handler gave none */
 	char *listed_identity; /* of the list */
@@ -335,6 +336,10 @@ void rule_take_kind(struct rule *rule, const struct proto_message *message);
 bool identity_is_strict(const struct medium *medium);
 /* Is it known which medium is mounted here? Always, if that does not matter. */
 bool identity_is_settled(struct medium *medium, int root_fd);
+/* Its handler is asked about this mount; -1: to make one. */
+void identity_asked(struct medium *medium, int root_fd);
+/* Is what its handler says of this mount, if it matters? */
+bool identity_is_told(struct medium *medium, int root_fd);
 /*
  * identity_settle - the handler says that this is what is mounted now; NULL: it does not say.
  *

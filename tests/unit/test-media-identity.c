@@ -32,6 +32,7 @@ static struct {
 	bool removable;
 	bool sends; /* its mounts, detached */
 	unsigned int own_number; /* 0: none */
+	const char *next; /* the disc is exchanged for it between its look and its answer */
 	unsigned int n_mounts;
 	struct talk *watch;
 	char watch_id[24];
@@ -57,6 +58,15 @@ static void take_out(void)
 {
 	if (is_mounted() && umount2(drive, 0) < 0)
 		perror("# umount");
+}
+
+/* What it said is not true any more. */
+static void exchange(void)
+{
+	if (!handler.next)
+		return;
+	handler.disc = TAKE_PTR(handler.next);
+	by_hand();
 }
 
 static void answer(struct talk *talk, const struct proto_message *message, const char *more)
@@ -94,6 +104,7 @@ static void on_mount(struct talk *talk, const struct proto_message *message)
 	}
 	if (!is_mounted() && mount("tmpfs", drive, "tmpfs", 0, NULL) < 0)
 		perror("# mount");
+	exchange();
 	answer(talk, message, text);
 }
 
@@ -290,6 +301,24 @@ static void test_by_hand(void)
 	by_hand();
 	is_int(seen(), -EAGAIN, "the same disc, mounted by hand: nobody knows");
 	is_int(ask(), b, "until its handler has been asked");
+	stop();
+}
+
+/* Its handler says what it saw; what is there when that is heard may be another disc. */
+static void test_while_asked(void)
+{
+	uint32_t number;
+
+	start(true, CONFIG_AUTO);
+	handler.next = "B";
+	number = ask();
+	is_str(numbers_identity(numbers, number), "B", "exchanged while it was loaded");
+	is_int(seen(), number, "the number of what is there");
+	handler.next = "A";
+	by_hand();
+	number = ask();
+	is_str(numbers_identity(numbers, number), "A", "exchanged while its handler was asked");
+	is_int(seen(), number, "again");
 	stop();
 }
 
@@ -502,6 +531,7 @@ int main(void)
 	mkdir(rule_directory, 0755);
 	test_swap();
 	test_by_hand();
+	test_while_asked();
 	test_drained_by_hand();
 	test_restart();
 	test_path();
