@@ -231,7 +231,7 @@ static void on_listed(void *userdata, enum handler_outcome outcome,
 	catalogue->list = NULL;
 	closep(&mount_fd);
 	if (outcome == HANDLER_OK) {
-		rule_take_kind(rule, message);
+		rule_take_kind(rule, message, false);
 		is_back(rule);
 		finish_list(rule);
 		if (catalogue->watch_unsupported) {

@@ -43,13 +43,13 @@ static bool same_text(const char *a, const char *b)
 
 /* ---- strict or not ---- */
 
-void rule_take_kind(struct rule *rule, const struct proto_message *message)
+void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word)
 {
 	const char *removable = proto_get(message, "removable");
 
 	if (removable)
 		rule->removable = str_equal(removable, "1") ? REMOVABLE_YES : REMOVABLE_NO;
-	else if (rule->removable == REMOVABLE_UNKNOWN && proto_outcome(message->word) == PROTO_OK)
+	else if (is_last_word && rule->removable == REMOVABLE_UNKNOWN)
 		rule->removable = REMOVABLE_NO;
 }
 

@@ -355,7 +355,7 @@ static void take_ok(struct medium *medium, const struct proto_message *message, 
 
 	medium->mount_fd = mount_fd;
 	medium->has_sent_mount = mount_fd >= 0;
-	rule_take_kind(medium->rule, message);
+	rule_take_kind(medium->rule, message, true);
 	medium_take_facts(medium, message);
 	r = take_identity(medium, message);
 	if (r == 0)

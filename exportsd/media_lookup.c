@@ -208,7 +208,7 @@ static void on_looked_up(void *userdata, enum handler_outcome outcome,
 		medium->rule->catalogue.lookup_unsupported = true;
 		look_in_list(medium);
 	} else if (outcome == HANDLER_OK) {
-		rule_take_kind(medium->rule, message);
+		rule_take_kind(medium->rule, message, false);
 		medium_take_facts(medium, message);
 		assign(medium);
 	} else {

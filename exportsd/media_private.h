@@ -330,8 +330,11 @@ void medium_identified(struct medium *medium, int error);
 
 /* ---- media_identity.c ---- */
 
-/* An answer of the rule's handler: does it call its media removable? */
-void rule_take_kind(struct rule *rule, const struct proto_message *message);
+/*
+ * An "ok" of the rule's handler: does it call its media removable? @is_last_word: of a mount, by which it must have been
+ * said. Before that, silence means nothing.
+ */
+void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word);
 /* Do the medium's numbers stand for one identity each? */
 bool identity_is_strict(const struct medium *medium);
 /* Is it known which medium is mounted here? Always, if that does not matter. */

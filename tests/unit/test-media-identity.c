@@ -30,6 +30,7 @@ static struct {
 	const char *disc; /* in the drive; NULL: it gives no identity */
 	const char *listed; /* what its list says; NULL: nothing */
 	bool removable;
+	bool is_taciturn; /* it says so only when it mounts */
 	bool sends; /* its mounts, detached */
 	unsigned int own_number; /* 0: none */
 	const char *next; /* the disc is exchanged for it between its look and its answer */
@@ -119,7 +120,10 @@ static void script(struct talk *talk, const struct proto_message *message)
 		else
 			talk_say(talk, "exportsd/1 medium\nid=%s\nkey=drive\n\n",
 				 proto_get(message, "id"));
-		answer(talk, message, "");
+		if (handler.is_taciturn)
+			talk_answer(talk, message, "ok", "");
+		else
+			answer(talk, message, "");
 	} else if (str_equal(message->word, "watch")) {
 		handler.watch = talk;
 		snprintf(handler.watch_id, sizeof(handler.watch_id), "%s",
@@ -392,6 +396,21 @@ static void test_restart(void)
 	stop();
 }
 
+/* To have said once that its media are removable is enough. */
+static void test_taciturn(void)
+{
+	start(true, CONFIG_AUTO);
+	handler.is_taciturn = true;
+	ask();
+	media = media_free(media);
+	handler.disc = "B";
+	by_hand();
+	start_media();
+	is_int(seen(), -EAGAIN, "a list that does not say it is removable changes nothing");
+	is_str(numbers_identity(numbers, ask()), "B", "what is there has its own number");
+	stop();
+}
+
 static void test_path(void)
 {
 	uint32_t a;
@@ -534,6 +553,7 @@ int main(void)
 	test_while_asked();
 	test_drained_by_hand();
 	test_restart();
+	test_taciturn();
 	test_path();
 	test_no_identity();
 	test_list();
