@@ -325,6 +325,9 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 		return 0;
 	if (r < 0)
 		return r;
+	/* The proposed one, given back: of whichever medium it is, that is for media_identity.c to say. */
+	if (number == numbers_get(media->numbers, medium->path))
+		return 0;
 	if (identity_is_strict(medium))
 		identity = proto_get(message, "identity");
 	owner = numbers_path(media->numbers, (uint32_t)number);

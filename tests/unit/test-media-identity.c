@@ -502,6 +502,13 @@ static void test_own_numbers(void)
 	is_int(disc_number("C"), 0, "but not one for two");
 	is_int(asked.outcome, MEDIA_ERROR, "that is an error");
 	stop();
+
+	start(true, CONFIG_AUTO);
+	before = ask();
+	handler.own_number = before;
+	is_int(ask(), before, "the number that was proposed, given back");
+	ok(disc_number("B") != before && asked.number, "is not claimed for another disc");
+	stop();
 }
 
 static void test_store_fails(void)
