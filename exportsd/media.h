@@ -79,6 +79,9 @@ bool media_is_mounted(struct media *media, const char *path);
  */
 int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number);
 
+/* media_is_still - is this mount, which media_mount() gave, what is at the path now? */
+bool media_is_still(struct media *media, const char *path, int root_fd);
+
 /*
  * media_number_fits - does a number of a path stand for the medium that media_mount() has found there? Not, under
  * identity=strict, if it was given for another one, or if its handler does not say which one is there.

@@ -532,6 +532,16 @@ int media_open_mounted(struct media *media, const char *path, uint32_t *ret_numb
 	return TAKE_FD(fd);
 }
 
+bool media_is_still(struct media *media, const char *path, int root_fd)
+{
+	uint32_t number;
+	struct mounts_place given, now;
+	CLEANUP(closep) int fd = media_open_mounted(media, path, &number);
+
+	return fd >= 0 && mounts_look(root_fd, &given) == 0 && mounts_look(fd, &now) == 0 &&
+	       mounts_same(&given, &now) && given.mount_id == now.mount_id;
+}
+
 int media_placeholder_fd(struct media *media, const char *path)
 {
 	const struct medium *medium = media_find(media, path);

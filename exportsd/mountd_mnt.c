@@ -408,11 +408,24 @@ static void squash(const struct mount_job *job, uint32_t *groups, size_t n_group
 	};
 }
 
+/* A medium's path was walked, which may lead to another one since. */
+static bool is_still_there(const struct mount_job *job)
+{
+	return !job->chosen.is_medium ||
+	       media_is_still(job->mountd->daemon->media, job->chosen.root, job->root_fd);
+}
+
+static void begin_anew(struct mount_job *job);
+
 static void on_walked(void *userdata, int error, const struct paths_walked *walked)
 {
 	struct mount_job *job = userdata;
 
 	job->paths_question = NULL;
+	if (!is_still_there(job)) {
+		begin_anew(job);
+		return;
+	}
 	if (error < 0) {
 		refuse_error(job, error, "the caller cannot get there");
 		return;
@@ -784,6 +797,12 @@ static void begin(struct mount_job *job)
 	ask_who(job, false);
 }
 
+static void begin_anew(struct mount_job *job)
+{
+	forget_progress(job);
+	begin(job);
+}
+
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
 	refuse(userdata, MOUNT_ERROR_SERVERFAULT, "it took too long; it may work later");
@@ -834,8 +853,7 @@ void mount_jobs_again(struct mountd *mountd)
 
 	for (job = mountd->jobs; job; job = next) {
 		next = job->next;
-		forget_progress(job);
-		begin(job);
+		begin_anew(job);
 	}
 }
 

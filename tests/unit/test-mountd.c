@@ -374,6 +374,19 @@ static void fire_medium(struct later *later)
 	closep(&mounted.root_fd);
 }
 
+static unsigned int n_exchanged; /* so many times there is another one when it has been walked */
+
+bool media_is_still(struct media *media, const char *path, int root_fd)
+{
+	note("still? ");
+	if (root_fd != media_fd || fcntl(root_fd, F_GETFD) < 0)
+		ok(false, "it holds the medium");
+	if (!n_exchanged)
+		return true;
+	n_exchanged--;
+	return false;
+}
+
 static uint64_t rule_deadline_usec = 120000000;
 
 uint64_t media_deadline_usec(struct media *media, const char *path)
@@ -898,6 +911,11 @@ static void test_media(void)
 	is_int(fcntl(media_fd, F_GETFD), -1, "it is let go of afterwards");
 	is_int(mnt("/mnt/cd/rom1/dir"), 0, "a directory of a medium");
 	is_str(handle, "0100018171110100abababababababab", "has a handle of the same number");
+	n_exchanged = 1;
+	is_int(mnt("/mnt/cd/rom1/dir"), 0, "exchanged while its path was walked");
+	is_int(n_exchanged, 0, "which is noticed,");
+	ok(strstr(asked, "still? names ; "), "all is asked anew");
+	is_str(handle, "0100018171110100abababababababab", "and has a handle");
 	is_int(mnt("/mnt/cd"), 13, "what lies above is a pseudo-root, and not for NFSv3");
 	media_outcome = MEDIA_NOENT;
 	is_int(mnt("/mnt/cd/rom2"), 2, "there is no such medium");
