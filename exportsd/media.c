@@ -528,7 +528,7 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->event = sd_event_ref(event);
 	media->config = config;
 	media->numbers = numbers;
-	media->unmounts_fd = -1;
+	media->unmounts_fd = media->changes_fd = -1;
 	media->handler_uid = find_uid(config->handler_user);
 	media->mounts_fd = media->sysfs_fd = media->nodes_fd = -1;
 	r = sd_event_add_defer(event, &media->deliver, media_deliver, media);
@@ -579,6 +579,7 @@ struct media *media_free(struct media *media)
 	drains_end(media);
 	watches_end(media);
 	closep(&media->unmounts_fd);
+	closep(&media->changes_fd);
 	sd_event_source_disable_unref(media->deliver);
 	sd_event_unref(media->event);
 	free(media);

@@ -11,12 +11,16 @@
  *
  * What was said is true of one mount: the one that was there when its handler was asked, and still is when the answer
  * comes. So of what a handler has just mounted it is asked once more, but of what it sent detached. And that mount must
- * be known again. Its unique id tells (Linux 6.8). Before that, ids are used again at once, as are loop devices: then its
- * file system is watched for its end, which inotify(7) tells in order with everything else (IN_UNMOUNT), and a file
- * system that has not ended shares its device number with no other.
+ * be known again. Its unique id tells (Linux 6.8). Before that, ids are used again at once, as are loop devices and the
+ * device numbers of file systems without a device: then its file system is watched for its end, which inotify(7) tells
+ * in order with everything else (IN_UNMOUNT), and a file system that has not ended shares its device number with no
+ * other. What cannot be watched is known as long as nothing at all was mounted or unmounted.
  */
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/sysmacros.h>
@@ -96,17 +100,39 @@ static void hear_unmounts(struct media *media)
 		}
 }
 
-/*
- * Without a watch (no memory, too many, a file system without a device of its own, which could hang) the numbers of
- * mount, device and inode have to do.
- */
+static void hear_mount_changes(struct media *media)
+{
+	struct pollfd changes = { .fd = media->changes_fd, .events = POLLPRI };
+
+	if (changes.fd >= 0 && poll(&changes, 1, 0) != 0)
+		media->n_mount_changes++;
+}
+
+/* Does a server or a process answer for it, which may never do so? */
+static bool may_hang(const struct mounts_place *place)
+{
+	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_BACKWARD);
+	bool is_harmless = false;
+	struct libmnt_fs *fs;
+
+	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
+		if ((uint64_t)mnt_fs_get_id(fs) == place->mount_id) {
+			is_harmless = !mnt_fs_is_netfs(fs) &&
+				      strncmp(mnt_fs_get_fstype(fs), "fuse", strlen("fuse")) != 0;
+			break;
+		}
+	mnt_free_iter(iterator);
+	mnt_unref_table(table);
+	return !is_harmless;
+}
+
 static void watch_for_unmount(struct medium *medium, int root_fd)
 {
 	struct media *media = medium->rule->media;
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 
-	medium->unmount_watch = -1;
-	if (medium->settled.id_is_unique || major(medium->settled.device) == 0)
+	if (major(medium->settled.device) == 0 && may_hang(&medium->settled))
 		return;
 	if (media->unmounts_fd < 0)
 		media->unmounts_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
@@ -115,23 +141,41 @@ static void watch_for_unmount(struct medium *medium, int root_fd)
 		medium->unmount_watch = inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
 }
 
+/* To be known again: a mount that @root_fd holds. */
+static int take_note(struct medium *medium, int root_fd)
+{
+	struct media *media = medium->rule->media;
+	int r = mounts_look(root_fd, &medium->settled);
+
+	medium->unmount_watch = -1;
+	if (r == 0 && !medium->settled.id_is_unique)
+		watch_for_unmount(medium, root_fd);
+	if (r == 0 && !medium->settled.id_is_unique && medium->unmount_watch < 0 &&
+	    media->changes_fd < 0)
+		media->changes_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	hear_mount_changes(media);
+	medium->settled_changes = media->n_mount_changes;
+	return r;
+}
+
 /* Is this the mount that was looked at last? */
 static bool is_known_again(struct medium *medium, int root_fd)
 {
+	struct media *media = medium->rule->media;
 	struct mounts_place place;
 
-	hear_unmounts(medium->rule->media);
+	hear_unmounts(media);
+	hear_mount_changes(media);
 	return mounts_look(root_fd, &place) == 0 && mounts_same(&place, &medium->settled) &&
-	       place.mount_id == medium->settled.mount_id;
+	       place.mount_id == medium->settled.mount_id &&
+	       (place.id_is_unique || medium->unmount_watch >= 0 ||
+		medium->settled_changes == media->n_mount_changes);
 }
 
 void identity_asked(struct medium *medium, int root_fd)
 {
 	medium->is_settled = false;
-	medium->unmount_watch = -1;
-	if (root_fd >= 0 && mounts_look(root_fd, &medium->settled) == 0)
-		watch_for_unmount(medium, root_fd);
-	else
+	if (root_fd < 0 || take_note(medium, root_fd) < 0)
 		medium->settled = (struct mounts_place){ 0 };
 }
 
@@ -269,10 +313,9 @@ int identity_settle(struct medium *medium, int root_fd, const char *identity)
 
 	medium->is_settled = false;
 	free(TAKE_PTR(medium->mounted_identity));
-	r = mounts_look(root_fd, &medium->settled);
+	r = take_note(medium, root_fd);
 	if (r < 0)
 		return r;
-	watch_for_unmount(medium, root_fd);
 	if (!identity_is_strict(medium))
 		return 0;
 	if (!identity || !*identity)

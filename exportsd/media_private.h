@@ -140,6 +140,7 @@ struct medium {
 	struct mounts_place settled; /* the mount that its handler was asked about last */
 	bool is_settled; /* it has identified that */
 	int unmount_watch; /* of settled's file system; -1: none */
+	uint64_t settled_changes; /* of mounts, by then: counts without a watch */
 	char *mounted_identity; /* of settled; NULL: its handler gave none */
 	char *listed_identity; /* of the list */
 	char *new_identity; /* being recorded */
@@ -236,6 +237,8 @@ struct media {
 	void *names_userdata;
 	sd_event_source *names_timer;
 	int unmounts_fd; /* inotify(7), -1 until needed: media_identity.c */
+	int changes_fd; /* of mountinfo, likewise; and how often it changed since */
+	uint64_t n_mount_changes;
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
 
