@@ -110,19 +110,32 @@ static void merge_rmtab(struct mountd *mountd)
 		(void)rmtab_read(mountd->rmtab, mountd->rmtab_file);
 }
 
+static void arm_rmtab_timer(struct mountd *mountd)
+{
+	(void)sd_event_source_set_time_relative(mountd->rmtab_timer,
+						RMTAB_DELAY_SECONDS * usec_a_second);
+	(void)sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_ONESHOT);
+}
+
 static void write_rmtab(struct mountd *mountd)
 {
 	int r;
 
 	merge_rmtab(mountd);
 	r = rmtab_write(mountd->rmtab, mountd->rmtab_file);
-	if (r == 0)
+	if (r == 0) {
 		(void)rmtab_version(mountd, &mountd->rmtab_version);
-	if (r < 0) {
-		errno = -r;
-		log_warning(NULL, "cannot write %s: %m; showmount -a may forget who mounted what",
-			    mountd->rmtab_file);
+		mountd->is_rmtab_failing = false;
+		return;
 	}
+	arm_rmtab_timer(mountd);
+	errno = -r;
+	if (!mountd->is_rmtab_failing)
+		log_warning(
+			NULL,
+			"cannot write %s, trying again: %m; showmount -a may forget who mounted what",
+			mountd->rmtab_file);
+	mountd->is_rmtab_failing = true;
 }
 
 static int on_rmtab_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -141,11 +154,8 @@ static bool is_rmtab_unwritten(const struct mountd *mountd)
 
 void mountd_rmtab_changed(struct mountd *mountd)
 {
-	if (is_rmtab_unwritten(mountd))
-		return;
-	(void)sd_event_source_set_time_relative(mountd->rmtab_timer,
-						RMTAB_DELAY_SECONDS * usec_a_second);
-	(void)sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_ONESHOT);
+	if (!is_rmtab_unwritten(mountd))
+		arm_rmtab_timer(mountd);
 }
 
 static void forget_mount(struct mountd *mountd, struct rpc_call *call,

@@ -24,6 +24,7 @@ struct mountd {
 	char *rmtab_file;
 	struct file_version rmtab_version; /* that is in the list */
 	sd_event_source *rmtab_timer; /* on: the file is older than the list */
+	bool is_rmtab_failing; /* it could not be written the last time */
 	struct mountproto_reply
 		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */
 	struct mount_job *jobs;

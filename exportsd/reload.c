@@ -55,7 +55,7 @@ struct reload {
 	struct runtime *runtime;
 	struct etab_watch *etab_watch;
 	bool is_etab_touched; /* by whom is not known yet */
-	bool was_etab_failure_said;
+	bool was_record_failure_said; /* and it fails still */
 	bool is_etab_written; /* by us, of the snapshot in force */
 	uint32_t etab_per_flavor; /* with these flags printed for each flavour */
 
@@ -188,7 +188,8 @@ static void fail(struct reload *reload, int error)
 
 /* ---- recording ---- */
 
-static void tell_record(struct reload *reload, const char *file, int error)
+static void tell_record(struct reload *reload, const char *file, const char *what_follows,
+			int error)
 {
 	const struct position nowhere = { .file = "" };
 
@@ -196,10 +197,17 @@ static void tell_record(struct reload *reload, const char *file, int error)
 		return;
 	diag_add(&reload->loading.diags, DIAG_MISTAKE, &nowhere, "cannot write %s: %s", file,
 		 strerror(-error));
-	if (!reload->was_etab_failure_said)
-		log_warning(NULL, "Cannot write %s, other tools see old exports: %s", file,
+	if (!reload->was_record_failure_said)
+		log_warning(NULL, "Cannot write %s, %s, trying again: %s", file, what_follows,
 			    strerror(-error));
-	reload->was_etab_failure_said = true;
+}
+
+/* What failed is tried again when the renewal of host names is due, which it makes sooner. */
+static void note_record(struct reload *reload, bool has_failed)
+{
+	if (reload->was_record_failure_said && !has_failed)
+		log_notice(NULL, "etab and run-time-exports are written again");
+	reload->was_record_failure_said = has_failed;
 }
 
 static void on_recorded(void *userdata)
@@ -210,10 +218,10 @@ static void on_recorded(void *userdata)
 	reload->background = NULL;
 	reload->is_etab_written = recording->etab_error == 0 && !recording->has_etab;
 	reload->etab_per_flavor = recording->per_flavor;
-	if (recording->etab_error == 0 && recording->runtime_error == 0)
-		reload->was_etab_failure_said = false;
-	tell_record(reload, "etab", recording->etab_error);
-	tell_record(reload, "run-time-exports", recording->runtime_error);
+	tell_record(reload, "etab", "other tools see old exports", recording->etab_error);
+	tell_record(reload, "run-time-exports",
+		    "what commands changed is lost if exportsd ends now", recording->runtime_error);
+	note_record(reload, recording->etab_error < 0 || recording->runtime_error < 0);
 	finish(reload, true, reload->loading.changed);
 }
 
@@ -247,8 +255,10 @@ static void record(struct reload *reload)
 	if (daemon->config->nfs_state_directory)
 		r = background_start(&reload->background, daemon->event, record_beside, on_recorded,
 				     reload);
-	if (r < 0)
-		tell_record(reload, "etab", r);
+	if (r < 0) {
+		tell_record(reload, "etab", "other tools see old exports", r);
+		note_record(reload, true);
+	}
 	if (!reload->background)
 		finish(reload, true, reload->loading.changed);
 }
@@ -726,9 +736,9 @@ static void schedule_renewal(struct reload *reload)
 {
 	const struct config *config = reload->daemon->config;
 	uint64_t seconds = config->name_age_seconds;
-	bool is_needed = reload->paths_unknown;
+	bool is_needed = reload->paths_unknown || reload->was_record_failure_said;
 
-	if (reload->paths_unknown)
+	if (is_needed)
 		seconds = config->name_timeout_seconds;
 	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next) {
 		is_needed = true;

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
 #include <uthash.h>
 #include <utlist.h>
@@ -157,7 +158,7 @@ static int add_line(struct rmtab *rmtab, char *line)
 	char *path = strchr(line, ':');
 	char *count = path ? strrchr(path + 1, ':') : NULL;
 
-	if (!count || path == line || path[1] != '/')
+	if (!count || path == line || path[1] != '/' || count - path > PATH_MAX)
 		return 0;
 	*path++ = '\0';
 	*count = '\0';

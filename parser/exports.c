@@ -74,7 +74,7 @@ static int read_file(struct reader *reader, const char *file)
 		return -ENOMEM;
 	if (fd < 0) {
 		file_fault(reader, file, "cannot be opened: %s",
-			   fd == -ENOTSUP ? "it is a pipe or a socket, not a file"
+			   fd == -ENOTSUP ? "it is a pipe, a socket or a device, not a file"
 					  : strerrordesc_np(-fd));
 		return 0;
 	}

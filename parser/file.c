@@ -5,8 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "parser/base.h"
+
+/* /dev/null, wherever it is: linux Documentation/admin-guide/devices.txt */
+static bool is_null(const struct stat *st)
+{
+	return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
+}
 
 int file_open(const char *path)
 {
@@ -20,7 +27,9 @@ int file_open(const char *path)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
-	return S_ISFIFO(st.st_mode) ? -ENOTSUP : TAKE_FD(fd);
+	if (!S_ISREG(st.st_mode) && !is_null(&st))
+		return -ENOTSUP;
+	return st.st_size > FILE_BYTES_MAX ? -EFBIG : TAKE_FD(fd);
 }
 
 FILE *file_open_stream(const char *path)

@@ -8,10 +8,14 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+enum {
+	FILE_BYTES_MAX = 1 << 30
+}; /* what is larger is damaged: ten million lines of exports are not */
+
 /*
- * file_open - open a file to read it. Devices are taken, too: /dev/null is an empty file.
+ * file_open - open a file to read it. Of devices only /dev/null is taken, as an empty file.
  *
- * Returns a descriptor; -errno; -EISDIR; -ENOTSUP: it is a pipe or a socket.
+ * Returns a descriptor; -errno; -EISDIR; -EFBIG; -ENOTSUP: it is a pipe, a socket, a device.
  */
 int file_open(const char *path);
 

@@ -61,7 +61,7 @@ starts_with() {
 	mkfifo "$T/pipe"
 	ln -s "$T/pipe" "$T/exports.d/a.exports"
 	run -1 timeout 10 "$BIN/exportsctl" --config "$T/conf" check
-	[[ $output == *"$T/exports.d/a.exports: error: cannot be opened: it is a pipe or a socket, not a file"* ]]
+	[[ $output == *"$T/exports.d/a.exports: error: cannot be opened: it is a pipe, a socket or a device, not a file"* ]]
 	starts_with "a.exports: error: cannot be opened: it is a pipe"
 }
 
@@ -84,4 +84,68 @@ starts_with() {
 	sed -i 1d "$T/conf"
 	start_exportsd
 	is_exported
+}
+
+@test "run-time-exports is a directory, a link, or no text" {
+	mkdir "$T/state/run-time-exports"
+	starts_with "Cannot read .*run-time-exports, exports made by commands are lost: Is a directory"
+	grep "Cannot write run-time-exports, what commands changed is lost if exportsd ends now" "$T/log"
+	stop_exportsd
+	rmdir "$T/state/run-time-exports"
+	echo precious >"$T/victim"
+	ln -s "$T/victim" "$T/state/run-time-exports"
+	starts_with "exportsd\|Making"
+	[ "$(cat "$T/victim")" = precious ]
+	stop_exportsd
+	head -c 100000 /dev/urandom >"$T/state/run-time-exports"
+	starts_with "."
+	[ -z "$(tr -d '[:print:][:space:]' <"$T/state/run-time-exports")" ]
+}
+
+@test "etab and run-time-exports are larger than memory" {
+	truncate -s 1T "$T/nfs/etab"
+	truncate -s 1T "$T/state/run-time-exports"
+	starts_with "etab there cannot be read: File too large"
+	grep "Cannot read .*run-time-exports, exports made by commands are lost: File too large" "$T/log"
+	[ "$(stat -c %s "$T/nfs/etab")" -lt 10000 ]
+}
+
+@test "etab, run-time-exports and an exports file never end" {
+	ln -s /dev/zero "$T/nfs/etab"
+	ln -s /dev/zero "$T/state/run-time-exports"
+	ln -s /dev/zero "$T/exports.d/a.exports"
+	starts_with "etab there cannot be read: Operation not supported"
+	grep "Cannot read .*run-time-exports, exports made by commands are lost: Operation not supported" "$T/log"
+	grep "a.exports: error: cannot be opened: it is a pipe, a socket or a device" "$T/log"
+}
+
+@test "etab is no text" {
+	head -c 100000 /dev/urandom >"$T/nfs/etab"
+	starts_with "."
+	[ "$(wc -l <"$T/nfs/etab")" = 1 ]
+}
+
+has_both() { grep -q "^$T/other" "$T/nfs/etab" && grep -q "^added $T/other" "$T/state/run-time-exports"; }
+
+@test "what exportfs changes while disks are full is written when there is room again" {
+	echo 'name-timeout-seconds = 1' >>"$T/conf"
+	mkdir "$T/other"
+	mount -t tmpfs -o size=16k,mode=755 nfs "$T/nfs"
+	mount -t tmpfs -o size=512k,mode=755 state "$T/state"
+	start_exportsd
+	cat /dev/zero >"$T/nfs/full" || true
+	cat /dev/zero >"$T/state/full" || true
+	run -1 "$BIN/exportfs" -o rw,no_subtree_check "192.0.2.1:$T/other"
+	[[ $output == *"cannot write etab: No space left on device"*"cannot write run-time-exports: No space left on device"* ]]
+	exportsctl exports | grep "^$T/other"
+	run ! has_both
+	is_exported
+	rm "$T/nfs/full" "$T/state/full"
+	eventually has_both
+	eventually grep "etab and run-time-exports are written again" "$T/log"
+	kill -9 "$(cat "$T/proc/pid")"
+	wait "$EXPORTSD" || true
+	start_exportsd
+	exportsctl exports | grep "^$T/other"
+	umount "$T/nfs"
 }

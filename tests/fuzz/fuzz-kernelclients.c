@@ -90,7 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		atexit(remove_directories);
 	}
 	put("states", data, n_states);
-	put("info", info, size - n_states);
+	put("info", info ?: data + size, size - n_states);
 	for (size_t i = 0; i < n_states; i++)
 		n_lines += data[i] == '\n';
 	require(kernel_holds_look(proc, &holds) == 0);

@@ -16,6 +16,7 @@
 #include "exportsd/questions.h"
 #include "exportsd/rpc.h"
 #include "tests/tap.h"
+#include "tests/unit/loop.h"
 #include "tests/unit/rpc-words.h"
 
 static struct config config;
@@ -1085,6 +1086,33 @@ static void test_dump_by_name(void)
 	call_void(3, MOUNT_UMNTALL, NULL, "UMNTALL");
 }
 
+static bool is_empty(const char *file)
+{
+	struct stat st;
+
+	return stat(file, &st) == 0 && st.st_size == 0;
+}
+
+/* A directory is in the way of its next version. */
+static void test_rmtab_unwritable(const char *file)
+{
+	struct stat before = { 0 }, st;
+	char temporary[310];
+
+	(void)snprintf(temporary, sizeof(temporary), "%s.tmp", file);
+	(void)stat(file, &before);
+	ok(mkdir(temporary, 0700) == 0, "rmtab cannot be written");
+	caller = "2001:db8::7";
+	call_void(3, MOUNT_UMNTALL, NULL, "UMNTALL");
+	loop_for(server.event, 6000);
+	ok(stat(file, &st) == 0 && st.st_size == before.st_size && st.st_size > 0,
+	   "the old one stays");
+	(void)rmdir(temporary);
+	for (int i = 0; i < 300 && !is_empty(file); i++)
+		loop_for(server.event, 100);
+	ok(is_empty(file), "and is written when it can be, though nothing else has changed");
+}
+
 static void test_rmtab_file(void)
 {
 	char file[300];
@@ -1096,6 +1124,7 @@ static void test_rmtab_file(void)
 	is_int(mountd_new(&server.mountd, &server), 0, "the service starts again");
 	is_str(list_of(3, MOUNT_DUMP), "2001:db8::7,/srv/a;", "and knows who mounted what");
 	is_int(mountd_port(server.mountd), 20048, "at the same port");
+	test_rmtab_unwritable(file);
 }
 
 static void test_exports(void)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -132,6 +133,47 @@ static void test_file(const char *directory)
 	(void)unlink(file);
 }
 
+static void test_odd_files(const char *directory)
+{
+	char file[200], bytes[PATH_MAX + 100];
+	struct rmtab *rmtab;
+
+	(void)snprintf(file, sizeof(file), "%s/rmtab", directory);
+	rmtab_new(&rmtab);
+	(void)mkfifo(file, 0600);
+	is_int(rmtab_read(rmtab, file), -ENOTSUP, "a pipe is not waited for");
+	is_int(rmtab_write(rmtab, file), 0, "and is replaced");
+	(void)unlink(file);
+	(void)mkdir(file, 0700);
+	is_int(rmtab_read(rmtab, file), -EISDIR, "a directory is not read");
+	is_int(rmtab_write(rmtab, file), -EISDIR, "and not replaced");
+	(void)rmdir(file);
+	if (symlink("/dev/zero", file) < 0)
+		perror("# symlink");
+	is_int(rmtab_read(rmtab, file), -ENOTSUP, "a device that never ends is not read");
+	(void)unlink(file);
+	if (symlink("/dev/null", file) < 0)
+		perror("# symlink");
+	is_int(rmtab_read(rmtab, file), 0, "/dev/null is an empty list");
+	(void)unlink(file);
+	put_file(file, "");
+	if (truncate(file, 1LL << 40) < 0)
+		perror("# truncate");
+	is_int(rmtab_read(rmtab, file), -EFBIG, "a file that is larger than memory is not read");
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i % 255 + 1);
+	memcpy(bytes, "192.0.2.1:/", 11);
+	memcpy(bytes + sizeof(bytes) - 3, ":1", 3);
+	for (size_t i = 11; i < sizeof(bytes) - 3; i++)
+		if (bytes[i] == '\n')
+			bytes[i] = ':';
+	put_file(file, bytes);
+	is_int(rmtab_read(rmtab, file), 0, "binary rubbish is read");
+	is_int((long long)rmtab_count(rmtab), 0, "and what is longer than any path left out");
+	rmtab_free(rmtab);
+	(void)unlink(file);
+}
+
 int main(void)
 {
 	char directory[] = "/tmp/test-rmtab-XXXXXX";
@@ -139,6 +181,7 @@ int main(void)
 	test_list();
 	test_limit();
 	test_file(mkdtemp(directory));
+	test_odd_files(directory);
 	ok(rmdir(directory) == 0, "nothing is left behind");
 	return tap_done();
 }
