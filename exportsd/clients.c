@@ -21,7 +21,6 @@ struct clients_question {
 	clients_domain_fn done;
 	void *userdata;
 	struct names_question *names_question;
-	sd_event_source *deferred;
 	sd_event_source *moment;
 };
 
@@ -73,12 +72,6 @@ static int on_moment(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-static int on_deferred(sd_event_source *source, void *userdata)
-{
-	finish(userdata, NULL, true);
-	return 0;
-}
-
 static int ask_names(struct clients_question *question, sd_event *event, bool patient)
 {
 	const struct snapshot *snapshot = question->snapshot;
@@ -101,24 +94,30 @@ static int ask_names(struct clients_question *question, sd_event *event, bool pa
 				question, &question->names_question);
 }
 
-int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
-		   const struct address *address, bool patient, clients_domain_fn done,
-		   void *userdata, struct clients_question **ret_question)
+int clients_domain(const struct daemon *daemon, const struct address *address, bool patient,
+		   clients_domain_fn done, void *userdata, char **ret_domain,
+		   struct clients_question **ret_question)
 {
-	struct clients_question *question = calloc(1, sizeof(*question));
+	struct clients_question *question;
+	char *domain = NULL;
 	int r;
 
+	if (!snapshot_needs_names(daemon->snapshot)) {
+		r = snapshot_domain(daemon->snapshot, address, NULL, &domain);
+		if (r < 0)
+			return r;
+		*ret_domain = domain;
+		return CLIENTS_NOW;
+	}
+	question = calloc(1, sizeof(*question));
 	if (!question)
 		return -ENOMEM;
-	question->names = names;
-	question->snapshot = snapshot;
+	question->names = daemon->names;
+	question->snapshot = daemon->snapshot;
 	question->address = *address;
 	question->done = done;
 	question->userdata = userdata;
-	if (snapshot_needs_names(snapshot))
-		r = ask_names(question, event, patient);
-	else
-		r = sd_event_add_defer(event, &question->deferred, on_deferred, question);
+	r = ask_names(question, daemon->event, patient);
 	if (r < 0) {
 		clients_cancel(question);
 		return r;
@@ -132,7 +131,6 @@ void clients_cancel(struct clients_question *question)
 	if (!question)
 		return;
 	names_cancel(question->names_question);
-	sd_event_source_disable_unref(question->deferred);
 	sd_event_source_disable_unref(question->moment);
 	free(question);
 }

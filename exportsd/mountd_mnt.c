@@ -773,15 +773,17 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 
 static void ask_who(struct mount_job *job, bool patient)
 {
-	struct daemon *daemon = job->mountd->daemon;
+	CLEANUP(freep) char *domain = NULL;
 	int r;
 
 	job->is_patient = patient;
 	free(TAKE_PTR(job->domain));
 	free(TAKE_PTR(job->kernel_domain));
-	r = clients_domain(daemon->names, daemon->event, daemon->snapshot, &job->caller.address,
-			   patient, on_domain, job, &job->clients_question);
-	if (r < 0)
+	r = clients_domain(job->mountd->daemon, &job->caller.address, patient, on_domain, job,
+			   &domain, &job->clients_question);
+	if (r == CLIENTS_NOW)
+		on_domain(job, domain, true);
+	else if (r < 0)
 		refuse_error(job, r, "cannot ask who this is");
 }
 

@@ -73,16 +73,6 @@ static void question_free(struct question *question)
 	free(question);
 }
 
-void question_end(struct question *question, int error)
-{
-	questions_told_fn told = question->told;
-	void *userdata = question->told_userdata;
-
-	question_free(question);
-	if (told)
-		told(userdata, error);
-}
-
 int question_answer(struct question *question, char *line)
 {
 	int r;
@@ -115,22 +105,65 @@ static int on_next_turn(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-void question_again(struct question *question, unsigned int seconds)
+/* @r: of setting its timer */
+static void keep_waiting(struct question *question, int r)
 {
-	sd_event *event = question->daemon->event;
-	int r;
-
-	stop_waiting(question);
-	if (seconds)
-		r = sd_event_add_time_relative(event, &question->timer, CLOCK_MONOTONIC,
-					       seconds * UINT64_C(1000000), 1, on_again, question);
-	else
-		r = sd_event_add_defer(event, &question->timer, on_next_turn, question);
 	if (r >= 0)
 		return;
 	/* Not even a timer: the kernel repeats what is unanswered to whoever opens its channel next. */
 	log_error(NULL, "No memory to keep a question of the kernel, restarting");
 	sd_event_exit(question->daemon->event, EXIT_FAILURE);
+}
+
+void question_again(struct question *question, unsigned int seconds)
+{
+	sd_event *event = question->daemon->event;
+
+	stop_waiting(question);
+	keep_waiting(question,
+		     seconds ? sd_event_add_time_relative(event, &question->timer, CLOCK_MONOTONIC,
+							  seconds * UINT64_C(1000000), 1, on_again,
+							  question)
+			     : sd_event_add_defer(event, &question->timer, on_next_turn, question));
+}
+
+static int on_told(sd_event_source *source, void *userdata)
+{
+	struct question *question = userdata;
+
+	question_end(question, question->told_error);
+	return 0;
+}
+
+void question_end(struct question *question, int error)
+{
+	questions_told_fn told = question->told;
+	void *userdata = question->told_userdata;
+
+	if (question->is_beginning) {
+		question->told_error = error;
+		stop_waiting(question);
+		keep_waiting(question, sd_event_add_defer(question->daemon->event, &question->timer,
+							  on_told, question));
+		return;
+	}
+	question_free(question);
+	if (told)
+		told(userdata, error);
+}
+
+/* Whose domain is it? @done: now or later. */
+static void ask_domain(struct question *question, const struct address *address,
+		       clients_domain_fn done)
+{
+	CLEANUP(freep) char *domain = NULL;
+	int r = clients_domain(question->daemon, address, question->is_patient, done, question,
+			       &domain, &question->clients);
+
+	if (r == CLIENTS_NOW)
+		done(question, domain, true);
+	else if (r < 0)
+		question_again(question, 1);
 }
 
 /* ---- auth.unix.ip ---- */
@@ -188,7 +221,6 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 
 static void begin_ip(struct question *question)
 {
-	struct daemon *daemon = question->daemon;
 	struct address address;
 
 	if (!address_parse(question->upcall.address, &address)) {
@@ -197,9 +229,7 @@ static void begin_ip(struct question *question)
 		question_end(question, -EINVAL);
 		return;
 	}
-	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address, false,
-			   on_domain, question, &question->clients) < 0)
-		question_again(question, 1);
+	ask_domain(question, &address, on_domain);
 }
 
 int questions_tell_client(struct questions *questions, const char *address, const char *domain)
@@ -282,7 +312,6 @@ static void on_composed(void *userdata, const char *domain, bool complete)
 /* A domain is asked about at once, but for one that was named by an address: who is that now? */
 static void begin_domain(struct question *question)
 {
-	struct daemon *daemon = question->daemon;
 	struct address address;
 
 	if (!clients_is_by_address(question->upcall.domain, &address)) {
@@ -296,9 +325,7 @@ static void begin_domain(struct question *question)
 		question_end(question, -EINVAL);
 		return;
 	}
-	if (clients_domain(daemon->names, daemon->event, daemon->snapshot, &address,
-			   question->is_patient, on_composed, question, &question->clients) < 0)
-		question_again(question, 1);
+	ask_domain(question, &address, on_composed);
 }
 
 bool question_waits_for_names(struct question *question)
@@ -411,7 +438,10 @@ int questions_tell_export(struct questions *questions, const char *domain, const
 		question_free(question);
 		return -ENOMEM;
 	}
-	question_again(question, 0);
+	/* What ends at once is told in the next turn. */
+	question->is_beginning = true;
+	begin(question);
+	question->is_beginning = false;
 	*ret_question = question;
 	return 0;
 }

@@ -29,6 +29,8 @@ struct question {
 	char *key; /* cache and line: the kernel asks the same once; NULL if it was not the kernel that asked */
 	questions_told_fn told;
 	void *told_userdata;
+	bool is_beginning; /* within questions_tell_export(), which tells nobody */
+	int told_error; /* what to tell in the next turn */
 
 	/* What it waits for: one of these, or none while it is being looked at. */
 	struct clients_question *clients;

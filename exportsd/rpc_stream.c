@@ -51,6 +51,7 @@ struct connection {
 	sd_event_source *source;
 	struct sockaddr_storage peer;
 	uint64_t active_usec;
+	uint32_t events; /* that its source waits for */
 	bool broken; /* to be closed, by settle() */
 	bool is_unsettled; /* in the sweep's list */
 	uint8_t input[READ_BYTES];
@@ -317,21 +318,22 @@ static void hang_up(struct connection *connection)
 	connection_free(connection);
 }
 
+/* What can come next. */
+static uint32_t wanted_events(const struct connection *connection)
+{
+	return EPOLLRDHUP | (is_paused(connection) ? 0 : EPOLLIN) |
+	       (connection->output ? EPOLLOUT : 0);
+}
+
 /* After anything that happened to it: close it, or listen for what can come next. */
 static void settle(struct connection *connection)
 {
-	uint32_t events = EPOLLRDHUP;
+	uint32_t events = wanted_events(connection);
 
-	if (connection->broken) {
+	if (connection->broken || sd_event_source_set_io_events(connection->source, events) < 0)
 		hang_up(connection);
-		return;
-	}
-	if (!is_paused(connection))
-		events |= EPOLLIN;
-	if (connection->output)
-		events |= EPOLLOUT;
-	if (sd_event_source_set_io_events(connection->source, events) < 0)
-		hang_up(connection);
+	else
+		connection->events = events;
 }
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -363,10 +365,13 @@ int rpc_stream_sweep(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-static void need_sweep(struct connection *connection)
+/* Most answers change nothing: the connection is listened to as before. */
+static void sweep_if_needed(struct connection *connection)
 {
 	struct rpc *rpc = connection->rpc;
 
+	if (!connection->broken && wanted_events(connection) == connection->events)
+		return;
 	if (!connection->is_unsettled) {
 		DL_APPEND2(rpc->unsettled, connection, unsettled_prev, unsettled_next);
 		connection->is_unsettled = true;
@@ -410,8 +415,9 @@ static void adopt_connection(struct rpc *rpc, int taken_fd, const struct sockadd
 		return;
 	connection->rpc = rpc;
 	connection->peer = *peer;
-	if (sd_event_add_io(rpc->event, &connection->source, fd, EPOLLIN | EPOLLRDHUP,
-			    on_connection, connection) < 0) {
+	connection->events = wanted_events(connection);
+	if (sd_event_add_io(rpc->event, &connection->source, fd, connection->events, on_connection,
+			    connection) < 0) {
 		free(connection);
 		return;
 	}
@@ -469,15 +475,18 @@ void rpc_stream_close_all(struct rpc *rpc)
 
 void rpc_stream_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes)
 {
-	queue_reply(call->connection, bytes, n_bytes);
-	need_sweep(call->connection);
+	struct connection *connection = call->connection;
+
+	queue_reply(connection, bytes, n_bytes);
 	forget_call(call);
+	sweep_if_needed(connection);
 }
 
 void rpc_stream_drop(struct rpc_call *call, bool hang_up_peer)
 {
-	if (hang_up_peer)
-		call->connection->broken = true;
-	need_sweep(call->connection);
+	struct connection *connection = call->connection;
+
+	connection->broken |= hang_up_peer;
 	forget_call(call);
+	sweep_if_needed(connection);
 }

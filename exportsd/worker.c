@@ -94,6 +94,10 @@ static const char *const kind_words[] = {
 	[WORKER_DEVICES] = "devices",
 };
 
+static size_t n_counting(const struct worker *worker);
+static struct process *idle_process(struct worker *worker);
+static int hand_over(struct worker_question *question, struct process *process);
+static void keep_watch(struct worker *worker);
 static void pump(struct worker *worker);
 
 const char *worker_kind_word(enum worker_kind kind)
@@ -166,6 +170,45 @@ void worker_cancel(struct worker_question *question)
 	question_free(question);
 }
 
+static struct worker_question *question_new(struct worker *worker,
+					    const struct proto_writer *message, worker_done_fn done,
+					    void *userdata)
+{
+	struct worker_question *question = calloc(1, sizeof(*question));
+
+	if (!question)
+		return NULL;
+	*question = (struct worker_question){
+		.worker = worker,
+		.id = worker->last_id + 1,
+		.bytes = malloc(message->n_bytes),
+		.n_bytes = message->n_bytes,
+		.done = done,
+		.userdata = userdata,
+	};
+	if (!question->bytes) {
+		question_free(question);
+		return NULL;
+	}
+	memcpy(question->bytes, message->bytes, message->n_bytes);
+	return question;
+}
+
+/*
+ * Have a process take it: now, or as soon as one is free, or in the next turn. That is for questions to the store, which
+ * go out together, and for whatever needs a new process or cannot be sent: nothing fails from within worker_ask().
+ */
+static int send_soon(struct worker *worker, struct worker_question *question)
+{
+	struct process *process = worker->n_waiting == 1 ? idle_process(worker) : NULL;
+
+	if (worker->kind == WORKER_STORE || (process && hand_over(question, process) < 0) ||
+	    (!process && n_counting(worker) < worker->n_wanted))
+		return sd_event_source_set_enabled(worker->pump_source, SD_EVENT_ONESHOT);
+	keep_watch(worker);
+	return 0;
+}
+
 int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t timeout_usec,
 	       worker_done_fn done, void *userdata, struct worker_question **ret_question)
 {
@@ -178,32 +221,22 @@ int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t tim
 		return r;
 	if (worker->n_waiting >= WORKER_WAITING_MAX)
 		return -EAGAIN;
-	question = calloc(1, sizeof(*question));
+	question = question_new(worker, message, done, userdata);
 	if (!question)
 		return -ENOMEM;
-	*question = (struct worker_question){
-		.worker = worker,
-		.id = worker->last_id + 1,
-		.bytes = malloc(message->n_bytes),
-		.n_bytes = message->n_bytes,
-		.done = done,
-		.userdata = userdata,
-	};
-	if (!question->bytes)
-		r = -ENOMEM;
-	else if (timeout_usec)
+	DL_APPEND(worker->waiting, question);
+	worker->n_waiting++;
+	if (timeout_usec)
 		r = sd_event_add_time(worker->event, &question->timeout_source, CLOCK_MONOTONIC,
 				      now_usec() + timeout_usec, 1000, on_timeout, question);
 	if (r >= 0)
-		r = sd_event_source_set_enabled(worker->pump_source, SD_EVENT_ONESHOT);
+		r = send_soon(worker, question);
 	if (r < 0) {
+		detach(question);
 		question_free(question);
 		return r;
 	}
-	memcpy(question->bytes, message->bytes, message->n_bytes);
 	worker->last_id++;
-	DL_APPEND(worker->waiting, question);
-	worker->n_waiting++;
 	if (ret_question)
 		*ret_question = question;
 	return 0;
@@ -330,7 +363,8 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 	}
 	if (events & ~EPOLLOUT)
 		for (int i = 0; i < ANSWERS_PER_TURN && read_answer(process); i++)
-			;
+			if (!process->questions)
+				break; /* there is nothing more to come */
 	pump(worker);
 	return 0;
 }
@@ -496,15 +530,25 @@ static size_t n_counting(const struct worker *worker)
 	return n;
 }
 
-/* A process that takes a question, a new one if need be; NULL: none now. */
-static struct process *free_process(struct worker *worker)
+/* One that takes a question now. */
+static struct process *idle_process(struct worker *worker)
 {
 	struct process *process;
-	int r;
 
 	DL_FOREACH (worker->processes, process)
 		if (room(process))
 			return process;
+	return NULL;
+}
+
+/* A process that takes a question, a new one if need be; NULL: none now. */
+static struct process *free_process(struct worker *worker)
+{
+	struct process *process = idle_process(worker);
+	int r;
+
+	if (process)
+		return process;
 	if (n_counting(worker) >= worker->n_wanted ||
 	    worker_n_processes(worker) >= WORKER_PROCESSES_MAX ||
 	    now_usec() < worker->not_before_usec)
@@ -520,32 +564,38 @@ static struct process *free_process(struct worker *worker)
 	return worker->processes->prev; /* the last one: utlist's head points there */
 }
 
+/* Send a waiting question. Returns 0; what send(2) says, negative, and it still waits. */
+static int hand_over(struct worker_question *question, struct process *process)
+{
+	ssize_t n =
+		send(process->fd, question->bytes, question->n_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0)
+		return -errno;
+	detach(question);
+	free(TAKE_PTR(question->bytes));
+	question->process = process;
+	DL_APPEND(process->questions, question);
+	process->n_questions++;
+	process->asked_usec = now_usec();
+	return 0;
+}
+
 /* Give the first waiting question to a process. */
 static void send_question(struct worker *worker, struct process *process)
 {
 	struct worker_question *question = worker->waiting;
-	ssize_t n =
-		send(process->fd, question->bytes, question->n_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+	int r = hand_over(question, process);
 
-	if (n >= 0) {
-		detach(question);
-		free(question->bytes);
-		question->bytes = NULL;
-		question->process = process;
-		DL_APPEND(process->questions, question);
-		process->n_questions++;
-		process->asked_usec = now_usec();
-	} else if (errno == EPIPE || errno == ECONNRESET) {
+	if (r == -EPIPE || r == -ECONNRESET) {
 		/* It is dead, and its pidfd will say so; it never had this question. */
 		process->full = true;
-	} else if (errno == EAGAIN && process->questions) {
+	} else if (r == -EAGAIN && process->questions) {
 		process->full = true;
 		(void)sd_event_source_set_io_events(process->socket_source, EPOLLIN | EPOLLOUT);
-	} else if (errno != EINTR) {
-		int error = errno == EMSGSIZE ? -E2BIG : -errno;
-
+	} else if (r < 0 && r != -EINTR) {
 		detach(question);
-		finish(question, error, NULL);
+		finish(question, r == -EMSGSIZE ? -E2BIG : r, NULL);
 	}
 }
 
@@ -563,15 +613,12 @@ static void shrink(struct worker *worker, size_t n_kept)
 		}
 }
 
-static void pump(struct worker *worker)
+/* While anything is to be answered, look now and then whether it hangs. */
+static void keep_watch(struct worker *worker)
 {
 	struct process *process;
-	bool busy;
+	bool busy = worker->waiting;
 
-	while (worker->waiting && (process = free_process(worker)))
-		send_question(worker, process);
-	shrink(worker, worker->n_wanted); /* one that was stuck may have come back */
-	busy = worker->waiting;
 	if (worker->kind != WORKER_STORE)
 		DL_FOREACH (worker->processes, process)
 			busy |= process->n_questions > 0;
@@ -580,6 +627,16 @@ static void pump(struct worker *worker)
 		return;
 	(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
 	(void)sd_event_source_set_enabled(worker->tick_source, SD_EVENT_ONESHOT);
+}
+
+static void pump(struct worker *worker)
+{
+	struct process *process;
+
+	while (worker->waiting && (process = free_process(worker)))
+		send_question(worker, process);
+	shrink(worker, worker->n_wanted); /* one that was stuck may have come back */
+	keep_watch(worker);
 }
 
 bool worker_has_begun(const struct worker_question *question)

@@ -11,8 +11,7 @@
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 
-static sd_event *event;
-static struct snapshot *snapshot;
+static struct daemon server;
 
 /* ---- names ---- */
 
@@ -71,7 +70,7 @@ int names_of_address(struct names *names, const struct address *address,
 	question = calloc(1, sizeof(*question));
 	*question = (struct names_question){ .done = done, .userdata = userdata };
 	if (!name_service.never)
-		sd_event_add_defer(event, &question->source, answer, question);
+		sd_event_add_defer(server.event, &question->source, answer, question);
 	*ret_question = question;
 	return 0;
 }
@@ -84,8 +83,8 @@ static void put_in_force(const char *text)
 {
 	struct diags diags = { 0 };
 
-	snapshot_free(snapshot);
-	snapshot = facts_snapshot(&facts, text, false, &diags);
+	snapshot_free(server.snapshot);
+	server.snapshot = facts_snapshot(&facts, text, false, &diags);
 	diags_done(&diags);
 	memset(&name_service, 0, sizeof(name_service));
 }
@@ -101,17 +100,28 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 	told_complete = complete;
 }
 
+static int ask_domain(const struct address *address, bool patient, char **ret_now,
+		      struct clients_question **ret_question)
+{
+	return clients_domain(&server, address, patient, on_domain, NULL, ret_now, ret_question);
+}
+
 static void domain_is(const char *text, const char *wanted, bool complete, const char *what)
 {
+	CLEANUP(freep) char *now = NULL;
 	struct clients_question *question = NULL;
 	struct address address = facts_address(text);
 	int r;
 
 	n_told = 0;
-	r = clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question);
+	r = ask_domain(&address, true, &now, &question);
 	if (r < 0 || n_told)
 		printf("# %s\n", n_told ? "told from within" : strerror(-r));
-	loop_until(event, &n_told, 1, 1000);
+	is_int(r == CLIENTS_NOW, !snapshot_needs_names(server.snapshot),
+	       "is known at once where nobody must be asked");
+	if (r == CLIENTS_NOW)
+		on_domain(NULL, now, true);
+	loop_until(server.event, &n_told, 1, 1000);
 	is_str(n_told == 1 ? told : "(not told)", wanted, what);
 	is_int(told_complete, complete, complete ? "  that is certain" : "  for now");
 }
@@ -150,21 +160,18 @@ static void test_trouble(void)
 {
 	struct clients_question *question = NULL;
 	struct address address = facts_address("192.0.2.7");
+	char *now = NULL;
 
 	put_in_force("/a @one(ro)\n");
 	name_service.refuses = -EAGAIN;
-	is_int(clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question),
-	       -EAGAIN, "too many ask");
+	is_int(ask_domain(&address, true, &now, &question), -EAGAIN, "too many ask");
 	ok(!question, "then there is no question");
 	name_service.refuses = 0;
 	n_told = 0;
-	clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question);
-	clients_cancel(question);
-	put_in_force("/a *(ro)\n");
-	clients_domain(NULL, event, snapshot, &address, true, on_domain, NULL, &question);
+	ask_domain(&address, true, &now, &question);
 	clients_cancel(question);
 	clients_cancel(NULL);
-	loop_for(event, 20);
+	loop_for(server.event, 20);
 	is_int(n_told, 0, "who is cancelled is not told");
 }
 
@@ -173,28 +180,29 @@ static void test_hurry(void)
 {
 	struct clients_question *question = NULL;
 	struct address listed = facts_address("192.0.2.7"), other = facts_address("198.51.100.1");
+	char *now = NULL;
 
 	put_in_force("/a 192.0.2.0/24(ro) *.example.org(ro)\n/b *(ro)\n");
 	name_service.never = true;
 	n_told = 0;
-	clients_domain(NULL, event, snapshot, &listed, false, on_domain, NULL, &question);
-	loop_until(event, &n_told, 1, 2000);
+	ask_domain(&listed, false, &now, &question);
+	loop_until(server.event, &n_told, 1, 2000);
 	is_str(n_told == 1 ? told : "(not told)", "*,192.0.2.0/24", "in a hurry: what is listed");
 	ok(!told_complete, "  so far");
 	n_told = 0;
-	clients_domain(NULL, event, snapshot, &other, false, on_domain, NULL, &question);
-	loop_for(event, 400);
+	ask_domain(&other, false, &now, &question);
+	loop_for(server.event, 400);
 	is_int(n_told, 0, "who is only one of all waits");
 	clients_cancel(question);
-	clients_domain(NULL, event, snapshot, &listed, true, on_domain, NULL, &question);
-	loop_for(event, 400);
+	ask_domain(&listed, true, &now, &question);
+	loop_for(server.event, 400);
 	is_int(n_told, 0, "and so does who is patient");
 	clients_cancel(question);
 	name_service.never = false;
 	name_service.names[0] = "host.example.org";
 	name_service.n_names = 1;
-	clients_domain(NULL, event, snapshot, &listed, false, on_domain, NULL, &question);
-	loop_until(event, &n_told, 1, 2000);
+	ask_domain(&listed, false, &now, &question);
+	loop_until(server.event, &n_told, 1, 2000);
 	is_str(told, "*,*.example.org,192.0.2.0/24", "names that come at once count");
 	ok(told_complete, "  and are all");
 }
@@ -203,7 +211,8 @@ static void kernel_domain_is(bool by_address, const char *address_text, const ch
 			     const char *wanted, const char *what)
 {
 	struct address address = facts_address(address_text);
-	CLEANUP(freep) char *name = clients_kernel_domain(snapshot, by_address, &address, domain);
+	CLEANUP(freep)
+	char *name = clients_kernel_domain(server.snapshot, by_address, &address, domain);
 
 	is_str(name, wanted, what);
 }
@@ -228,11 +237,11 @@ static void test_kernel_domains(void)
 	for (int i = 0; i < 32; i++)
 		sprintf(exports + strlen(exports), "/a @%014d(ro)\n", i);
 	put_in_force(exports);
-	ok(!snapshot_names_by_address(snapshot), "netgroups of 512 bytes");
+	ok(!snapshot_names_by_address(server.snapshot), "netgroups of 512 bytes");
 	kernel_domain_is(false, "192.0.2.7", "@1", "@1", "leave domains as they are");
 	strcat(exports, "/a @x(ro)\n");
 	put_in_force(exports);
-	ok(snapshot_names_by_address(snapshot), "one more");
+	ok(snapshot_names_by_address(server.snapshot), "one more");
 	kernel_domain_is(false, "192.0.2.7", "@1", "$192.0.2.7", "has them named by address");
 
 	ok(clients_is_by_address("$192.0.2.7", &address) && address.family == AF_INET,
@@ -243,14 +252,14 @@ static void test_kernel_domains(void)
 
 int main(void)
 {
-	if (sd_event_new(&event) < 0)
+	if (sd_event_new(&server.event) < 0)
 		return EXIT_FAILURE;
 	test_addresses();
 	test_names();
 	test_trouble();
 	test_hurry();
 	test_kernel_domains();
-	snapshot_free(snapshot);
-	sd_event_unref(event);
+	snapshot_free(server.snapshot);
+	sd_event_unref(server.event);
 	return tap_done();
 }

@@ -781,6 +781,7 @@ static void telling(void)
 	is_int(told_error, 0, "was taken");
 	is_int(questions_tell_export(server.questions, "*", "/nowhere", on_told, NULL, &question),
 	       0, "one that is not exported");
+	is_int(told_error, 0, "which is not said from within the call either");
 	turn();
 	is_int(told_error, -EACCES, "is not told at all");
 	is_int(questions_tell_export(server.questions, "*", "/srv/a", on_told, NULL, &question), 0,

@@ -290,6 +290,28 @@ static void test_pipeline(void)
 	stop();
 }
 
+/* An answer is on its way when it is given, and leaves the loop nothing to do. */
+static void test_turns(void)
+{
+	int fd;
+
+	start();
+	fd = dial(SOCK_STREAM, "127.0.0.1");
+	send_record(fd, 1, 40);
+	turn();
+	answer(0);
+	is_int(receive(fd, true), 1, "an answer goes out at once");
+	is_int(sd_event_run(event, 0), 0, "and costs no turn of the loop");
+	send_record(fd, 2, 40);
+	is_int(sd_event_run(event, 0), 1, "the next call");
+	is_int(n_calls, 2, "comes in one turn");
+	rpc_drop(calls[1], false);
+	calls[1] = NULL;
+	is_int(sd_event_run(event, 0), 0, "and so is dropped");
+	close(fd);
+	stop();
+}
+
 /* A record cut at random into fragments, and the bytes of it cut at random into segments. */
 static void test_fragments(void)
 {
@@ -584,6 +606,7 @@ int main(void)
 	test_repeated_datagrams();
 	test_datagram_limit();
 	test_pipeline();
+	test_turns();
 	test_fragments();
 	test_odd_records();
 	test_calls_limit();

@@ -184,6 +184,25 @@ static void test_answers(void)
 	worker_free(worker);
 }
 
+/* Who has nothing to do has a question at once; the others' waits until somebody has answered. */
+static void test_at_once(void)
+{
+	struct worker *worker = new_worker(WORKER_PATHS, 1);
+	struct result first = {}, second = {};
+	struct worker_question *question;
+
+	ask(worker, "echo", "x", 0, &first, &question);
+	ok(worker_has_begun(question), "a process that is free has a question at once");
+	ask(worker, "echo", "x", 0, &second, &question);
+	ok(!worker_has_begun(question), "one that is busy does not");
+	is_int(sd_event_run(event, 0) == 0 || first.n_done, 1, "nor is a turn spent on it");
+	ok(loop_until(event, &second.n_done, 1, PATIENCE_MSEC) && second.error == 0 &&
+		   first.n_done == 1,
+	   "both are answered");
+	is_int(sd_event_run(event, 0), 0, "then there is nothing left to do");
+	worker_free(worker);
+}
+
 static uint64_t number_seen;
 static const char *number_key;
 
@@ -360,11 +379,12 @@ static void test_limits(void)
 	is_int(n_done, 0, "a pool that is freed tells nobody");
 
 	worker = new_worker(WORKER_PATHS, 1);
-	for (int i = 0; r == 0 && i < WORKER_WAITING_MAX; i++)
+	/* One is asked already. */
+	for (int i = 0; r == 0 && i < 1 + WORKER_WAITING_MAX; i++)
 		r = ask(worker, "echo", "x", 0, NULL, NULL);
 	is_int(r, 0, "65,536 questions wait");
 	is_int(ask(worker, "echo", "x", 0, NULL, NULL), -EAGAIN, "one more is refused");
-	ok(loop_until(event, &n_done, WORKER_WAITING_MAX, 60000), "they are all answered");
+	ok(loop_until(event, &n_done, 1 + WORKER_WAITING_MAX, 60000), "they are all answered");
 	is_int(ask_now(worker, "echo", "x"), 0, "then there is room again");
 	worker_free(worker);
 }
@@ -461,6 +481,7 @@ int main(int argc, char **argv)
 	if (sd_event_default(&event) < 0)
 		return 1;
 	test_answers();
+	test_at_once();
 	test_birth();
 	test_order(WORKER_PATHS, "echo", 10);
 	test_order(WORKER_STORE, "echo", 10);
