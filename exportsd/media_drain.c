@@ -649,6 +649,10 @@ static void start_drain(struct medium *medium)
 		finish(medium, MEDIA_DRAINED); /* somebody was faster */
 		return;
 	}
+	if (root >= 0 && watch_follow(medium) && !must_go(medium) && !medium->drain_asker) {
+		finish(medium, MEDIA_DRAIN_WANTED); /* it was mounted anew by somebody else */
+		return;
+	}
 	if (root >= 0 && is_held(medium)) {
 		finish(medium, MEDIA_DRAIN_IN_USE);
 		return;

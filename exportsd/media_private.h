@@ -229,7 +229,8 @@ struct media {
 	struct worker *devices; /* reads from them; NULL until needed */
 	sd_event_source *watch_timer, *nodes_io;
 	int sysfs_fd, nodes_fd; /* /sys; inotify(7) on /dev; or -1 */
-	bool is_hurried; /* a device has gone: this round is a quick one */
+	bool is_hurried; /* this round is a quick one */
+	bool is_round_due; /* a device has gone: a quick one follows */
 	struct removal *removals, *removals_later;
 	struct numbers_question *removals_question;
 	sd_event_source *remove, *remove_later;
@@ -402,6 +403,11 @@ void scan_end(struct media *media);
 /* It has come to be mounted: from now on its device is looked at. */
 void watch_begin(struct medium *medium);
 void watch_end(struct medium *medium);
+/*
+ * What was looked at last (medium->seen) may be another mount than the one that is watched: then that one is, and the
+ * old one's trouble is over. Returns whether there was any.
+ */
+bool watch_follow(struct medium *medium);
 /* Returns 0; -errno. */
 int watches_start(struct media *media);
 void watches_end(struct media *media);

@@ -35,6 +35,7 @@ struct medium_watch {
 	struct medium_watch *prev, *next;
 	struct medium *medium;
 	dev_t device;
+	uint64_t mount_id;
 	char name[32];
 	bool has_signs; /* that of the last time it could be read */
 	uint64_t signs;
@@ -47,16 +48,23 @@ struct medium_watch {
 	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
 
 static void schedule(struct media *media, uint64_t usec);
+static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* ---- one device ---- */
+
+static bool is_seen(const struct medium_watch *watch)
+{
+	const struct mounts_place *seen = &watch->medium->seen;
+
+	return seen->device == watch->device && seen->mount_id == watch->mount_id;
+}
 
 /* Something else may have been mounted there since. */
 static bool is_still_there(const struct medium_watch *watch)
 {
-	struct medium *medium = watch->medium;
-	CLEANUP(closep) int root = medium_open_root(medium);
+	CLEANUP(closep) int root = medium_open_root(watch->medium);
 
-	return root >= 0 && medium->seen.device == watch->device;
+	return root >= 0 && is_seen(watch);
 }
 
 static void tell(const struct medium_watch *watch, enum medium_trouble trouble, const char *why)
@@ -80,6 +88,7 @@ static void set_trouble(struct medium_watch *watch, enum medium_trouble trouble,
 	if (trouble == watch->medium->trouble || !is_still_there(watch))
 		return;
 	tell(watch, trouble, why);
+	set_string(&watch->medium->message, why);
 	medium_set_trouble(watch->medium, trouble);
 }
 
@@ -146,8 +155,8 @@ static void look(struct medium_watch *watch)
 		watch_end(medium);
 		return;
 	}
-	if (medium->seen.device != watch->device) {
-		watch_begin(medium);
+	if (!is_seen(watch)) {
+		(void)watch_follow(medium);
 		return;
 	}
 	if (medium->trouble == MEDIUM_DEVICE_GONE)
@@ -184,6 +193,7 @@ void watch_begin(struct medium *medium)
 	}
 	watch->medium = medium;
 	watch->device = medium->seen.device;
+	watch->mount_id = medium->seen.mount_id;
 	(void)snprintf(watch->name, sizeof(watch->name), "%s", *facts.name ? facts.name : "?");
 	note_signs(watch, &facts);
 	medium->watch = watch;
@@ -206,39 +216,49 @@ void watch_end(struct medium *medium)
 	free(watch);
 }
 
-/* ---- rounds ---- */
-
-static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata)
+bool watch_follow(struct medium *medium)
 {
-	struct media *media = userdata;
+	bool was_in_trouble = medium->trouble != MEDIUM_WELL;
 
-	if (!media->next_watch)
-		media->next_watch = media->watches;
-	for (int i = 0; i < LOOKS_AT_ONCE && media->next_watch; i++) {
-		struct medium_watch *watch = media->next_watch;
-
-		media->next_watch = watch->next;
-		look(watch);
-	}
-	if (media->next_watch) {
-		schedule(media, media->second_usec / (media->is_hurried ? 100 : 5));
-		return 0;
-	}
-	media->is_hurried = false;
-	if (media->watches)
-		schedule(media, ROUND_SECONDS * media->second_usec);
-	return 0;
+	if (!medium->watch || is_seen(medium->watch))
+		return false;
+	medium->trouble = MEDIUM_WELL;
+	watch_begin(medium);
+	return was_in_trouble;
 }
+
+/* ---- rounds ---- */
 
 static void schedule(struct media *media, uint64_t usec)
 {
 	media_arm(media, &media->watch_timer, media_now(media) + usec, on_watch_time, media);
 }
 
-/*
- * The node goes a little before the device (linux drivers/base/core.c device_del()), and others may follow. A round
- * that is under way begins anew.
- */
+static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct media *media = userdata;
+
+	if (!media->next_watch) {
+		media->next_watch = media->watches;
+		media->is_hurried = media->is_round_due;
+		media->is_round_due = false;
+	}
+	for (int i = 0; i < LOOKS_AT_ONCE && media->next_watch; i++) {
+		struct medium_watch *watch = media->next_watch;
+
+		media->next_watch = watch->next;
+		look(watch);
+	}
+	if (media->next_watch)
+		schedule(media,
+			 media->second_usec / (media->is_hurried || media->is_round_due ? 100 : 5));
+	else if (media->watches)
+		schedule(media, media->is_round_due ? media->second_usec / 10
+						    : ROUND_SECONDS * media->second_usec);
+	return 0;
+}
+
+/* The node goes a little before the device (linux drivers/base/core.c device_del()), and others may follow. */
 static int on_nodes(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -246,11 +266,11 @@ static int on_nodes(sd_event_source *source, int fd, uint32_t events, void *user
 
 	while (read(fd, buffer, sizeof(buffer)) > 0)
 		;
-	if (!media->watches)
+	if (!media->watches || media->is_round_due)
 		return 0;
-	media->next_watch = NULL;
-	media->is_hurried = true;
-	schedule(media, media->second_usec / 10);
+	media->is_round_due = true;
+	if (!media->next_watch)
+		schedule(media, media->second_usec / 10);
 	return 0;
 }
 

@@ -302,6 +302,27 @@ static void test_offline(void)
 	stop();
 }
 
+/* Somebody unmounts it, and mounts it again on what came back. */
+static void test_by_hand(void)
+{
+	start();
+	mount_one(0);
+	kernel.is_held = true;
+	fake_device.facts.state = DEVICE_OFFLINE;
+	ok(reaches(&kernel.n_asked, 1), "offline, and held");
+	fake_device.facts.state = DEVICE_THERE;
+	fake_device.hangs = true; /* so that nothing is known of it */
+	if (umount2(at(0), 0) < 0 || mount("tmpfs", at(0), "tmpfs", 0, NULL) < 0)
+		perror("# by hand");
+	kernel.is_held = false;
+	loop_for(event, 600);
+	ok(is_mounted(0), "another mount is not taken for the one that failed");
+	is_int(handler.n_unmounts, 0, "nobody was asked to unmount it");
+	fake_device.facts.state = DEVICE_GONE;
+	ok(becomes(is_mounted, false, 0), "but it is watched as well");
+	stop();
+}
+
 static void test_errors(void)
 {
 	start();
@@ -390,6 +411,7 @@ int main(void)
 	test_gone();
 	test_lost();
 	test_offline();
+	test_by_hand();
 	test_errors();
 	test_costs();
 	test_end();
