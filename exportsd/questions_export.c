@@ -141,20 +141,23 @@ int question_tell_medium(struct question *question, const char *path,
 	return r;
 }
 
+static void begin_medium(struct question *question);
+
 static void answer_medium(struct question *question, uint32_t number, int root_fd)
 {
-	int r = question_tell_medium(question, question->upcall.path, &question->match, number,
-				     root_fd);
+	const char *path = question->upcall.path;
+	int r = question_tell_medium(question, path, &question->match, number, root_fd);
 
-	if (r == 0)
+	/* If somebody mounted something meanwhile, that was told with the number of another medium. */
+	if (r == 0 && root_fd < 0 && media_is_mounted(question->daemon->media, path))
+		begin_medium(question);
+	else if (r == 0)
 		question_end(question, 0);
 	else if (r == -ENOMEM)
 		question_again(question, 1);
 	else
 		refused(question, r);
 }
-
-static void begin_medium(struct question *question);
 
 static void on_number(void *userdata, enum media_outcome outcome, uint32_t number)
 {
@@ -195,7 +198,7 @@ static void begin_medium(struct question *question)
 	if (root == -EAGAIN)
 		r = media_mount(media, path, NULL, question->upcall.domain, 0, on_identified,
 				question, &question->media);
-	else
+	else if (paths_is_gone(root))
 		r = media_number(media, path, on_number, question, &number, &question->media);
 	if (r == MEDIA_NOW)
 		answer_medium(question, number, -1);

@@ -253,6 +253,8 @@ uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
 static struct {
 	bool number_known;
 	bool mounted;
+	bool cannot_look;
+	bool is_mounted_next; /* by somebody else, while the kernel is told of the directory */
 	bool silent;
 	enum media_outcome outcome;
 	unsigned int loads;
@@ -344,9 +346,19 @@ enum { ROOT_FD = 144 };
 int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number)
 {
 	*ret_number = 70001;
+	if (medium.cannot_look)
+		return -EMFILE;
 	if (medium.is_unknown)
 		return -EAGAIN;
 	return medium.mounted ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, ROOT_FD) : -ENOENT;
+}
+
+bool media_is_mounted(struct media *media, const char *path)
+{
+	if (medium.is_mounted_next)
+		medium.mounted = medium.is_unknown = true;
+	medium.is_mounted_next = false;
+	return medium.mounted;
 }
 
 bool media_number_fits(struct media *media, const char *path, uint32_t number)
@@ -660,6 +672,22 @@ static void another_medium(void)
 	is_str(n_told ? told[0] : NULL,
 	       "* /proc/self/fd/44/. T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
 	       "and then it is told, by what was looked at");
+
+	medium.mounted = false;
+	medium.is_mounted_next = true;
+	ask(KERNEL_EXPORT, "* /mnt/cdrom/rom1");
+	is_int((long long)n_told, 2, "mounted while its directory is told of");
+	is_str(told[0], "* /mnt/cdrom/rom1 T+1800 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	       "which may have become its own entry:");
+	is_str(told[1], "* /proc/self/fd/44/. T+60 9253 65534 65534 70001 secinfo 1 1 9253 ",
+	       "it is told itself, once it is known");
+
+	medium.cannot_look = true;
+	answers(KERNEL_EXPORT, "* /mnt/cdrom/rom1", "no line",
+		"whether it is mounted cannot be found out: no answer yet");
+	medium.cannot_look = false;
+	put_in_force("/mnt/cdrom/* *(mountpoint,ro,fsid=/run/fsidsock)\n");
+	turn();
 	is_int((long long)questions_n_waiting(server.questions), 0, "nothing is left");
 }
 
