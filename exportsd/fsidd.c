@@ -21,6 +21,8 @@
 
 #include "exportsd/log.h"
 
+enum { PAUSE_USEC = 1000 * 1000 }; /* when descriptors are out */
+
 struct client {
 	struct fsidd *fsidd;
 	struct client *prev, *next;
@@ -36,10 +38,12 @@ struct fsidd {
 	numbers_reserved_fn reserved;
 	void *reserved_userdata;
 	int fd;
-	sd_event_source *io;
+	sd_event_source *io, *pause;
 	char *path; /* to unlink, or NULL */
 	struct client *clients;
 	size_t n_clients;
+	/* Once each: anybody can connect to an abstract name, and go on for ever. */
+	bool has_refused_user, has_refused_many, has_paused;
 };
 
 static void client_free(struct client *client)
@@ -201,22 +205,59 @@ static int add_client(struct fsidd *fsidd, int fd)
 	return 0;
 }
 
+/* A listener that cannot accept stays readable: look away for a while. */
+static void pause_listening(struct fsidd *fsidd, int error)
+{
+	if (!fsidd->has_paused)
+		log_warning(NULL, "fsidd's socket: cannot accept a connection: %s",
+			    strerror(error));
+	fsidd->has_paused = true;
+	(void)sd_event_source_set_enabled(fsidd->io, SD_EVENT_OFF);
+	(void)sd_event_source_set_time_relative(fsidd->pause, PAUSE_USEC);
+	(void)sd_event_source_set_enabled(fsidd->pause, SD_EVENT_ONESHOT);
+}
+
+static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct fsidd *fsidd = userdata;
+
+	(void)sd_event_source_set_enabled(fsidd->io, SD_EVENT_ON);
+	return 0;
+}
+
+static bool is_welcome(struct fsidd *fsidd, int fd)
+{
+	if (!is_root(fd)) {
+		if (!fsidd->has_refused_user)
+			log_warning(NULL,
+				    "fsidd's socket: a user other than root connected, closing");
+		fsidd->has_refused_user = true;
+		return false;
+	}
+	if (fsidd->n_clients >= FSIDD_CLIENTS_MAX) {
+		if (!fsidd->has_refused_many)
+			log_warning(NULL,
+				    "fsidd's socket: %d programs are connected, no more are taken",
+				    FSIDD_CLIENTS_MAX);
+		fsidd->has_refused_many = true;
+		return false;
+	}
+	return true;
+}
+
 static int on_connection(sd_event_source *source, int listener, uint32_t revents, void *userdata)
 {
 	struct fsidd *fsidd = userdata;
 	CLEANUP(closep) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (fd < 0)
-		return 0;
-	if (!is_root(fd)) {
-		log_warning(NULL, "fsidd's socket: a user other than root connected, closing");
-		return 0;
-	}
-	if (fsidd->n_clients >= FSIDD_CLIENTS_MAX) {
-		log_warning(NULL, "fsidd's socket: %d programs are connected, no more are taken",
-			    FSIDD_CLIENTS_MAX);
+	if (fd < 0) {
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+			pause_listening(fsidd, errno);
 		return 0;
 	}
+	if (!is_welcome(fsidd, fd))
+		return 0;
+	fsidd->has_refused_many = fsidd->has_paused = false;
 	if (add_client(fsidd, fd) == 0)
 		(void)TAKE_FD(fd);
 	return 0;
@@ -295,6 +336,11 @@ int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struc
 	r = listen_at(fsidd, name);
 	if (r >= 0)
 		r = sd_event_add_io(event, &fsidd->io, fsidd->fd, EPOLLIN, on_connection, fsidd);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &fsidd->pause, CLOCK_MONOTONIC, PAUSE_USEC, 0,
+					       on_pause_over, fsidd);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(fsidd->pause, SD_EVENT_OFF);
 	if (r < 0) {
 		fsidd_free(fsidd);
 		return r;
@@ -310,6 +356,7 @@ struct fsidd *fsidd_free(struct fsidd *fsidd)
 	while (fsidd->clients)
 		client_free(fsidd->clients);
 	sd_event_source_disable_unref(fsidd->io);
+	sd_event_source_disable_unref(fsidd->pause);
 	if (fsidd->fd >= 0)
 		close(fsidd->fd);
 	if (fsidd->path)

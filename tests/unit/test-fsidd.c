@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "exportsd/fsidd.h"
+#include "exportsd/log.h"
 #include "tests/fake/numbers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
@@ -22,6 +24,13 @@ static struct fsidd *fsidd;
 static char directory[] = "/tmp/test-fsidd-XXXXXX";
 static char socket_path[sizeof(directory) + 16];
 static char abstract_name[64];
+
+static unsigned int n_warnings;
+
+void log_message(int level, const struct log_about *about, const char *format, ...)
+{
+	n_warnings += level <= LOG_WARNING;
+}
 
 /* As its client: the abstract name has no NUL behind it. */
 static int connect_to(const char *name)
@@ -123,16 +132,76 @@ static void test_many(void)
 	int fds[FSIDD_CLIENTS_MAX + 1];
 
 	loop_for(event, 20);
+	n_warnings = 0;
 	for (size_t i = 0; i < N_ELEMENTS(fds); i++)
 		fds[i] = connect_to(abstract_name);
 	is_str(ask(fds[FSIDD_CLIENTS_MAX - 1], "version"), "+ 1", "as many as it takes");
 	is_str(receive(fds[FSIDD_CLIENTS_MAX]), "end", "not one more");
+	for (int i = 0; i < 100; i++) {
+		int fd = connect_to(abstract_name);
+
+		(void)receive(fd);
+		close(fd);
+	}
+	is_int(n_warnings, 1, "which is said once");
 	for (size_t i = 0; i < N_ELEMENTS(fds); i++)
 		close(fds[i]);
 	loop_for(event, 20);
 	fds[0] = connect_to(abstract_name);
 	is_str(ask(fds[0], "version"), "+ 1", "until they go");
 	close(fds[0]);
+}
+
+/* A user other than root may connect to an abstract name as often as he likes. */
+static int stranger(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		int fd = setresuid(65534, 65534, 65534) < 0 ? -1 : connect_to(abstract_name);
+
+		usleep(20000);
+		_exit(fd < 0);
+	}
+	return pid;
+}
+
+static void test_strangers(void)
+{
+	int status = 1;
+	pid_t pid;
+
+	n_warnings = 0;
+	for (int i = 0; i < 5; i++) {
+		pid = stranger();
+		loop_for(event, 50);
+		waitpid(pid, &status, 0);
+	}
+	if (geteuid() != 0 || status != 0)
+		ok(true, "strangers # SKIP this user cannot be another one");
+	else
+		is_int(n_warnings, 1, "that strangers are not heard is said once");
+}
+
+static void test_no_descriptors(void)
+{
+	struct rlimit before, none;
+	unsigned int n_turns = 0;
+	uint64_t end = loop_now_msec() + 300;
+	int fd = connect_to(abstract_name);
+
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = before;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	for (; loop_now_msec() < end; n_turns++)
+		(void)sd_event_run(event, 20000);
+	setrlimit(RLIMIT_NOFILE, &before);
+	ok(n_turns < 100, "without descriptors the loop does not turn for nothing (%u turns)",
+	   n_turns);
+	loop_for(event, 1500);
+	is_str(ask(fd, "version"), "+ 1", "and when there are some it is heard");
+	close(fd);
 }
 
 static void test_path_socket(void)
@@ -164,6 +233,8 @@ int main(void)
 	test_transcript();
 	test_faults();
 	test_many();
+	test_strangers();
+	test_no_descriptors();
 	test_path_socket();
 	fsidd_free(fsidd);
 	numbers_close(numbers);
