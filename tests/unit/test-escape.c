@@ -103,6 +103,7 @@ static void test_hex(void)
 	is_int(unescape_hex("", bytes, 3), -EINVAL, "nothing");
 }
 
+static char *shown(const char *format, ...) FORMAT_PRINTF(1, 2);
 static char *shown(const char *format, ...)
 {
 	char *text;
