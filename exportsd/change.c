@@ -513,8 +513,8 @@ static bool holds_host(const struct choosing *choosing, const struct client_spec
 }
 
 /* The files' entry whose options a pair that they have not gets: the first by type of client. */
-static const struct export_options *base_of(const struct choosing *choosing,
-					    const struct export_item *pair, const char *path)
+static const struct export_item *base_of(const struct choosing *choosing,
+					 const struct export_item *pair, const char *path)
 {
 	const struct export_item *best = NULL;
 
@@ -528,7 +528,7 @@ static const struct export_options *base_of(const struct choosing *choosing,
 		    holds_host(choosing, item->client, pair->client))
 			best = item;
 	}
-	return best ? best->options : NULL;
+	return best;
 }
 
 static void say(struct choosing *choosing, const char *verb, const struct export_item *item)
@@ -547,8 +547,7 @@ static int export_pair(struct choosing *choosing, size_t number, const struct ex
 	const struct change *change = choosing->work->change;
 	const struct export_item *pair = &choosing->pairs[number];
 	const struct change_pair *written = &change->pairs[choosing->work->pair_of_item[number]];
-	const struct export_options *base =
-		filed ? filed->options : base_of(choosing, pair, written->path);
+	const struct export_item *base = filed ?: base_of(choosing, pair, written->path);
 	struct exports_source *one;
 	struct export_item item;
 	int r;
@@ -672,19 +671,19 @@ static int choose_not_taken_back(struct choosing *choosing)
 
 /* ---- what another program wrote ---- */
 
-static bool print_options(const struct export_options *options, char **ret_text)
+static bool print_options(const struct export_item *item, char **ret_text)
 {
 	size_t size;
 	FILE *to = open_memstream(ret_text, &size);
 
 	if (!to)
 		return false;
-	(void)export_print_etab(to, "/", "*", options, EXPORT_PER_FLAVOR);
+	(void)export_print_etab(to, "/", "*", item->options, item->fsid, EXPORT_PER_FLAVOR);
 	return fclose(to) == 0;
 }
 
 /* Do both stand in etab alike? */
-static bool are_same_options(const struct export_options *a, const struct export_options *b)
+static bool are_same_options(const struct export_item *a, const struct export_item *b)
 {
 	CLEANUP(freep) char *text_a = NULL;
 	CLEANUP(freep) char *text_b = NULL;
@@ -702,8 +701,7 @@ static int choose_etab(struct choosing *choosing)
 		const struct export_item *item = &choosing->etab[i];
 		ssize_t known = find_in_force(choosing, item);
 
-		if (known >= 0 &&
-		    are_same_options(choosing->in_force[known].options, item->options))
+		if (known >= 0 && are_same_options(&choosing->in_force[known], item))
 			item = &choosing->in_force[known];
 		r = choose(choosing, item, true);
 	}
@@ -775,7 +773,7 @@ static int say_all(const struct snapshot *snapshot, FILE *to)
 		const struct export *export = snapshot_export(snapshot, indices[i]);
 		const struct snapshot_rule *rule = snapshot_rule_of(snapshot, export);
 
-		if (!str_equal(export->file, exports_at_run_time))
+		if (!str_equal(snapshot_as_written(snapshot, export).at.file, exports_at_run_time))
 			fprintf(to, "exporting %s:%s\n", export->client->name,
 				rule ? rule->text : export->path);
 	}

@@ -353,7 +353,7 @@ void control_start_exportfs(struct connection *connection, const struct proto_me
 
 /* A listing's last message is as long as its longest line. */
 static void put_rule(struct connection *connection, const struct export *export, const char *path,
-		     const struct export_options *options)
+		     const struct export_options *options, uint32_t fsid)
 {
 	uint32_t per_flavor = kernel_per_flavor_flags(connection->daemon->kernel);
 	CLEANUP(freep) char *line = NULL;
@@ -364,7 +364,7 @@ static void put_rule(struct connection *connection, const struct export *export,
 		connection->closing = true;
 		return;
 	}
-	(void)export_print_etab(to, path, export->client->name, options, per_flavor);
+	(void)export_print_etab(to, path, export->client->name, options, fsid, per_flavor);
 	if (fclose(to) != 0) {
 		connection->closing = true;
 		return;
@@ -394,8 +394,7 @@ static int put_medium_of(void *userdata, const struct medium_status *status)
 		return 0;
 	options.handler = NULL;
 	options.flags |= EXPORT_FSID;
-	options.fsid = status->number;
-	put_rule(connection, wanted->export, status->path, &options);
+	put_rule(connection, wanted->export, status->path, &options, status->number);
 	return connection->closing;
 }
 
@@ -414,7 +413,7 @@ static bool produce_rules(struct connection *connection)
 
 		if (!export->pattern)
 			continue;
-		put_rule(connection, export, export->pattern, export->options);
+		put_rule(connection, export, export->pattern, export->options, export->fsid);
 		if (connection->lists_media)
 			(void)media_each(daemon->media, NULL, put_medium_of, &wanted);
 	}

@@ -115,7 +115,7 @@ static const char *path_by_hand(const struct connection *connection, uint32_t nu
 		const struct export *export = snapshot_export(snapshot, i);
 
 		if (!export->pattern && export->options->flags & EXPORT_FSID &&
-		    export->options->fsid == number)
+		    export->fsid == number)
 			return export->path;
 	}
 	return NULL;

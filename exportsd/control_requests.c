@@ -260,6 +260,7 @@ static void put_export(struct connection *connection, const struct export *expor
 {
 	const struct daemon *daemon = connection->daemon;
 	uint32_t per_flavor = kernel_per_flavor_flags(daemon->kernel);
+	const struct position at = snapshot_as_written(daemon->snapshot, export).at;
 	CLEANUP(freep) char *line = NULL;
 	size_t length;
 	FILE *to = open_memstream(&line, &length);
@@ -280,8 +281,8 @@ static void put_export(struct connection *connection, const struct export *expor
 	proto_put(&connection->out, "client", export->client->name);
 	proto_put(&connection->out, "etab", line);
 	proto_put(&connection->out, "handler", export->options->handler);
-	proto_put(&connection->out, "file", export->file);
-	proto_put_u64(&connection->out, "line", export->line);
+	proto_put(&connection->out, "file", at.file);
+	proto_put_u64(&connection->out, "line", at.line);
 	connection_end(connection);
 }
 
@@ -455,7 +456,7 @@ static const struct export *find_numbered(const struct snapshot *snapshot, const
 
 		if (export->pattern || !(export->options->flags & EXPORT_FSID))
 			continue;
-		if (path ? str_equal(export->path, path) : export->options->fsid == number)
+		if (path ? str_equal(export->path, path) : export->fsid == number)
 			return export;
 	}
 	return NULL;
@@ -470,7 +471,7 @@ static void start_fsid(struct connection *connection, const struct proto_message
 	CLEANUP(freep) char *medium = NULL;
 
 	if (export) {
-		answer_number(connection, export->options->fsid, path);
+		answer_number(connection, export->fsid, path);
 		return;
 	}
 	if (number) {

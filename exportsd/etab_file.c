@@ -7,7 +7,6 @@
  * one is put in its place, or thrown away if they are alike.
  */
 
-
 #include "exportsd/etab_file.h"
 
 #include <errno.h>
@@ -161,7 +160,7 @@ int etab_order(const struct snapshot *snapshot, size_t *ret_indices, size_t *ret
  * put in its place in each line.
  */
 struct printed {
-	struct export_options options; /* fsid 0 */
+	struct export_options options;
 	UT_hash_handle hh;
 	size_t n_before, n_after; /* bytes around the number; n_after 0: there is none */
 	char text[];
@@ -239,7 +238,8 @@ static int printed_new(const char *line, const struct export_options *options,
 
 	if (!printed)
 		return -ENOMEM;
-	memcpy(&printed->options, options, sizeof(*options));
+	memcpy(&printed->options, options,
+	       sizeof(*options)); /* padding, too: equal ones are equal bytes */
 	memcpy(printed->text, open, length);
 	printed->n_before = length;
 	/* Only words without a value stand before it. */
@@ -261,7 +261,7 @@ static struct printed *print_options(struct writing *writing, const struct expor
 
 	if (!to)
 		return NULL;
-	(void)export_print_etab(to, "/", "*", options, writing->per_flavor);
+	(void)export_print_etab(to, "/", "*", options, 0, writing->per_flavor);
 	if (fclose(to) != 0 || printed_new(line, options, &printed) < 0)
 		return NULL;
 	HASH_ADD(hh, writing->printed, options, sizeof(printed->options), printed);
@@ -273,17 +273,13 @@ static struct printed *print_options(struct writing *writing, const struct expor
 
 static struct printed *find_printed(struct writing *writing, const struct export_options *options)
 {
-	struct export_options key;
 	struct printed *printed = writing->last;
 
-	memcpy(&key, options, sizeof(key)); /* padding, too: equal ones are equal bytes */
-	if (key.flags & EXPORT_FSID)
-		key.fsid = 0;
-	if (printed && memcmp(&printed->options, &key, sizeof(key)) == 0)
+	if (printed && memcmp(&printed->options, options, sizeof(*options)) == 0)
 		return printed;
-	HASH_FIND(hh, writing->printed, &key, sizeof(key), printed);
+	HASH_FIND(hh, writing->printed, options, sizeof(*options), printed);
 	if (!printed)
-		printed = print_options(writing, &key);
+		printed = print_options(writing, options);
 	writing->last = printed;
 	return printed;
 }
@@ -304,14 +300,14 @@ static int put_number(struct writing *writing, uint32_t number)
 	return put(writing, first, (size_t)(digits + sizeof(digits) - first));
 }
 
-static int put_options(struct writing *writing, const struct export_options *options)
+static int put_options(struct writing *writing, const struct export_options *options, uint32_t fsid)
 {
 	const struct printed *printed = find_printed(writing, options);
 	int r = printed ? put(writing, printed->text, printed->n_before) : -ENOMEM;
 
 	if (r < 0 || !printed->n_after)
 		return r;
-	r = put_number(writing, options->fsid);
+	r = put_number(writing, fsid);
 	return r < 0 ? r
 		     : put(writing, printed->text + printed->n_before + strlen("0"),
 			   printed->n_after);
@@ -370,13 +366,11 @@ static int put_lines(struct writing *writing, const size_t *indices, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		written[i] = snapshot_as_written(writing->snapshot, exports[i]);
 		__builtin_prefetch(exports[i]->path);
-		__builtin_prefetch(written[i].options);
-		__builtin_prefetch(written[i].options + 1);
 	}
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		r = put_pair(writing, exports[i]->path, written[i].client);
 		if (r == 0)
-			r = put_options(writing, written[i].options);
+			r = put_options(writing, written[i].options, written[i].fsid);
 	}
 	return r;
 }

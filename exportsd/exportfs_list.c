@@ -57,10 +57,10 @@ static void print_reexport(enum export_reexport reexport)
 		fputs(",reexport=predefined-fsidnum", stdout);
 }
 
-static void print_values(const struct export_options *options)
+static void print_values(const struct export_options *options, uint32_t fsid)
 {
 	if (options->flags & EXPORT_FSID)
-		printf(",fsid=%d", (int32_t)options->fsid);
+		printf(",fsid=%d", (int32_t)fsid);
 	if (options->uuid)
 		printf(",fsid=%s", options->uuid);
 	if (options->handler)
@@ -88,7 +88,7 @@ static void print_flavors(const struct export_options *options, uint32_t per_fla
 
 	if (!to)
 		return;
-	(void)export_print_etab(to, "/", "*", options, per_flavor);
+	(void)export_print_etab(to, "/", "*", options, 0, per_flavor);
 	if (fclose(to) != 0)
 		return;
 	from = strstr(line, ",anongid=");
@@ -99,10 +99,12 @@ static void print_flavors(const struct export_options *options, uint32_t per_fla
 	}
 }
 
-static void print_options(const struct export_options *options, uint32_t per_flavor)
+static void print_options(const struct export_item *item, uint32_t per_flavor)
 {
+	const struct export_options *options = item->options;
+
 	print_flags(options->flags);
-	print_values(options);
+	print_values(options, item->fsid);
 	print_flavors(options, per_flavor);
 	fputs(")\n", stdout);
 }
@@ -136,7 +138,7 @@ static void print_item(const struct exportfs *exportfs, const struct export_item
 		printf("%-*s\t%s", PATH_COLUMNS, item->path, client);
 	}
 	if (exportfs->verbose || exportfs->as_exports_file)
-		print_options(item->options, per_flavor);
+		print_options(item, per_flavor);
 	else
 		putchar('\n');
 }

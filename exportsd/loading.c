@@ -4,7 +4,6 @@
  * loading.c - reading, listing what must be asked, building.
  */
 
-
 #include "exportsd/loading.h"
 
 #include <errno.h>
@@ -107,7 +106,7 @@ static int list_questions(struct loading *loading)
 		if (!item->pattern && (!path || !str_equal(item->path, path)))
 			loading->paths[loading->n_paths++] = path = item->path;
 		if (item->options->flags & EXPORT_FSID)
-			loading->numbers[loading->n_numbers++] = item->options->fsid;
+			loading->numbers[loading->n_numbers++] = item->fsid;
 		if (item->client->type == CLIENT_HOST &&
 		    !address_parse(item->client->text, &address) &&
 		    !facts_add(&loading->hosts, item->client->text))

@@ -635,7 +635,7 @@ static bool copy_choice(const struct snapshot_match *match, bool is_medium, cons
 	chosen->root =
 		is_medium ? strndup(path, match->medium_length) : strdup(match->export->path);
 	chosen->flags = options->flags;
-	chosen->number = options->fsid;
+	chosen->number = match->export->fsid;
 	chosen->anon_uid = (uint32_t)options->anon_uid;
 	chosen->anon_gid = (uint32_t)options->anon_gid;
 	chosen->n_flavors = options->n_flavors;

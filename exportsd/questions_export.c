@@ -247,7 +247,7 @@ static void answer_plain(struct question *question, const struct paths_facts *fa
 	struct upcall_export export = {
 		.options = options,
 		.flags = effective_flags(question),
-		.fsid = options->fsid,
+		.fsid = question->match.export->fsid,
 	};
 	uint8_t uuid[16];
 
@@ -396,7 +396,7 @@ static void answer_junction(struct question *question, const struct paths_facts 
 	struct export_options options = *question->match.export->options;
 	struct upcall_export export = { .options = &options,
 					.flags = options.flags,
-					.fsid = options.fsid };
+					.fsid = question->match.export->fsid };
 	int r;
 
 	options.fsloc = EXPORT_FSLOC_REFER;

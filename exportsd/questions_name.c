@@ -60,7 +60,7 @@ static void name_number(struct naming *naming)
 		const struct export *export = snapshot_export(snapshot, i);
 
 		if (export->pattern || !(export->options->flags & EXPORT_FSID) ||
-		    export->options->fsid != number)
+		    export->fsid != number)
 			continue;
 		if (n_paths == 0 || !str_equal(paths[n_paths - 1], export->path))
 			paths[n_paths++] = export->path;

@@ -18,15 +18,17 @@ struct reexport {
 	struct numbers_question *question;
 };
 
-bool reexport_is_numbered(const struct export_options *options)
+bool reexport_is_numbered(const struct export_item *item)
 {
+	const struct export_options *options = item->options;
+
 	return options->reexport > EXPORT_REEXPORT_NONE && !options->uuid &&
-	       !(options->flags & EXPORT_FSID && options->fsid == 0);
+	       !(options->flags & EXPORT_FSID && item->fsid == 0);
 }
 
 static bool is_numbered(const struct export_item *item)
 {
-	return !item->pattern && reexport_is_numbered(item->options);
+	return !item->pattern && reexport_is_numbered(item);
 }
 
 static const char *path_of(const struct reexport *reexport, const struct export_item *item)
@@ -57,7 +59,7 @@ static void tell_fault(struct reexport *reexport, const struct export_item *item
 		diag_add(
 			&reexport->loading->diags, DIAG_ERROR, &at,
 			"fsid=%u of '%s' is not its number for reexport=, which is %u for ever; leave fsid= out",
-			item->options->fsid, item->path, number);
+			item->fsid, item->path, number);
 	else if (item->options->reexport == EXPORT_REEXPORT_PREDEFINED)
 		diag_add(
 			&reexport->loading->diags, DIAG_ERROR, &at,
@@ -75,7 +77,7 @@ static int give_number(struct reexport *reexport, size_t index)
 	const struct export_item *item = &loading->source->items[index];
 	uint32_t number = numbers_get(reexport->numbers, path_of(reexport, item));
 
-	if (!number || (item->options->flags & EXPORT_FSID && item->options->fsid != number)) {
+	if (!number || (item->options->flags & EXPORT_FSID && item->fsid != number)) {
 		tell_fault(reexport, item, number);
 		return 0;
 	}

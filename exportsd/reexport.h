@@ -11,7 +11,7 @@
 #include "exportsd/numbers.h"
 
 /* Does this export take its number from the store? Not with fsid=0, which is the root's, nor with a uuid. */
-bool reexport_is_numbered(const struct export_options *options);
+bool reexport_is_numbered(const struct export_item *item);
 
 struct reexport;
 

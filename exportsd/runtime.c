@@ -6,7 +6,6 @@
  * A key is what an etab line starts with: escaped path, tab, client.
  */
 
-
 #include "exportsd/runtime.h"
 
 #include <errno.h>
@@ -265,7 +264,7 @@ static int write_added(const struct snapshot *snapshot, FILE *to)
 	for (size_t i = 0; snapshot && i < snapshot_n_exports(snapshot); i++) {
 		const struct export *export = snapshot_export(snapshot, i);
 
-		if (!str_equal(export->file, exports_at_run_time))
+		if (!str_equal(snapshot_as_written(snapshot, export).at.file, exports_at_run_time))
 			continue;
 		fputs("added ", to);
 		if (snapshot_print_export(snapshot, export, to, EXPORT_PER_FLAVOR) < 0)

@@ -24,11 +24,11 @@ void tls_advise(const struct snapshot *snapshot, struct diags *diags)
 {
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
 		const struct export *export = snapshot_export(snapshot, i);
-		struct position at = { .file = export->file, .line = export->line };
+		struct position at;
 
-		if (!export->file || !wants_tls(export->options))
+		if (!wants_tls(export->options))
 			continue;
-		at.column = snapshot_as_written(snapshot, export).column;
+		at = snapshot_as_written(snapshot, export).at;
 		diag_add(
 			diags, DIAG_WARNING, &at,
 			"client '%.80s': xprtsec= asks for TLS, which this kernel's NFS server does not know "

@@ -59,7 +59,7 @@ uint32_t upcall_fsid_number(const struct upcall *upcall);
 struct upcall_export {
 	const struct export_options *options;
 	uint32_t flags; /* instead of options->flags */
-	uint32_t fsid; /* instead of options->fsid */
+	uint32_t fsid;
 	bool has_uuid;
 	uint8_t uuid[16];
 };

@@ -29,7 +29,7 @@ struct entry {
 	struct position wildcard; /* the first one of a rule's path */
 	unsigned char wildcard_byte;
 	bool broken; /* a fault costs the whole entry */
-	const struct export_options *defaults;
+	struct kept_options defaults;
 	bool has_defaults;
 	bool after_defaults; /* the word before was a list of defaults */
 	bool expects_client; /* the line must not end here without exporting to the world */
@@ -48,7 +48,7 @@ struct item_text {
 	const char *client;
 	struct position position;
 	const struct option_list *list; /* NULL: none */
-	const struct export_options *options;
+	struct kept_options options;
 };
 
 FORMAT_PRINTF(3, 4)
@@ -88,7 +88,7 @@ static void fault_of_option(struct entry *entry, const struct item_text *text, c
 /* Options and path must both be a rule's or both not. Returns true if all is well. */
 static bool fits_path(struct entry *entry, const struct item_text *text)
 {
-	const struct export_options *options = text->options;
+	const struct export_options *options = text->options.set;
 
 	if (!entry->pattern && options->handler) {
 		fault_of_option(
@@ -167,7 +167,8 @@ static int add_item(struct entry *entry, const struct item_text *text)
 		.path = entry->path,
 		.pattern = entry->pattern,
 		.client = client->spec,
-		.options = text->options,
+		.options = text->options.set,
+		.fsid = text->options.fsid,
 		.file = entry->position.file,
 		.line = text->position.line,
 		.column = text->position.column,
@@ -191,7 +192,7 @@ static int add_world(struct entry *entry)
 			entry->reader->diags, DIAG_WARNING, &entry->position,
 			"no client is named, so '%.80s' is exported to the world, %s; write * if that "
 			"is meant",
-			entry->path, access_of(entry->defaults));
+			entry->path, access_of(entry->defaults.set));
 	return add_item(entry, &text);
 }
 
@@ -257,13 +258,13 @@ static void advise_on_world(struct entry *entry, const struct item_text *text, b
 			diags, DIAG_WARNING, &text->position,
 			"a blank stands before '(': this exports to the world, %s, and the client before "
 			"it gets only the defaults; leave the blank out",
-			access_of(text->options));
+			access_of(text->options.set));
 	else if (text->list && text->list->begin == 1)
 		diag_add(
 			diags, DIAG_WARNING, &text->position,
 			"no client stands before '(': this exports to the world, %s; write *(...) if "
 			"that is meant",
-			access_of(text->options));
+			access_of(text->options.set));
 }
 
 /* @after_client: a client without options is the word before */
@@ -282,7 +283,7 @@ static int read_client(struct entry *entry, struct lex_word *word, bool after_cl
 		list.begin = (size_t)(open - word->text) + 1;
 		if (!find_list_end(entry, word, &list))
 			return 0;
-		r = reader_options(entry->reader, &list, entry->defaults, &text.options);
+		r = reader_options(entry->reader, &list, &entry->defaults, &text.options);
 		if (r < 0)
 			return r;
 		text.list = &list;
@@ -304,7 +305,7 @@ static int read_defaults(struct entry *entry, struct lex_word *word)
 		.begin = 1,
 		.end = word->length,
 	};
-	int r = reader_options(entry->reader, &list, entry->defaults, &entry->defaults);
+	int r = reader_options(entry->reader, &list, &entry->defaults, &entry->defaults);
 
 	if (r < 0)
 		return r;

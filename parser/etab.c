@@ -108,11 +108,11 @@ void etab_put_pair(FILE *to, const char *path, const char *pattern, const char *
 }
 
 int export_print_etab(FILE *to, const char *path, const char *client,
-		      const struct export_options *options, uint32_t per_flavor)
+		      const struct export_options *options, uint32_t fsid, uint32_t per_flavor)
 {
 	etab_put_pair(to, path, options->handler ? path : NULL, client);
 	putc('(', to);
-	options_print(options, per_flavor, to);
+	options_print(options, fsid, per_flavor, to);
 	fputs(")\n", to);
 	return ferror(to) ? -EIO : 0;
 }

@@ -193,14 +193,14 @@ int exports_read_etab(const char *name, const char *text, size_t n_bytes, struct
 	return read_named_text(name, text, n_bytes, true, diags, ret_source);
 }
 
-int exports_read_based(const char *text, size_t n_bytes, const struct export_options *base,
+int exports_read_based(const char *text, size_t n_bytes, const struct export_item *base,
 		       struct diags *diags, struct exports_source **ret_source)
 {
 	struct reader reader;
 	int r = reader_init(&reader, diags);
 
 	if (base)
-		reader.defaults = base;
+		reader.defaults = (struct kept_options){ base->options, base->fsid };
 	if (r == 0)
 		r = reader_text(&reader, "command line", text, n_bytes);
 	if (r == 0)

@@ -65,12 +65,14 @@ enum export_reexport {
 	EXPORT_REEXPORT_PREDEFINED
 };
 
-/* The options of one item, complete: defaults, the entry's defaults and its own. */
+/*
+ * The options of one item, complete: defaults, the entry's defaults and its own. But for the number of fsid=: that
+ * is the item's, so that lines with a number each have their other options in common.
+ */
 struct export_options {
 	uint32_t flags; /* enum export_flag */
 	int32_t anon_uid; /* -2 and 65534 are both usual; the kernel's view is unsigned */
 	int32_t anon_gid;
-	uint32_t fsid; /* in force if EXPORT_FSID; else what a uuid's digits left (stock) */
 	const char *uuid; /* fsid=UUID as written, or NULL */
 	const char *handler; /* fsid=/socket or fsid=@abstract as written, or NULL: not a rule */
 	const char *
@@ -132,11 +134,11 @@ struct export_item {
 	 */
 	const char *pattern;
 	const struct client_spec *client; /* shared between equal ones */
-	const struct export_options
-		*options; /* shared between equal ones, but for some with a number */
+	const struct export_options *options; /* shared between equal ones */
 	const char *file; /* exports_at_run_time: of no file */
 	unsigned int line, column; /* of the client, or of the path where there is none */
 	unsigned int path_line, path_column;
+	uint32_t fsid; /* in force if EXPORT_FSID; else what a uuid's digits left (stock) */
 	bool gives_way; /* to an earlier item of the same path and client, without a word */
 };
 
@@ -188,13 +190,13 @@ int exports_read_etab(const char *name, const char *text, size_t n_bytes, struct
  * exports_read_argument - one item from the parts of a command line: nfs-utils' exportfs -o OPTIONS CLIENT:PATH.
  *
  * @options: a list without parentheses, applied to @base; NULL: none
- * @base:    what the options start with; NULL: an entry's defaults. Its strings must live as long as ret_source
+ * @base:    with whose options they start; NULL: an entry's defaults. Its strings must live as long as ret_source
  *
  * A path's wildcards make it a rule only if the options name a handler. Returns 0, and no item if there is a
  * fault in it; -ENOMEM.
  */
 int exports_read_argument(const char *client, const char *path, const char *options,
-			  const struct export_options *base, struct diags *diags,
+			  const struct export_item *base, struct diags *diags,
 			  struct exports_source **ret_source);
 
 /*
@@ -244,10 +246,11 @@ bool client_name_matches(const char *pattern, const char *name);
  *
  * @path:   the export's path (canonical where it has one); a rule's: its pattern
  * @client: the client's name in etab
+ * @fsid:   its number, if the options say that there is one
  * @per_flavor: the flags the kernel lets differ per flavour; 0xd where it says nothing
  *
  * exports_read_text() and exports_read_etab() read the line back as the same export; a rule prints fsid=<handler>.
  * Returns 0; -EIO if writing failed.
  */
 int export_print_etab(FILE *to, const char *path, const char *client,
-		      const struct export_options *options, uint32_t per_flavor);
+		      const struct export_options *options, uint32_t fsid, uint32_t per_flavor);

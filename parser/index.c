@@ -35,22 +35,22 @@ void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t
 static void index_put(struct index *index, uint32_t hash, uint32_t number)
 {
 	struct index_slot moving = { hash, number };
+	uint32_t at = index_slot(index, hash, 0);
 
-	for (uint32_t distance = 0;; distance++) {
-		uint32_t at = index_slot(index, moving.hash, distance), its_distance;
-		struct index_slot there = index->slots[at];
+	for (uint32_t distance = 0; index->slots[at].number != NOTHING; distance++) {
+		uint32_t its_distance = index_distance(index, at);
 
-		if (there.number == NOTHING) {
-			index->slots[at] = moving;
-			return;
-		}
-		its_distance = index_distance(index, at);
 		if (its_distance < distance) {
+			struct index_slot there = index->slots[at];
+
 			index->slots[at] = moving;
 			moving = there;
 			distance = its_distance;
 		}
+		if (++at == index->n_slots)
+			at = 0;
 	}
+	index->slots[at] = moving;
 }
 
 static int index_resize(struct index *index, uint32_t n_slots)
@@ -82,8 +82,10 @@ int index_reserve(struct index *index, uint32_t n)
 
 void index_fit(struct index *index)
 {
-	if (n_slots_for(index->n_used) < index->n_slots)
-		(void)index_resize(index, n_slots_for(index->n_used));
+	uint32_t n_slots = n_slots_for(index->n_used);
+
+	if (n_slots + n_slots / 16 < index->n_slots)
+		(void)index_resize(index, n_slots);
 }
 
 int index_add(struct index *index, uint32_t hash, uint32_t number)

@@ -5,7 +5,7 @@
  * index.h - numbers found again by a hash, and the arrays that they are numbers of.
  *
  * An index is an open-addressing table of (hash, number) pairs, eight bytes a slot, at most two
- * thirds full, and just that once index_fit() was called: then 12 bytes an entry however many there are,
+ * thirds full, and about that once index_fit() was called: then 12 to 13 bytes an entry however many there are,
  * where a uthash handle in every record would take 56 and a pointer chase. Who stands farther from its
  * home keeps a slot, so all stand about two slots off, and who is not there is soon known not to be (Celis, Robin
  * Hood Hashing, 1986). Nothing is ever deleted from one.
@@ -65,7 +65,7 @@ int index_add(struct index *index, uint32_t hash, uint32_t number);
 void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t by);
 /* Room for so many in all, so that adding them does not make it grow again and again: 0 or -ENOMEM. */
 int index_reserve(struct index *index, uint32_t n);
-/* Gives back what is too much, if that can be done. */
+/* Gives back what is too much, if that can be done and is worth it. */
 void index_fit(struct index *index);
 
 /* The slot so far behind a hash's home, round about. */
@@ -95,13 +95,16 @@ static inline uint32_t index_next(const struct index *index, uint32_t hash, uint
 
 	if (!index->n_slots)
 		return NOTHING;
-	do {
+	for (slot = index_slot(index, hash, *position);; (*position)++) {
 		SNAPSHOT_PROBE();
-		slot = index_slot(index, hash, *position);
+		if (index->slots[slot].hash == hash)
+			break;
 		if (index->slots[slot].number == NOTHING || index_distance(index, slot) < *position)
 			return NOTHING;
-		(*position)++;
-	} while (index->slots[slot].hash != hash);
+		if (++slot == index->n_slots)
+			slot = 0;
+	}
+	(*position)++;
 	return index->slots[slot].number;
 }
 

@@ -13,31 +13,31 @@ static uint32_t hash_of(const void *bytes, size_t n)
 	return hash_done(hash_bytes(hash_start(), bytes, n));
 }
 
-const struct export_options *kept_options(struct kept *kept, struct exports_arena *arena,
-					  const struct export_options *options)
+const struct export_options *kept_set(struct kept *kept, struct exports_arena *arena,
+				      const struct export_options *set)
 {
-	uint32_t hash = hash_of(options, sizeof(*options)), position = 0, number;
+	uint32_t hash = hash_of(set, sizeof(*set)), position = 0, number;
 	struct export_options *copy;
 
-	while ((number = index_next(&kept->options_by_value, hash, &position)) != NOTHING)
-		if (memcmp(kept->options.items[number], options, sizeof(*options)) == 0)
-			return kept->options.items[number];
+	while ((number = index_next(&kept->sets_by_value, hash, &position)) != NOTHING)
+		if (memcmp(kept->sets.items[number], set, sizeof(*set)) == 0)
+			return kept->sets.items[number];
 	copy = arena_alloc(arena, sizeof(*copy));
 	if (!copy)
 		return NULL;
-	memcpy(copy, options, sizeof(*options));
-	if (vector_reserve(&kept->options) == 0 &&
-	    index_add(&kept->options_by_value, hash, kept->options.n) == 0)
-		kept->options.items[kept->options.n++] = copy;
+	memcpy(copy, set, sizeof(*set));
+	if (vector_reserve(&kept->sets) == 0 &&
+	    index_add(&kept->sets_by_value, hash, kept->sets.n) == 0)
+		kept->sets.items[kept->sets.n++] = copy;
 	return copy;
 }
 
-struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length)
+const struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length)
 {
 	uint32_t hash = hash_of(key, length), position = 0, number;
 
 	while ((number = index_next(&kept->lists_by_key, hash, &position)) != NOTHING) {
-		struct kept_list *list = &kept->lists.items[number];
+		const struct kept_list *list = &kept->lists.items[number];
 
 		if (list->key_length == length && memcmp(list->key, key, length) == 0)
 			return list;
@@ -46,7 +46,7 @@ struct kept_list *kept_list(const struct kept *kept, const char *key, size_t len
 }
 
 bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *key, size_t length,
-		   const struct export_options *options)
+		   const struct kept_options *options)
 {
 	char *copy;
 
@@ -58,10 +58,9 @@ bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *k
 	if (vector_reserve(&kept->lists) == 0 &&
 	    index_add(&kept->lists_by_key, hash_of(key, length), kept->lists.n) == 0)
 		kept->lists.items[kept->lists.n++] = (struct kept_list){
-			.options = options,
+			.options = *options,
 			.key = copy,
 			.key_length = length,
-			.number = options->fsid,
 		};
 	return true;
 }
@@ -95,8 +94,8 @@ struct reader_client *kept_add_client(struct kept *kept, struct exports_arena *a
 
 void kept_done(struct kept *kept)
 {
-	free(kept->options.items);
-	free(kept->options_by_value.slots);
+	free(kept->sets.items);
+	free(kept->sets_by_value.slots);
 	free(kept->lists.items);
 	free(kept->lists_by_key.slots);
 	free(kept->clients.items);

@@ -14,20 +14,22 @@
 
 struct reader_client;
 
-/*
- * What an option list came to. Lists that differ only in the number of fsid= are one: @number is the one that @options
- * has, the last that was read.
- */
+/* A set of options, which is kept, and a number, which is not. */
+struct kept_options {
+	const struct export_options *set;
+	uint32_t fsid;
+};
+
+/* What an option list came to. Lists that differ only in the number of fsid= are one. */
 struct kept_list {
-	const struct export_options *options;
+	struct kept_options options;
 	const char *key;
 	size_t key_length;
-	uint32_t number;
 };
 
 struct kept {
-	VECTOR(const struct export_options *) options;
-	struct index options_by_value;
+	VECTOR(const struct export_options *) sets;
+	struct index sets_by_value;
 	VECTOR(struct kept_list) lists;
 	struct index lists_by_key;
 	VECTOR(struct reader_client *) clients;
@@ -37,15 +39,15 @@ struct kept {
 enum { KEPT_LISTS_MAX = 4096 }; /* a file may have a list of its own for every line */
 
 /* The set with these bytes, made in @arena if there is none; NULL when memory is out. */
-const struct export_options *kept_options(struct kept *kept, struct exports_arena *arena,
-					  const struct export_options *options);
+const struct export_options *kept_set(struct kept *kept, struct exports_arena *arena,
+				      const struct export_options *set);
 
 /* What a list came to, or NULL; valid until another is added. */
-struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length);
+const struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length);
 
 /* Beyond KEPT_LISTS_MAX nothing is kept. Returns false when memory is out. */
 bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *key, size_t length,
-		   const struct export_options *options);
+		   const struct kept_options *options);
 
 /* The client with this text, or NULL. */
 struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length);

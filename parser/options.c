@@ -26,6 +26,7 @@ struct applying {
 	struct exports_arena *arena;
 	struct diags *diags;
 	struct export_options *options;
+	uint32_t *fsid;
 	size_t at; /* where in the word this option starts */
 	struct export_flavor
 		flavors[EXPORT_FLAVORS_MAX]; /* those of the options, while they change */
@@ -193,7 +194,7 @@ static int read_handler(struct applying *a, const char *value)
 			"leave the other one out");
 	a->has_handler = true;
 	change_flags(a, 0, EXPORT_FSID);
-	a->options->fsid = 0;
+	*a->fsid = 0;
 	a->options->uuid = NULL;
 	return keep(a, value, TEXT_BYTES_MAX, &a->options->handler);
 }
@@ -204,11 +205,11 @@ static int read_handler(struct applying *a, const char *value)
  */
 static void number_and_uuid(struct applying *a)
 {
-	a->options->fsid = (uint32_t)strtoull(a->options->uuid, NULL, 0);
+	*a->fsid = (uint32_t)strtoull(a->options->uuid, NULL, 0);
 	warn(a, 0,
 	     "fsid= has both a number and a UUID here; as with nfs-utils that makes the number %u; "
 	     "write only one",
-	     a->options->fsid);
+	     *a->fsid);
 }
 
 static int read_uuid(struct applying *a, const char *value)
@@ -221,7 +222,7 @@ static int read_uuid(struct applying *a, const char *value)
 	if (r != 0)
 		return r;
 	a->options->handler = NULL;
-	a->options->fsid = (uint32_t)strtoull(value, NULL, 0);
+	*a->fsid = (uint32_t)strtoull(value, NULL, 0);
 	if (a->options->flags & EXPORT_FSID)
 		number_and_uuid(a);
 	return 0;
@@ -247,7 +248,7 @@ static int read_plain_fsid(struct applying *a, const char *value)
 	if (errno || (number > UINT32_MAX && !strchr(value, '-')))
 		warn(a, FSID_VALUE, "'%" SHOWN "' does not fit in 32 bits and becomes %u", value,
 		     (uint32_t)number);
-	a->options->fsid = (uint32_t)number;
+	*a->fsid = (uint32_t)number;
 	a->options->handler = NULL;
 	change_flags(a, EXPORT_FSID, 0);
 	if (a->options->uuid)
@@ -446,7 +447,7 @@ static int read_xprtsec(struct applying *a, const char *value)
 
 struct printing {
 	const struct export_options *options;
-	uint32_t per_flavor;
+	uint32_t fsid, per_flavor;
 	FILE *to;
 };
 
@@ -459,7 +460,7 @@ static void put_text(struct printing *p, const char *name, const char *text)
 static void print_fsid(struct printing *p)
 {
 	if (p->options->flags & EXPORT_FSID)
-		fprintf(p->to, ",fsid=%d", (int32_t)p->options->fsid);
+		fprintf(p->to, ",fsid=%d", (int32_t)p->fsid);
 	if (p->options->uuid)
 		put_text(p, "fsid", p->options->uuid);
 	if (p->options->handler)
@@ -771,9 +772,11 @@ static int settle_flavors(struct applying *a)
 }
 
 int options_apply(const struct option_list *list, struct exports_arena *arena, struct diags *diags,
-		  struct export_options *options)
+		  struct export_options *options, uint32_t *fsid)
 {
-	struct applying a = { .list = list, .arena = arena, .diags = diags, .options = options };
+	struct applying a = {
+		.list = list, .arena = arena, .diags = diags, .options = options, .fsid = fsid
+	};
 	int result = 0, r;
 	size_t end;
 
@@ -834,9 +837,12 @@ static void print_flags(struct printing *p, uint32_t flags, uint32_t shown)
 	}
 }
 
-void options_print(const struct export_options *options, uint32_t per_flavor, FILE *to)
+void options_print(const struct export_options *options, uint32_t fsid, uint32_t per_flavor,
+		   FILE *to)
 {
-	struct printing p = { .options = options, .per_flavor = per_flavor, .to = to };
+	struct printing p = {
+		.options = options, .fsid = fsid, .per_flavor = per_flavor, .to = to
+	};
 
 	fputs(options->flags & EXPORT_READONLY ? "ro" : "rw", to);
 	print_flags(&p, options->flags, ~(uint32_t)EXPORT_READONLY);

@@ -21,19 +21,20 @@ struct option_list {
 
 enum { OPTIONS_FAULTY = 1 };
 
-/* options_init - what an entry starts with. Padding is zero, so that equal sets are equal bytes. */
+/* options_init - what an entry starts with, its number being 0. Padding is zero, so that equal sets are equal bytes. */
 void options_init(struct export_options *options);
 
 /*
  * options_apply - change options as a list says.
  *
  * @diags: gets every fault of the list
+ * @fsid:  the number, see struct export_item
  *
  * Strings in the result are interned in @arena. Padding stays as it was.
  * Returns 0; OPTIONS_FAULTY (what could be read was applied); -ENOMEM.
  */
 int options_apply(const struct option_list *list, struct exports_arena *arena, struct diags *diags,
-		  struct export_options *options);
+		  struct export_options *options, uint32_t *fsid);
 
 /*
  * options_find - where in the word the last option with this name and a value, or none, starts.
@@ -43,7 +44,8 @@ int options_apply(const struct option_list *list, struct exports_arena *arena, s
 bool options_find(const struct option_list *list, const char *name, size_t *ret_index);
 
 /* options_print - the list in etab's form and order, without parentheses. Errors stay in @to. */
-void options_print(const struct export_options *options, uint32_t per_flavor, FILE *to);
+void options_print(const struct export_options *options, uint32_t fsid, uint32_t per_flavor,
+		   FILE *to);
 
 /* Every name an option can be written with, index by index; NULL behind the last. */
 const char *options_name(size_t index);

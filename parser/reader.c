@@ -3,12 +3,12 @@
 /*
  * reader.c - sets of options, option lists and clients, found again by their text.
  *
- * A list's key is the address of the defaults it starts from and its text; as sets of defaults are kept
- * once, the address stands for what they are. A list that there was a message about is
+ * A list's key is the address of the defaults it starts from, their number, and its text; as sets of defaults
+ * are kept once, the address stands for what they are. A list that there was a message about is
  * not kept: the message is due at the next place, too.
  *
  * Where many lines have a number of their own, as in (ro,fsid=17), their lists are one list but for that number: the key
- * has a byte in its place that no number has, and the options are copied with another number.
+ * has a byte in its place that no number has.
  */
 
 #include "parser/reader.h"
@@ -55,11 +55,12 @@ static struct number_in_list find_number(const char *text, size_t length)
 
 /* The key of a list in reader->key. Returns its length, or 0 when memory is out. */
 static size_t make_key(struct reader *reader, const struct option_list *list,
-		       const struct export_options *defaults, const struct number_in_list *number)
+		       const struct kept_options *defaults, const struct number_in_list *number)
 {
 	static const char any_number = '\1';
 	const char *text = list->word->text + list->begin;
-	size_t length = list->end - list->begin, size = sizeof(defaults) + length + 1;
+	size_t length = list->end - list->begin;
+	size_t size = sizeof(defaults->set) + sizeof(defaults->fsid) + length + 1;
 	size_t behind = number->at + number->length;
 	char *key;
 
@@ -70,7 +71,8 @@ static size_t make_key(struct reader *reader, const struct option_list *list,
 		reader->key = key;
 		reader->key_size = 2 * size;
 	}
-	key = mempcpy(reader->key, &defaults, sizeof(defaults));
+	key = mempcpy(reader->key, &defaults->set, sizeof(defaults->set));
+	key = mempcpy(key, &defaults->fsid, sizeof(defaults->fsid));
 	if (!number->length)
 		return (size_t)((char *)mempcpy(key, text, length) - reader->key);
 	key = mempcpy(key, text, number->at);
@@ -78,55 +80,36 @@ static size_t make_key(struct reader *reader, const struct option_list *list,
 	return (size_t)((char *)mempcpy(key, text + behind, length - behind) - reader->key);
 }
 
-/* The list with this number: NULL when memory is out. */
-static const struct export_options *with_number(struct reader *reader, struct kept_list *list,
-						uint32_t number)
-{
-	struct export_options *copy;
-
-	if (list->number == number)
-		return list->options;
-	copy = arena_alloc(reader->arena, sizeof(*copy));
-	if (!copy)
-		return NULL;
-	*copy = *list->options;
-	copy->fsid = number;
-	list->options = copy;
-	list->number = number;
-	return copy;
-}
-
 int reader_options(struct reader *reader, const struct option_list *list,
-		   const struct export_options *defaults, const struct export_options **ret_options)
+		   const struct kept_options *defaults, struct kept_options *ret_options)
 {
 	size_t n_warnings = reader->diags->n_warnings;
 	struct number_in_list number =
 		find_number(list->word->text + list->begin, list->end - list->begin);
 	size_t key_length = make_key(reader, list, defaults, &number);
+	struct kept_options kept = { .fsid = defaults->fsid };
+	const struct kept_list *known;
 	struct export_options options;
-	const struct export_options *kept;
-	struct kept_list *known;
 	int result;
 
 	if (key_length == 0)
 		return -ENOMEM;
 	known = kept_list(&reader->kept, reader->key, key_length);
 	if (known) {
-		kept = number.length ? with_number(reader, known, number.value) : known->options;
-		if (!kept)
-			return -ENOMEM;
-		*ret_options = kept;
+		*ret_options = known->options;
+		if (number.length)
+			ret_options->fsid = number.value;
 		return 0;
 	}
-	memcpy(&options, defaults, sizeof(options));
-	result = options_apply(list, reader->arena, reader->diags, &options);
+	memcpy(&options, defaults->set, sizeof(options));
+	result = options_apply(list, reader->arena, reader->diags, &options, &kept.fsid);
 	if (result < 0)
 		return result;
-	kept = kept_options(&reader->kept, reader->arena, &options);
-	if (!kept)
+	kept.set = kept_set(&reader->kept, reader->arena, &options);
+	if (!kept.set)
 		return -ENOMEM;
 	if (result == 0 && reader->diags->n_warnings == n_warnings &&
-	    !kept_add_list(&reader->kept, reader->scratch, reader->key, key_length, kept))
+	    !kept_add_list(&reader->kept, reader->scratch, reader->key, key_length, &kept))
 		return -ENOMEM;
 	*ret_options = kept;
 	return result;
@@ -208,8 +191,8 @@ int reader_init(struct reader *reader, struct diags *diags)
 	if (!reader->arena || !reader->scratch)
 		return -ENOMEM;
 	options_init(&defaults);
-	reader->defaults = kept_options(&reader->kept, reader->arena, &defaults);
-	return reader->defaults ? 0 : -ENOMEM;
+	reader->defaults.set = kept_set(&reader->kept, reader->arena, &defaults);
+	return reader->defaults.set ? 0 : -ENOMEM;
 }
 
 void reader_done(struct reader *reader)

@@ -22,7 +22,7 @@ struct reader {
 	struct kept kept;
 	char *key;
 	size_t key_size;
-	const struct export_options *defaults; /* what an entry starts with */
+	struct kept_options defaults; /* what an entry starts with */
 	bool is_etab; /* a wildcard is one only in a line that names a handler */
 };
 
@@ -44,8 +44,7 @@ void reader_done(struct reader *reader);
  * Returns 0; OPTIONS_FAULTY, faults having been told, and what could be read; -ENOMEM.
  */
 int reader_options(struct reader *reader, const struct option_list *list,
-		   const struct export_options *defaults,
-		   const struct export_options **ret_options);
+		   const struct kept_options *defaults, struct kept_options *ret_options);
 
 /* Returns 0 or -ENOMEM. */
 int reader_client(struct reader *reader, const char *text, const struct reader_client **ret_client);
@@ -57,5 +56,5 @@ struct export_item *reader_new_item(struct reader *reader);
 int reader_text(struct reader *reader, const char *name, const char *text, size_t length);
 
 /* exports_read_based - a command line's text, its entries starting with @base's options; NULL: as usual. */
-int exports_read_based(const char *text, size_t n_bytes, const struct export_options *base,
+int exports_read_based(const char *text, size_t n_bytes, const struct export_item *base,
 		       struct diags *diags, struct exports_source **ret_source);

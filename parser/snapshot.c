@@ -49,7 +49,8 @@ struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
 		.client = item->client->type == CLIENT_ANONYMOUS ? item->client->text
 								 : export->client->name,
 		.options = item->options,
-		.column = item->column,
+		.fsid = item->fsid,
+		.at = { .file = item->file, .line = item->line, .column = item->column },
 	};
 }
 
@@ -59,7 +60,7 @@ int snapshot_print_export(const struct snapshot *snapshot, const struct export *
 	struct export_as_written written = snapshot_as_written(snapshot, export);
 
 	return export_print_etab(to, export->pattern ?: export->path, written.client,
-				 written.options, per_flavor);
+				 written.options, written.fsid, per_flavor);
 }
 
 int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_flavor)

@@ -52,8 +52,7 @@ struct export {
 	const char *pattern; /* NULL, or a rule's path for fnmatch(3), see struct export_item */
 	const struct client *client; /* NULL for a pseudo-root, which is every client's with an export below */
 	const struct export_options *options; /* a pseudo-root has EXPORT_V4ROOT in its flags */
-	const char *file;    /* where it was written; NULL for a pseudo-root */
-	unsigned int line;
+	uint32_t fsid;       /* see struct export_item; 0 for pseudo-roots */
 	unsigned int order;  /* grows with the place in the files; pseudo-roots come last */
 };
 /* clang-format on */
@@ -157,11 +156,12 @@ int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_
 int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
 			  uint32_t per_flavor);
 
-/* snapshot_as_written - what stands in etab for an export that snapshot_export() gave. */
+/* snapshot_as_written - where an export that snapshot_export() gave was written, and what stands in etab for it. */
 struct export_as_written {
 	const char *client; /* its name; "" or "*", as written, for everybody */
 	const struct export_options *options;
-	unsigned int column; /* of the client, in the line */
+	uint32_t fsid;
+	struct position at; /* of the client */
 };
 struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
 					     const struct export *export);

@@ -162,24 +162,26 @@ static bool is_duplicate(struct build *build, const struct export_item *item, ui
 			 uint32_t client)
 {
 	uint32_t number = record_find(build->snapshot, place, client);
-	const struct export *first;
+	const struct export_item *first;
+	const char *client_name;
 
 	if (number == NOTHING)
 		return false;
 	if (item->gives_way)
 		return true;
-	first = &build->snapshot->records.items[number].export;
+	first = export_item_of(build->snapshot, &build->snapshot->records.items[number].export);
+	client_name = build->snapshot->clients.items[client]->name;
 	if (first->options->flags != item->options->flags)
 		COMPLAIN(
 			build, DIAG_MISTAKE, item,
 			"incompatible duplicate: '%s' is exported to '%s' with other options at %s:%u; "
 			"this entry is ignored",
-			item->path, first->client->name, first->file, first->line);
+			item->path, client_name, first->file, first->line);
 	else
 		COMPLAIN(
 			build, DIAG_MISTAKE, item,
 			"duplicate: '%s' is exported to '%s' at %s:%u already; this entry is ignored",
-			item->path, first->client->name, first->file, first->line);
+			item->path, client_name, first->file, first->line);
 	return true;
 }
 
@@ -211,23 +213,21 @@ static bool is_number_taken(struct build *build, const struct export_item *item,
 {
 	const struct snapshot_facts *facts = build->facts;
 	const char *owner = item->options->flags & EXPORT_FSID && facts->number_owner
-				    ? facts->number_owner(facts->userdata, item->options->fsid)
+				    ? facts->number_owner(facts->userdata, item->fsid)
 				    : NULL;
 
 	if (!owner || str_equal(owner, path))
 		return false;
 	COMPLAIN(build, DIAG_ERROR, item,
 		 "fsid=%u is the number of '%s' for ever; choose one below 65536 for '%s'",
-		 item->options->fsid, owner, path);
+		 item->fsid, owner, path);
 	return true;
 }
 
 static int add_plain(struct build *build, const struct export_item *item, unsigned int order)
 {
 	struct snapshot *snapshot = build->snapshot;
-	struct export export = {
-		.options = item->options, .file = item->file, .line = item->line, .order = order
-	};
+	struct export export = { .options = item->options, .fsid = item->fsid, .order = order };
 	uint32_t place;
 	int r;
 
@@ -247,7 +247,7 @@ static int add_plain(struct build *build, const struct export_item *item, unsign
 		snapshot->places.items[place].flags |= PLACE_CROSSMOUNT | PLACE_CROSSED;
 	if (item->options->uuid && snapshot->places.items[place].uuid_record == NOTHING)
 		snapshot->places.items[place].uuid_record = snapshot->records.n;
-	if (item->options->flags & EXPORT_FSID && item->options->fsid == 0)
+	if (item->options->flags & EXPORT_FSID && item->fsid == 0)
 		build->has_root_number = true;
 	return record_add(snapshot, place, &export);
 }
@@ -394,9 +394,7 @@ static void cross(struct snapshot *snapshot, const char *directory)
 
 static int add_rule(struct build *build, const struct export_item *item, unsigned int order)
 {
-	struct export export = {
-		.options = item->options, .file = item->file, .line = item->line, .order = order
-	};
+	struct export export = { .options = item->options, .fsid = item->fsid, .order = order };
 	uint32_t number = rule_find(build, item->pattern);
 	const struct snapshot_rule *rule;
 	int r;
@@ -545,7 +543,7 @@ static int number_root(struct snapshot *snapshot, struct record *record)
 		return -ENOMEM;
 	*options = *record->export.options;
 	options->flags |= EXPORT_FSID;
-	options->fsid = 0;
+	record->export.fsid = 0;
 	for (unsigned int i = 0; i < options->n_flavors; i++) {
 		flavors[i] = options->flavors[i];
 		flavors[i].flags |= EXPORT_FSID;
@@ -602,11 +600,12 @@ static void settle_number(struct build *build, uint32_t hash, uint32_t first, ui
 	struct snapshot *snapshot = build->snapshot;
 	const struct export *a = &snapshot->records.items[first].export;
 	const struct export *b = &snapshot->records.items[second].export;
+	const struct export_item *item = export_item_of(snapshot, a);
 	bool below = a->options->flags & EXPORT_CROSSMOUNT && path_is_below(b->path, a->path);
 
 	WARN(build, export_item_of(snapshot, b),
 	     "fsid=%u of '%s' is also that of '%s' at %s:%u for '%s'; handles will mean '%s'",
-	     b->options->fsid, b->path, a->path, a->file, a->line, a->client->name,
+	     b->fsid, b->path, a->path, item->file, item->line, a->client->name,
 	     below ? b->path : a->path);
 	if (below)
 		index_replace(&snapshot->records_by_number, hash, first, second);
@@ -616,7 +615,7 @@ static int index_number(struct build *build, uint32_t number)
 {
 	struct snapshot *snapshot = build->snapshot;
 	const struct export *export = &snapshot->records.items[number].export;
-	uint32_t fsid = export->options->fsid, first;
+	uint32_t fsid = export->fsid, first;
 	uint32_t hash = hash_pair(fsid, export->client->id);
 	int r;
 
@@ -638,13 +637,16 @@ static int index_number(struct build *build, uint32_t number)
 
 static int index_numbers(struct build *build)
 {
-	for (uint32_t i = 0; i < build->snapshot->n_listed; i++) {
-		int r = index_number(build, i);
+	struct snapshot *snapshot = build->snapshot;
+	uint32_t n = 0;
+	int r;
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	for (uint32_t i = 0; i < snapshot->n_listed; i++)
+		n += (snapshot->records.items[i].export.options->flags & EXPORT_FSID) != 0;
+	r = index_reserve(&snapshot->records_by_number, 2 * n);
+	for (uint32_t i = 0; r == 0 && i < snapshot->n_listed; i++)
+		r = index_number(build, i);
+	return r;
 }
 
 /* Is a directory covered by a real export? @client NOTHING: anybody's; else this client's or everybody's */
@@ -712,7 +714,7 @@ static void look_at_rules(struct build *build)
 	}
 }
 
-/* A place and a record for each line, and a number for most. */
+/* A place and a record for each line, and some directories above them. */
 static int reserve(struct build *build)
 {
 	struct snapshot *snapshot = build->snapshot;
@@ -720,7 +722,9 @@ static int reserve(struct build *build)
 	int r = index_reserve(&snapshot->records_by_pair, n);
 
 	if (r == 0)
-		r = index_reserve(&snapshot->places_by_path, n);
+		r = index_reserve(&snapshot->places_by_path, n + n / 32);
+	if (r == 0 && build->facts->seen)
+		r = index_reserve(&snapshot->places_by_inode, n);
 	if (r == 0)
 		r = index_reserve(&build->by_written, n);
 	return r;

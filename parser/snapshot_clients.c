@@ -413,7 +413,8 @@ static int place_addresses(struct clients_builder *builder)
 	qsort(builder->addresses.items, n, sizeof(struct host_address), compare_host_addresses);
 	snapshot->addresses.items = calloc(n, sizeof(struct address));
 	snapshot->address_clients = calloc(n, sizeof(uint32_t));
-	if (!snapshot->addresses.items || !snapshot->address_clients)
+	if (!snapshot->addresses.items || !snapshot->address_clients ||
+	    index_reserve(&snapshot->addresses_by_value, n) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct host_address *host = &builder->addresses.items[i];

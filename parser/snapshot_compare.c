@@ -30,11 +30,16 @@ static bool same_flavors(const struct export_options *a, const struct export_opt
 static bool same_options(const struct export_options *a, const struct export_options *b)
 {
 	return a->flags == b->flags && a->anon_uid == b->anon_uid && a->anon_gid == b->anon_gid &&
-	       a->fsid == b->fsid && same_text(a->uuid, b->uuid) &&
-	       same_text(a->handler, b->handler) && same_text(a->mountpoint, b->mountpoint) &&
-	       a->fsloc == b->fsloc && same_text(a->fsloc_text, b->fsloc_text) &&
-	       a->reexport == b->reexport && same_text(a->squash_uids, b->squash_uids) &&
+	       same_text(a->uuid, b->uuid) && same_text(a->handler, b->handler) &&
+	       same_text(a->mountpoint, b->mountpoint) && a->fsloc == b->fsloc &&
+	       same_text(a->fsloc_text, b->fsloc_text) && a->reexport == b->reexport &&
+	       same_text(a->squash_uids, b->squash_uids) &&
 	       same_text(a->squash_gids, b->squash_gids) && same_flavors(a, b);
+}
+
+static bool same_terms(const struct export *a, const struct export *b)
+{
+	return a->fsid == b->fsid && same_options(a->options, b->options);
 }
 
 /* ---- clients ---- */
@@ -80,7 +85,7 @@ static unsigned int changes_of_clients(const struct snapshot *snapshot,
 static bool same_export(const struct export *a, const struct export *b)
 {
 	return a->client->id == b->client->id && str_equal(a->path, b->path) &&
-	       same_text(a->pattern, b->pattern) && same_options(a->options, b->options);
+	       same_text(a->pattern, b->pattern) && same_terms(a, b);
 }
 
 bool snapshot_equal(const struct snapshot *a, const struct snapshot *b)
@@ -221,8 +226,8 @@ bool snapshot_same_answer(const struct snapshot *a, const struct client_set *a_c
 	if (found == SNAPSHOT_FOUND_NOTHING)
 		return true;
 	return str_equal(of_a.export->path, of_b.export->path) &&
-	       same_options(of_a.export->options, of_b.export->options) &&
-	       same_rule(of_a.rule, of_b.rule) && of_a.medium_length == of_b.medium_length &&
+	       same_terms(of_a.export, of_b.export) && same_rule(of_a.rule, of_b.rule) &&
+	       of_a.medium_length == of_b.medium_length &&
 	       of_a.parent_exported == of_b.parent_exported;
 }
 
@@ -235,5 +240,5 @@ bool snapshot_same_number(const struct snapshot *a, const struct client_set *a_c
 
 	if (!of_a || !of_b)
 		return of_a == of_b;
-	return str_equal(of_a->path, of_b->path) && same_options(of_a->options, of_b->options);
+	return str_equal(of_a->path, of_b->path) && same_terms(of_a, of_b);
 }

@@ -144,7 +144,7 @@ uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t cl
 	while ((number = index_next(&snapshot->records_by_number, hash, &position)) != NOTHING) {
 		const struct record *record = &snapshot->records.items[number];
 
-		if (record->export.options->fsid == fsid &&
+		if (record->export.fsid == fsid &&
 		    (client == NOTHING || record->export.client->id == client))
 			return number;
 	}

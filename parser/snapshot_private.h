@@ -31,7 +31,7 @@ enum place_flag {
 /* A path that is exported, a pseudo-root's or a rule's literal directory. */
 struct place {
 	const char *path;
-	uint32_t length : 24;
+	uint32_t length : 24; /* below PATH_MAX */
 	uint32_t flags : 8; /* enum place_flag */
 	uint32_t first_rule; /* of those that start under it, in order; NOTHING */
 	uint32_t pseudo_root; /* the record, if some client has one here; NOTHING */

@@ -7,7 +7,6 @@
  * copied with every string; sets of options that items share are shared by the copies.
  */
 
-
 #include <errno.h>
 #include <stdio.h>
 #include <uthash.h>
@@ -44,13 +43,16 @@ int exports_source_append(struct exports_source *source, struct exports_source *
 int exports_set_number(struct exports_source *source, size_t index, uint32_t number)
 {
 	struct export_item *item = (struct export_item *)&source->items[index];
-	struct export_options *options = arena_alloc(source->arena, sizeof(*options));
+	struct export_options *options;
 
+	item->fsid = number;
+	if (item->options->flags & EXPORT_FSID)
+		return 0;
+	options = arena_alloc(source->arena, sizeof(*options));
 	if (!options)
 		return -ENOMEM;
 	*options = *item->options;
 	options->flags |= EXPORT_FSID;
-	options->fsid = number;
 	item->options = options;
 	return 0;
 }
@@ -72,10 +74,10 @@ int exports_source_choose(struct exports_source *source, const struct export_ite
 
 /* ---- a command line's parts ---- */
 
-static bool names_handler(const char *options, const struct export_options *base)
+static bool names_handler(const char *options, const struct export_item *base)
 {
 	return (options && (strstr(options, "fsid=/") || strstr(options, "fsid=@"))) ||
-	       (base && base->handler);
+	       (base && base->options->handler);
 }
 
 static int print_argument(const char *client, const char *path, const char *options, bool is_rule,
@@ -99,7 +101,7 @@ static int print_argument(const char *client, const char *path, const char *opti
 }
 
 int exports_read_argument(const char *client, const char *path, const char *options,
-			  const struct export_options *base, struct diags *diags,
+			  const struct export_item *base, struct diags *diags,
 			  struct exports_source **ret_source)
 {
 	CLEANUP(freep) char *text = NULL;

@@ -71,7 +71,7 @@ static char *print(const struct exports_source *source, bool read_back)
 			options = as_read_back(&options, flavors);
 		export_print_etab(to, item->pattern ? item->pattern : item->path,
 				  item->client->type == CLIENT_ANONYMOUS ? "*" : item->client->text,
-				  &options, EXPORT_PER_FLAVOR);
+				  &options, item->fsid, EXPORT_PER_FLAVOR);
 	}
 	fclose(to);
 	return text;

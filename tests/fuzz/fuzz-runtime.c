@@ -33,7 +33,7 @@ static char *print(const struct exports_source *source)
 		const struct export_item *item = &source->items[i];
 
 		require(export_print_etab(to, item->pattern ?: item->path, item->client->text,
-					  item->options, EXPORT_PER_FLAVOR) == 0);
+					  item->options, item->fsid, EXPORT_PER_FLAVOR) == 0);
 	}
 	require(fclose(to) == 0);
 	return text;

@@ -21,7 +21,8 @@ static void print_item(const struct export_item *item)
 {
 	const char *path = item->pattern ? item->pattern : item->path;
 
-	if (export_print_etab(stdout, path, item->client->text, item->options, per_flavor) < 0)
+	if (export_print_etab(stdout, path, item->client->text, item->options, item->fsid,
+			      per_flavor) < 0)
 		exit(2);
 }
 

@@ -246,8 +246,7 @@ static void test_many(void)
 	took = seconds() - start;
 	is_int((long long)source->n_items, 2 * N, "100,000 lines");
 	for (size_t i = 0; i < source->n_items; i += 2)
-		good &= source->items[i].options->fsid == i / 2 + 1 &&
-			source->items[i].line == i / 2 + 1 &&
+		good &= source->items[i].fsid == i / 2 + 1 && source->items[i].line == i / 2 + 1 &&
 			source->items[i + 1].options == source->items[1].options;
 	ok(good, "each with its own options, or the same");
 	ok(took < (getenv("RUN_UNDER") ? 50 : 5), "in %.2f s", took); /* valgrind is slow */
@@ -341,7 +340,7 @@ static void test_unwritable_path(void)
 	FILE *to = open_memstream(&text, &size);
 
 	export_print_etab(to, "/srv/back\\040x\\1234", "a", source->items[0].options,
-			  EXPORT_PER_FLAVOR);
+			  source->items[0].fsid, EXPORT_PER_FLAVOR);
 	fclose(to);
 	ok(strncmp(text, "/srv/back\\13404\\060x\\13412\\0634\t", 31) == 0,
 	   "the last digit is escaped");
@@ -359,7 +358,8 @@ static void test_full_disk(void)
 	FILE *to = fopen("/dev/full", "w");
 
 	setvbuf(to, NULL, _IONBF, 0);
-	ok(export_print_etab(to, "/x", "a", source->items[0].options, 0xd) < 0,
+	ok(export_print_etab(to, "/x", "a", source->items[0].options, source->items[0].fsid, 0xd) <
+		   0,
 	   "a full disk is told");
 	fclose(to);
 	exports_source_free(source);

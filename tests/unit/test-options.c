@@ -8,6 +8,7 @@
 
 struct applied {
 	struct export_options options;
+	uint32_t fsid;
 	struct exports_arena *arena;
 	struct diags diags;
 	int result;
@@ -21,7 +22,8 @@ static void apply_more(struct applied *applied, const char *text)
 	struct lex_word word = { .text = copy, .length = strlen(text), .line = 1 };
 	struct option_list list = { .lexer = &lexer, .word = &word, .end = word.length };
 
-	applied->result = options_apply(&list, applied->arena, &applied->diags, &applied->options);
+	applied->result = options_apply(&list, applied->arena, &applied->diags, &applied->options,
+					&applied->fsid);
 }
 
 static struct applied apply(const char *text)
@@ -39,13 +41,13 @@ static void done(struct applied *applied)
 	applied->arena = arena_free(applied->arena);
 }
 
-static char *printed(const struct export_options *options, uint32_t per_flavor)
+static char *printed(const struct applied *applied, uint32_t per_flavor)
 {
 	char *text = NULL;
 	size_t size = 0;
 	FILE *to = open_memstream(&text, &size);
 
-	options_print(options, per_flavor, to);
+	options_print(&applied->options, applied->fsid, per_flavor, to);
 	fclose(to);
 	return text;
 }
@@ -127,9 +129,9 @@ static void test_every_name(void)
 		}
 		snprintf(list, sizeof(list), value ? "%s=%s" : "%s", name, value);
 		applied = apply(list);
-		first = printed(&applied.options, EXPORT_PER_FLAVOR);
+		first = printed(&applied, EXPORT_PER_FLAVOR);
 		again = apply(first);
-		second = printed(&again.options, EXPORT_PER_FLAVOR);
+		second = printed(&again, EXPORT_PER_FLAVOR);
 		ok(applied.result == 0 && again.result == 0,
 		   "'%s' is read, and so is what it prints", list);
 		is_str(second, first, "which is the same again");
@@ -147,7 +149,7 @@ static void test_values(void)
 		apply("fsid=0x10,anonuid=-2,anongid=4294967294,mp=/x,refer=/a@b,replicas=/c@d,"
 		      "reexport=none");
 
-	is_int(a.options.fsid, 16, "fsid in hex");
+	is_int(a.fsid, 16, "fsid in hex");
 	is_int(a.options.anon_uid, -2, "anonuid");
 	is_int(a.options.anon_gid, -2, "anongid wraps");
 	is_str(a.options.mountpoint, "/x", "mountpoint");
@@ -159,16 +161,16 @@ static void test_values(void)
 	is_str(a.options.handler, "/run/h", "a handler");
 	ok(!(a.options.flags & EXPORT_FSID), "takes the place of the defaults' number");
 	apply_more(&a, "fsid=9,squash_uids=7-9");
-	ok(!a.options.handler && a.options.fsid == 9, "and a number that of a handler");
+	ok(!a.options.handler && a.fsid == 9, "and a number that of a handler");
 	is_str(a.options.squash_uids, "5,7-9", "ids are collected");
 	is_int((long long)a.diags.n_warnings, 0, "without a warning");
 	done(&a);
 
 	a = apply("fsid=3f2c1b4a-0d9e-4c55-8a77-9b1c2d3e4f50");
 	is_str(a.options.uuid, "3f2c1b4a-0d9e-4c55-8a77-9b1c2d3e4f50", "a UUID");
-	is_int(a.options.fsid, 3, "leaves its leading digits");
+	is_int(a.fsid, 3, "leaves its leading digits");
 	apply_more(&a, "fsid=7");
-	is_int(a.options.fsid, 3, "which count even against a number");
+	is_int(a.fsid, 3, "which count even against a number");
 	is_int((long long)a.diags.n_warnings, 1, "with a warning");
 	done(&a);
 }
@@ -192,8 +194,8 @@ static void test_flavors(void)
 	done(&a);
 
 	a = apply("rw,sec=krb5,sec=sys,insecure");
-	old = printed(&a.options, 0xd);
-	new = printed(&a.options, 0xf);
+	old = printed(&a, 0xd);
+	new = printed(&a, 0xf);
 	ok(strstr(old, ",sec=krb5:sys,rw,root_squash,no_all_squash"),
 	   "flavours alike in what the kernel tells apart are printed together");
 	ok(strstr(new, ",sec=krb5,rw,secure,root_squash,no_all_squash,sec=sys,rw,insecure,"),

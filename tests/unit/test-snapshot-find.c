@@ -254,7 +254,8 @@ static const char *pseudo_root(struct snapshot *snapshot, const char *domain, co
 
 	if (snapshot_find(snapshot, set, path, &match) != SNAPSHOT_FOUND_PSEUDO)
 		return "none";
-	snprintf(text, sizeof(text), "%s@%u", match.export->path, match.real->line);
+	snprintf(text, sizeof(text), "%s@%u", match.export->path,
+		 snapshot_as_written(snapshot, match.real).at.line);
 	return text;
 }
 

@@ -73,7 +73,6 @@ static struct snapshot *test_new(void)
 	return snapshot;
 }
 
-
 static void test_answers(struct snapshot *snapshot)
 {
 	static const char *const netgroups[] = { "g" };

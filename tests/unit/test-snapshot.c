@@ -165,7 +165,7 @@ static void test_pseudo_roots(void)
 
 	root = snapshot_find_fsid(snapshot, alpha, 0);
 	ok(root && root->options->flags == 0x12403, "the root is number 0, with stock's flags");
-	ok(root && str_equal(root->path, "/") && !root->file, "it is /, and written nowhere");
+	ok(root && str_equal(root->path, "/") && !root->client, "it is /, and nobody's alone");
 	is_int(root->options->n_flavors, 1, "without Kerberos it has one flavour");
 	is_int(root->options->flavors[0].number, 1, "sys");
 	is_int(root->options->flavors[0].flags, 0x12403, "with the same flags");
