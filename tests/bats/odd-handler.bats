@@ -23,6 +23,8 @@ begin() {
 	start_exportsd
 	eventually exportsctl fsid "$T/media/$1"
 }
+# Processor time that the daemon and its processes have had.
+ticks() { awk "{ sum += \$14 + \$15 } END { print sum }" "/proc/$(cat "$T/proc/pid")/stat"; }
 n_descriptors() { find "/proc/$(cat "$T/proc/pid")/fd" -maxdepth 1 -type l | wc -l; }
 
 @test "it sends a mount" {
@@ -73,4 +75,38 @@ n_descriptors() { find "/proc/$(cat "$T/proc/pid")/fd" -maxdepth 1 -type l | wc 
 	exportsctl status >"$T/status"
 	run ! env LC_ALL=C grep -P '[\x00-\x08\x0b-\x1f\x7f]' "$T/status" "$T/log"
 	exportsctl status --json | python3 -c 'import json, sys; json.loads(sys.stdin.buffer.read().decode())'
+}
+
+@test "it closes each connection at once, or says half a word and nothing more: the daemon has time for others" {
+	start_handler good
+	echo "$T/media2/*  *(mountpoint,ro,fsid=$T/storm)" >>"$T/exports"
+	mkdir "$T/media2"
+	python3 - "$T/storm" <<-'END' >"$T/storm.log" 3>&- &
+		import itertools, socket, sys
+		listener = socket.socket(socket.AF_UNIX)
+		listener.bind(sys.argv[1])
+		listener.listen(64)
+		kept = []
+		for n in itertools.count():
+		    connection = listener.accept()[0]
+		    print(n, flush=True)
+		    if n % 3 == 1:
+		        connection.send(b"exportsd/1 ok\nid=")
+		        kept.append(connection)
+		    elif n % 3 == 2:
+		        connection.send(b"exportsd/1 medium\nkey=x\nid=1\n\n" * 1000)
+	END
+	[ -p "$T/never" ] || mkfifo "$T/never"
+	eventually test -S "$T/storm"
+	start_exportsd
+	eventually exportsctl fsid "$T/media/good"
+	before=$(ticks)
+	run ! timeout 2 "$BIN/exportsctl" --config "$T/conf" mount "$T/media2/x"
+	exportsctl mount "$T/media/good"
+	n=$(n_descriptors)
+	read -r -t 3 <>"$T/never" || true
+	# A hundred ticks are a second of a processor.
+	[ $(($(ticks) - before)) -lt 200 ]
+	[ "$(n_descriptors)" -le $((n + 20)) ]
+	[ "$(wc -l <"$T/log")" -lt 100 ]
 }
