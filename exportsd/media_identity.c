@@ -203,15 +203,33 @@ uint32_t identity_number(const struct medium *medium)
 	return number ? number : numbers_get(numbers, medium->path);
 }
 
+/* Was any other medium ever at the path? */
+static bool has_others(const struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t number = 0;
+
+	while ((number = numbers_next_of_path(numbers, medium->path, number))) {
+		const char *identity = numbers_identity(numbers, number);
+
+		if (identity && !same_text(identity, medium->mounted_identity))
+			return true;
+	}
+	return false;
+}
+
 bool media_number_fits(struct media *media, const char *path, uint32_t number)
 {
 	const struct medium *medium = media_find(media, path);
 	const char *identity = numbers_identity(media->numbers, number);
 
-	if (!identity || !medium || !identity_is_strict(medium) || !medium->is_settled)
+	if (!medium || !identity_is_strict(medium) || !medium->is_settled)
 		return true;
+	/* Given before the first medium was known, and not that one's: its handles may be of any that was there since. */
+	if (!identity)
+		return number == identity_number(medium) || !has_others(medium);
 	/* Whatever its handler does not name may be another one. */
-	return medium->mounted_identity && str_equal(identity, medium->mounted_identity);
+	return same_text(identity, medium->mounted_identity);
 }
 
 /* Another medium than the last one: whoever looks at the path is to be told its number. */

@@ -498,6 +498,8 @@ static void test_own_numbers(void)
 	ok(media_number_fits(media, drive, before), "the one shown before is the path's still");
 	handler.own_number = 90002;
 	is_int(disc_number("B"), 90002, "another for another");
+	ok(!media_number_fits(media, drive, before), "the one before was of the first");
+	is_int(seen(), 90002, "not of this one");
 	handler.own_number = 90001;
 	is_int(disc_number("C"), 0, "but not one for two");
 	is_int(asked.outcome, MEDIA_ERROR, "that is an error");
