@@ -94,16 +94,16 @@ static int ask_names(struct clients_question *question, sd_event *event, bool pa
 				question, &question->names_question);
 }
 
-int clients_domain(const struct daemon *daemon, const struct address *address, bool patient,
-		   clients_domain_fn done, void *userdata, char **ret_domain,
-		   struct clients_question **ret_question)
+int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
+		   const struct address *address, bool patient, clients_domain_fn done,
+		   void *userdata, char **ret_domain, struct clients_question **ret_question)
 {
 	struct clients_question *question;
 	char *domain = NULL;
 	int r;
 
-	if (!snapshot_needs_names(daemon->snapshot)) {
-		r = snapshot_domain(daemon->snapshot, address, NULL, &domain);
+	if (!snapshot_needs_names(snapshot)) {
+		r = snapshot_domain(snapshot, address, NULL, &domain);
 		if (r < 0)
 			return r;
 		*ret_domain = domain;
@@ -112,12 +112,12 @@ int clients_domain(const struct daemon *daemon, const struct address *address, b
 	question = calloc(1, sizeof(*question));
 	if (!question)
 		return -ENOMEM;
-	question->names = daemon->names;
-	question->snapshot = daemon->snapshot;
+	question->names = names;
+	question->snapshot = snapshot;
 	question->address = *address;
 	question->done = done;
 	question->userdata = userdata;
-	r = ask_names(question, daemon->event, patient);
+	r = ask_names(question, event, patient);
 	if (r < 0) {
 		clients_cancel(question);
 		return r;

@@ -8,14 +8,15 @@
  * its place, and asks with that: then who the address is is found out again for each question.
  */
 
-#include "exportsd/daemon.h"
+#include "exportsd/names.h"
+#include "parser/snapshot.h"
 
 struct clients_question;
 
 /*
- * clients_domain - the domain of an address, by the snapshot in force.
+ * clients_domain - the domain of an address.
  *
- * @daemon: its names, event and snapshot; who puts another snapshot in force cancels first, and asks again
+ * @snapshot: in force; who puts another one in its place cancels first, and asks again
  * @patient: false: the name service gets only a moment to answer about a client that is named by its address or subnet,
  *        and is asked on without us. True: it gets its time
  * @done: exactly once, never from within this call: @domain is NULL if no client matches.
@@ -27,9 +28,9 @@ struct clients_question;
  */
 enum { CLIENTS_NOW = 1 };
 typedef void (*clients_domain_fn)(void *userdata, const char *domain, bool complete);
-int clients_domain(const struct daemon *daemon, const struct address *address, bool patient,
-		   clients_domain_fn done, void *userdata, char **ret_domain,
-		   struct clients_question **ret_question);
+int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
+		   const struct address *address, bool patient, clients_domain_fn done,
+		   void *userdata, char **ret_domain, struct clients_question **ret_question);
 /* clients_cancel - done() will not be called. NULL is fine. */
 void clients_cancel(struct clients_question *question);
 

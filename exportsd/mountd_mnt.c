@@ -773,14 +773,15 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 
 static void ask_who(struct mount_job *job, bool patient)
 {
+	const struct daemon *daemon = job->mountd->daemon;
 	CLEANUP(freep) char *domain = NULL;
 	int r;
 
 	job->is_patient = patient;
 	free(TAKE_PTR(job->domain));
 	free(TAKE_PTR(job->kernel_domain));
-	r = clients_domain(job->mountd->daemon, &job->caller.address, patient, on_domain, job,
-			   &domain, &job->clients_question);
+	r = clients_domain(daemon->names, daemon->event, daemon->snapshot, &job->caller.address,
+			   patient, on_domain, job, &domain, &job->clients_question);
 	if (r == CLIENTS_NOW)
 		on_domain(job, domain, true);
 	else if (r < 0)

@@ -156,9 +156,10 @@ void question_end(struct question *question, int error)
 static void ask_domain(struct question *question, const struct address *address,
 		       clients_domain_fn done)
 {
+	const struct daemon *daemon = question->daemon;
 	CLEANUP(freep) char *domain = NULL;
-	int r = clients_domain(question->daemon, address, question->is_patient, done, question,
-			       &domain, &question->clients);
+	int r = clients_domain(daemon->names, daemon->event, daemon->snapshot, address,
+			       question->is_patient, done, question, &domain, &question->clients);
 
 	if (r == CLIENTS_NOW)
 		done(question, domain, true);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "exportsd/clients.h"
+#include "exportsd/daemon.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
@@ -103,7 +104,8 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 static int ask_domain(const struct address *address, bool patient, char **ret_now,
 		      struct clients_question **ret_question)
 {
-	return clients_domain(&server, address, patient, on_domain, NULL, ret_now, ret_question);
+	return clients_domain(server.names, server.event, server.snapshot, address, patient,
+			      on_domain, NULL, ret_now, ret_question);
 }
 
 static void domain_is(const char *text, const char *wanted, bool complete, const char *what)
