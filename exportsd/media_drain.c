@@ -410,13 +410,22 @@ static void help(struct medium *medium)
 	}
 }
 
+/* Whoever ejects means whatever is there; else something that was mounted there since is not what is to go. */
+static bool is_overtaken(const struct medium *medium)
+{
+	return medium->drain_kind != MEDIA_DRAIN_EJECT && medium->drain_kind != MEDIA_DRAIN_FORCE &&
+	       !(mounts_same(&medium->seen, &medium->draining) &&
+		 medium->seen.mount_id == medium->draining.mount_id);
+}
+
 static void try(struct medium *medium)
 {
 	int fd = medium_open_root(medium);
 	CLEANUP(closep) int directory = -1;
 	int r;
 
-	if (fd == -ENOENT) {
+	if (fd == -ENOENT || (fd >= 0 && is_overtaken(medium))) {
+		closep(&fd);
 		drain_event(medium, DRAIN_UNMOUNTED);
 		return;
 	}
@@ -658,6 +667,7 @@ static void start_drain(struct medium *medium)
 		return;
 	}
 	medium->n_tries = 0;
+	medium->draining = medium->seen;
 	medium->is_thorough = medium->was_thorough = false;
 	medium->swept_usec = media_now(media);
 	medium_changed(medium);

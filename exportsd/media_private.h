@@ -165,6 +165,7 @@ struct medium {
 
 	struct drain_machine drain;
 	enum media_drain_kind drain_kind;
+	struct mounts_place draining; /* the mount that was there when it began */
 	sd_event_source *drain_timer, *idle_timer;
 	struct handler_request *unmount_request;
 	struct media_drain *drain_asker;

@@ -5,6 +5,7 @@
  * the mounts are real ones (tmpfs) in a mount namespace of the test's own, the number store is in memory.
  */
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "exportsd/log.h"
@@ -367,6 +368,32 @@ static void test_drained_by_hand(void)
 	stop();
 }
 
+/* Another disc is listed, and somebody is faster than the drain of the one before. */
+static void test_drain_overtaken(void)
+{
+	struct stat before, after;
+	int held;
+
+	start(true, CONFIG_AUTO);
+	handler.listed = "A";
+	ask();
+	held = open(drive, O_RDONLY | O_CLOEXEC);
+	talk_say(handler.watch, "exportsd/1 changed\nid=%s\nkey=drive\nidentity=B\n\n",
+		 handler.watch_id);
+	loop_for(event, 200);
+	ok(held >= 0 && is_mounted(), "another one is listed, but the one before is in use");
+	handler.disc = "B";
+	if (mount("tmpfs", drive, "tmpfs", 0, NULL) < 0 || stat(drive, &before) < 0)
+		perror("# mount");
+	close(held);
+	loop_for(event, 1000);
+	ok(stat(drive, &after) == 0 && after.st_dev == before.st_dev,
+	   "what is mounted over it is none of the drain's business");
+	is_str(numbers_identity(numbers, ask()), "B", "and is had");
+	umount2(drive, 0);
+	stop();
+}
+
 static void test_restart(void)
 {
 	uint32_t a, b;
@@ -561,6 +588,7 @@ int main(void)
 	test_by_hand();
 	test_while_asked();
 	test_drained_by_hand();
+	test_drain_overtaken();
 	test_restart();
 	test_taciturn();
 	test_path();
