@@ -3,7 +3,7 @@
 
 /*
  * daemon.h - the daemon's parts, put together: borrowed by those that see the whole
- * (questions*.c, clients.c, mountd.c, control.c, reload.c). What lies lower (kernel, names, paths,
+ * (questions*.c, mountd.c, control.c, reload.c). What lies lower (kernel, names, paths,
  * numbers, media, handler, rpc) never sees it.
  */
 
