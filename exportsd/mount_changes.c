@@ -5,7 +5,6 @@
  * known by its id, device, root and place: where one came or went, the place changed.
  */
 
-
 #include "exportsd/mount_changes.h"
 
 #include <errno.h>

@@ -39,6 +39,7 @@ eventually() {
 is_ready_or_dead() { grep -q READY=1 "$T/proc/notify" || ! kill -0 "$EXPORTSD"; }
 
 # start_exportsd [ARGUMENT...]: its messages go to $T/log
+# shellcheck disable=SC2120 # tests give some
 start_exportsd() {
 	[ -p "$T/never" ] || mkfifo "$T/never"
 	rm -rf "$T/proc"
@@ -74,6 +75,7 @@ setup_plain_and_media() {
 start_media() {
 	echo "$rule" >>"$T/exports"
 	start_handler "$@"
+	# shellcheck disable=SC2119 # none
 	start_exportsd
 	local key
 	for key; do eventually exportsctl fsid "$T/media/$key"; done

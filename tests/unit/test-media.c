@@ -487,7 +487,8 @@ static void test_listing_in_parts(void)
 	ask_number(&asked[1], "rom3", &number);
 	wait_for(2);
 	is_int(media_each(media, parts.last, write_two, &parts), 0, "it goes on");
-	is_str(parts.text, "rom2 rom4 rom5 rom6 ", "where it stopped, with what is new behind that");
+	is_str(parts.text, "rom2 rom4 rom5 rom6 ",
+	       "where it stopped, with what is new behind that");
 	stop();
 	free(parts.last);
 }
