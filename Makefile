@@ -140,11 +140,13 @@ check: deps ## every test: unit, golden, differential, bats, stories on a real k
 	@$(AFRESH) check-all
 check-all: all $(TESTS) $(B)/tests/golden/print $(TOOLS) check-headers check-deps
 	@tests/run -j 2 $(TESTS) $(STORIES)
-check-vm: all $(TOOLS) ## the stories on a real kernel, each in a machine of its own
+# Unit tests that a story runs on its kernel.
+IN_VM     := $(B)/tests/unit/test-media-identity
+check-vm: all $(TOOLS) $(IN_VM) ## the stories on a real kernel, each in a machine of its own
 	@tests/run -j 2 $(STORIES)
 # What has a longer round of its own besides the stories.
 LONG_ROUNDS := $(B)/tests/unit/test-store-model tests/differential/random $(TRIES)
-soak: all $(TOOLS) $(LONG_ROUNDS) $(B)/tests/golden/print ## the stories with their full counts, such as 10,000 media, and other long rounds
+soak: all $(TOOLS) $(IN_VM) $(LONG_ROUNDS) $(B)/tests/golden/print ## the stories with their full counts, such as 10,000 media, and other long rounds
 	@SOAK=1 tests/run -v $(LONG_ROUNDS) $(STORIES)
 check-unit: all $(UNIT) $(TRIES) ## unit tests: no disk, clock or network; fuzzers' seeds, and what is near them
 	@tests/run $(UNIT) $(TRIES)
