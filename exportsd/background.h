@@ -4,9 +4,10 @@
 /*
  * background.h - work that only computes, beside the loop, in a thread.
  *
- * What the work reads and writes is its own until done() is called: the loop leaves it alone, but for what never
- * changes, such as a snapshot. It asks no other part of the daemon, logs nothing, and gives its results back
- * in memory. What may wait for a file system or a server is for worker processes (worker.h), which can be killed.
+ * What the work reads and writes is its own until done() is called: the loop leaves it alone, but
+ * for what never changes, such as a snapshot. It asks no other part of the daemon, logs nothing,
+ * and gives its results back in memory. What may wait for a file system or a server is for worker
+ * processes (worker.h), which can be killed.
  */
 
 #include <systemd/sd-event.h>

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * caller.h - exportsctl's end of the daemon's socket (control.c): one request, entries, an outcome. Blocks.
+ * caller.h - exportsctl's end of the daemon's socket (control.c): one request, entries, an outcome.
+ * Blocks.
  */
 
 #include "handlers/proto.h"

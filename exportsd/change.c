@@ -3,11 +3,13 @@
 /*
  * change.c - gathering and choosing items.
  *
- * The source holds, one kind behind the other: the pairs of the command line, what was added at run time
- * before, the files' items, those of etab, and copies of what is in force in the order of etab. An item of a later
- * kind gives way to an earlier one with the same path and client where nfs-utils lets it.
+ * The source holds, one kind behind the other: the pairs of the command line, what was added at run
+ * time before, the files' items, those of etab, and copies of what is in force in the order of
+ * etab. An item of a later kind gives way to an earlier one with the same path and client where
+ * nfs-utils lets it.
  *
- * Sources: nfs-utils utils/exportfs/exportfs.c, support/export/export.c export_find(), support/export/xtab.c.
+ * Sources: nfs-utils utils/exportfs/exportfs.c, support/export/export.c export_find(),
+ * support/export/xtab.c.
  */
 
 #include "exportsd/change.h"
@@ -490,7 +492,9 @@ static int choose_at_start(struct choosing *choosing)
 
 /* ---- exporting ---- */
 
-/* export_find() asks whether the host is one of the client's. A netgroup is not looked into here. */
+/*
+ * export_find() asks whether the host is one of the client's. A netgroup is not looked into here.
+ */
 static bool holds_host(const struct choosing *choosing, const struct client_spec *client,
 		       const struct client_spec *host)
 {
@@ -593,8 +597,8 @@ static ssize_t pair_of(const struct choosing *choosing, const struct export_item
 }
 
 /*
- * Of the files' entries those that are exported already, and the pairs: with what options the files give now. What
- * is in force beside them stays. Faulty files only give the pairs their options.
+ * Of the files' entries those that are exported already, and the pairs: with what options the files
+ * give now. What is in force beside them stays. Faulty files only give the pairs their options.
  */
 static int choose_exports(struct choosing *choosing)
 {
@@ -648,7 +652,10 @@ static void tell_not_found(struct choosing *choosing)
 	}
 }
 
-/* A host that does not resolve is taken back, too; but nfs-utils would never have had it, and not find it. */
+/*
+ * A host that does not resolve is taken back, too; but nfs-utils would never have had it, and not
+ * find it.
+ */
 static int choose_not_taken_back(struct choosing *choosing)
 {
 	const struct change_work *work = choosing->work;

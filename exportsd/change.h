@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * change.h - what becomes of the exports in force when exportfs(8), a reload, or another program that writes
- * etab asks for it. Pure: files are read, nothing is written, and whoever calls asks paths and host names.
+ * change.h - what becomes of the exports in force when exportfs(8), a reload, or another program
+ * that writes etab asks for it. Pure: files are read, nothing is written, and whoever calls asks
+ * paths and host names.
  *
- * Two steps. change_read() gathers every item that may be needed; then real paths and host names of these are
- * asked; change_choose() leaves those that are to be in force, in the order nfs-utils would have them
- * (utils/exportfs/exportfs.c), ready for snapshot_new().
+ * Two steps. change_read() gathers every item that may be needed; then real paths and host names of
+ * these are asked; change_choose() leaves those that are to be in force, in the order nfs-utils
+ * would have them (utils/exportfs/exportfs.c), ready for snapshot_new().
  */
 
 #include "exportsd/config.h"
@@ -86,6 +87,9 @@ int change_read(struct change_work *work, struct exports_source **ret_source);
 /* @facts: real_path and host are called for items of @source. @source: its items are replaced */
 int change_choose(struct change_work *work, const struct snapshot_facts *facts,
 		  struct exports_source *source);
-/* change_say - what exportfs -v prints of a change to what the files say: for -a and -r, else nothing is added. */
+/*
+ * change_say - what exportfs -v prints of a change to what the files say: for -a and -r, else
+ * nothing is added.
+ */
 int change_say(struct change_work *work, const struct snapshot *snapshot);
 void change_work_done(struct change_work *work);

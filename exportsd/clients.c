@@ -2,9 +2,10 @@
 
 /*
  * Clients named by address are matched at once; if the exports name any by netgroup or by a
- * wildcard of host names, the name service is asked first, for this address and all netgroups. Who is in a hurry
- * waits a moment for it. Then an address that is listed itself, or in a subnet, counts as that: where one of these has
- * an export, names change nothing (they come behind in precedence).
+ * wildcard of host names, the name service is asked first, for this address and all netgroups. Who
+ * is in a hurry waits a moment for it. Then an address that is listed itself, or in a subnet,
+ * counts as that: where one of these has an export, names change nothing (they come behind in
+ * precedence).
  */
 
 #include "exportsd/clients.h"

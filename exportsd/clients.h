@@ -4,8 +4,9 @@
 /*
  * clients.h - which domain an address belongs to, whoever asks (the kernel, a MOUNT caller).
  *
- * A domain lists all clients of the exports that the address matches. The kernel may be given "$ADDRESS" in
- * its place, and asks with that: then who the address is is found out again for each question.
+ * A domain lists all clients of the exports that the address matches. The kernel may be given
+ * "$ADDRESS" in its place, and asks with that: then who the address is is found out again for each
+ * question.
  */
 
 #include "exportsd/names.h"
@@ -17,14 +18,16 @@ struct clients_question;
  * clients_domain - the domain of an address.
  *
  * @snapshot: in force; who puts another one in its place cancels first, and asks again
- * @patient: false: the name service gets only a moment to answer about a client that is named by its address or subnet,
- *        and is asked on without us. True: it gets its time
+ * @patient: false: the name service gets only a moment to answer about a client that is named by
+ *        its address or subnet, and is asked on without us. True: it gets its time
  * @done: exactly once, never from within this call: @domain is NULL if no client matches.
- *        @complete: false if the name service did not answer, or not yet, so that only clients named by address count:
+ *        @complete: false if the name service did not answer, or not yet, so that only clients
+ *                   named by address count:
  *        believe it for seconds only, and have the kernel call it by its address
  * @ret_domain: what done() would be told, if no export needs names; free(3)
  *
- * Returns 0; CLIENTS_NOW: it is complete, and done() will not be called; -ENOMEM; -EAGAIN (too many ask).
+ * Returns 0; CLIENTS_NOW: it is complete, and done() will not be called; -ENOMEM; -EAGAIN (too many
+ * ask).
  */
 enum { CLIENTS_NOW = 1 };
 typedef void (*clients_domain_fn)(void *userdata, const char *domain, bool complete);
@@ -40,7 +43,8 @@ enum { CLIENTS_DOMAIN_MAX = 1024 };
 /*
  * clients_kernel_domain - what the kernel is to call an address's domain.
  *
- * @by_address: always by the address, else only if that is better (snapshot_names_by_address(), or it is too long)
+ * @by_address: always by the address, else only if that is better (snapshot_names_by_address(), or
+ *              it is too long)
  *
  * Returns a string to free(3), or NULL when memory is out.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * command_check_media.c - exportsctl check --media: are file handles of what is mounted good for as long as
- * clients may keep them?
+ * command_check_media.c - exportsctl check --media: are file handles of what is mounted good for as
+ * long as clients may keep them?
  *
  * The handles of all are taken first, so that the kernel's memory is emptied once.
  */
@@ -43,7 +43,9 @@ static struct checked **add(struct checked **end, const char *path)
 	return &(*end)->next;
 }
 
-/* Every medium that is mounted now. Returns false if the daemon could not be asked, which was said. */
+/*
+ * Every medium that is mounted now. Returns false if the daemon could not be asked, which was said.
+ */
 static bool add_mounted(const struct invocation *invocation, struct checked **end)
 {
 	const struct proto_message *message;

@@ -3,8 +3,9 @@
 /*
  * command_eject.c - exportsctl eject and busy: who uses a medium, and an end to that.
  *
- * Who holds it is found out here, not in the daemon: walking all processes takes time. While it is waited for, a terminal shows
- * the holders in one line that is drawn over itself; anything else gets a line whenever they have changed.
+ * Who holds it is found out here, not in the daemon: walking all processes takes time. While it is
+ * waited for, a terminal shows the holders in one line that is drawn over itself; anything else
+ * gets a line whenever they have changed.
  */
 
 #include <stdio.h>

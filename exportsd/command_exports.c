@@ -3,8 +3,9 @@
 /*
  * command_exports.c - exportsctl exports: what is in force.
  *
- * In etab's form, with -v also where each was written, or as JSON. The daemon breaks off when a reload
- * comes into force meanwhile; so all is kept until it is complete, and asked for again if not.
+ * In etab's form, with -v also where each was written, or as JSON. The daemon breaks off when a
+ * reload comes into force meanwhile; so all is kept until it is complete, and asked for again if
+ * not.
  */
 
 #include <errno.h>

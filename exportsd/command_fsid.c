@@ -287,7 +287,10 @@ static int export(const struct invocation *invocation, struct fsid_store *store)
 
 /* ---- recover, import ---- */
 
-/* With a daemon it compares them with what it knows; without, they are joined to what the copies say. */
+/*
+ * With a daemon it compares them with what it knows; without, they are joined to what the copies
+ * say.
+ */
 static int take(struct fsid_store *store, struct entries *entries)
 {
 	size_t n_before = entries->n;

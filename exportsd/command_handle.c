@@ -3,9 +3,9 @@
 /*
  * command_handle.c - exportsctl handle: what a file handle is the handle of.
  *
- * The handle is read here, the daemon names the path, and where something is mounted there the file is found by
- * the file system itself (open_by_handle_at(2)), as nfsd would. That is done in this process, so that
- * a file system that hangs holds up nobody else.
+ * The handle is read here, the daemon names the path, and where something is mounted there the file
+ * is found by the file system itself (open_by_handle_at(2)), as nfsd would. That is done in this
+ * process, so that a file system that hangs holds up nobody else.
  */
 
 #include <errno.h>
@@ -91,7 +91,10 @@ static void find_name(const char *root, const struct stat *facts, struct file *f
 		(void)snprintf(file->path, sizeof(file->path), "%s", search.path);
 }
 
-/* The name by which the kernel knows the file that a descriptor is on; not if it came by its inode alone. */
+/*
+ * The name by which the kernel knows the file that a descriptor is on; not if it came by its inode
+ * alone.
+ */
 static void read_name(int fd, const char *root, struct file *file)
 {
 	CLEANUP(freep) char *link = NULL;

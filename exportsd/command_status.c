@@ -4,8 +4,8 @@
  * command_status.c - exportsctl status: the daemon in some lines, the media as a table, one
  * medium in full, or all as JSON.
  *
- * The answer is read whole before anything is printed: columns must line up, and clients, which come
- * last, belong to the media.
+ * The answer is read whole before anything is printed: columns must line up, and clients, which
+ * come last, belong to the media.
  */
 
 #include <errno.h>

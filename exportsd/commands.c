@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * commands.c - what exportsctl's commands share: asking the daemon, complaining, printing what others wrote.
+ * commands.c - what exportsctl's commands share: asking the daemon, complaining, printing what
+ * others wrote.
  */
 
 #include <errno.h>

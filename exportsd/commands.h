@@ -70,7 +70,10 @@ bool ask_daemon(const struct invocation *invocation, const char *word, const cha
 bool send_request(const struct invocation *invocation, struct proto_writer *request,
 		  struct caller **ret_caller);
 
-/* print_holders - who holds a medium, a line each; @medium: an entry of status. Returns how many; -errno (said). */
+/*
+ * print_holders - who holds a medium, a line each; @medium: an entry of status. Returns how many;
+ * -errno (said).
+ */
 int print_holders(const struct proto_message *medium);
 
 /* next_answer - caller_next(), failures said. Returns false for them. */
@@ -79,17 +82,21 @@ bool next_answer(struct caller *caller, const struct proto_message **ret_message
 /*
  * is_outcome - is this the last message of the answer?
  *
- * @ret_exit_code: 0 for ok, else EXIT_FAILURE, and @subject and the daemon's words were said on standard error
+ * @ret_exit_code: 0 for ok, else EXIT_FAILURE, and @subject and the daemon's words were said on
+ *                 standard error
  */
 bool is_outcome(const struct proto_message *message, const char *subject, int *ret_exit_code);
 
-/* print_shown - text from elsewhere, for people: control bytes as \ooo. Returns the columns it takes. */
+/*
+ * print_shown - text from elsewhere, for people: control bytes as \ooo. Returns the columns it
+ * takes.
+ */
 unsigned int print_shown(FILE *to, const char *text);
 unsigned int shown_width(const char *text);
 
 /*
- * absolute_path - a path as the daemon wants it: from the root, without empty, "." and ".." components. By its text
- * alone: what is not mounted cannot be asked.
+ * absolute_path - a path as the daemon wants it: from the root, without empty, "." and ".."
+ * components. By its text alone: what is not mounted cannot be asked.
  *
  * Returns a string to free(3), or NULL when memory is out.
  */

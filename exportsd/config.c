@@ -55,7 +55,10 @@ static struct {
 
 /* ---- faults ---- */
 
-/* Line @number of the text, and the column of @token in it: its first byte that is no blank without. */
+/*
+ * Line @number of the text, and the column of @token in it: its first byte that is no blank
+ * without.
+ */
 static struct position position_of(int number, const char *token)
 {
 	struct position at = { .file = reading.file, .line = (unsigned int)number, .column = 1 };
@@ -604,8 +607,8 @@ static void report_at(const char *where, const char *text)
 }
 
 /*
- * Blank out comments in @bare, a copy of the text. Comments of C, which libconfuse would take, too, are
- * faults. Returns false if a string does not end: then nothing behind it can be understood.
+ * Blank out comments in @bare, a copy of the text. Comments of C, which libconfuse would take, too,
+ * are faults. Returns false if a string does not end: then nothing behind it can be understood.
  */
 static bool blank_comments(char *bare)
 {
@@ -686,7 +689,10 @@ static int parse_text(const char *file, const char *text, size_t n_bytes, struct
 	return r;
 }
 
-/* The whole file, with a NUL behind it. Returns 0; -errno; -EFBIG; -EINVAL if it holds a NUL itself. */
+/*
+ * The whole file, with a NUL behind it. Returns 0; -errno; -EFBIG; -EINVAL if it holds a NUL
+ * itself.
+ */
 static int read_file(const char *file, char **ret_text, size_t *ret_n_bytes)
 {
 	CLEANUP(closep) int fd = file_open(file);

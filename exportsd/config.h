@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * config.h - exportsd.conf(5), read by libconfuse into one plain struct; what it does not say is as nfs.conf(5) says.
+ * config.h - exportsd.conf(5), read by libconfuse into one plain struct; what it does not say is as
+ * nfs.conf(5) says.
  */
 
 #include <stdint.h>
@@ -28,7 +29,10 @@ struct config_rule {
 
 struct config_section;
 
-/* All strings are owned by the struct. Every field has a default; config_load() of no file gives them. */
+/*
+ * All strings are owned by the struct. Every field has a default; config_load() of no file gives
+ * them.
+ */
 struct config {
 	char **exports_files; /* NULL-terminated: { "/etc/exports" } */
 	char **exports_directories; /* NULL-terminated: { "/etc/exports.d", "/etc/exportsd.d" } */
@@ -84,7 +88,8 @@ int config_load(const char *file, bool optional, struct diags *diags, struct con
 /*
  * config_load_with - the same, but for what the command line says.
  *
- * @settings: "KEY=VALUE", NULL-terminated; they go before what the file says, as that goes before nfs.conf
+ * @settings: "KEY=VALUE", NULL-terminated; they go before what the file says, as that goes before
+ *            nfs.conf
  */
 int config_load_with(const char *file, bool optional, const char *const *settings,
 		     struct diags *diags, struct config **ret_config);
@@ -93,7 +98,8 @@ struct config *config_free(struct config *config);
 /*
  * config_rule - what is in force for the media of one rule.
  *
- * @text: as in messages (struct snapshot_rule's text): "/mnt/cdrom/<star>"; NULL: any that has no section
+ * @text: as in messages (struct snapshot_rule's text): "/mnt/cdrom/<star>"; NULL: any that has no
+ *        section
  */
 struct config_rule config_rule(const struct config *config, const char *text);
 

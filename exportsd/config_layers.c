@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * config_layers.c - what is said of exportsd.conf's keys elsewhere: in nfs.conf(5), and on the command line.
+ * config_layers.c - what is said of exportsd.conf's keys elsewhere: in nfs.conf(5), and on the
+ * command line.
  *
- * nfs.conf is the stock tools', who take a value that they do not understand for none: so it is a warning here, and
- * the default counts. What rpc.mountd knows and exportsd has no use for is named, so that nobody waits for an effect.
+ * nfs.conf is the stock tools', who take a value that they do not understand for none: so it is a
+ * warning here, and the default counts. What rpc.mountd knows and exportsd has no use for is named,
+ * so that nobody waits for an effect.
  */
 
 #include <ctype.h>
@@ -15,7 +17,10 @@
 #include "exportsd/config_private.h"
 #include "exportsd/nfsconf.h"
 
-/* Sections of nfs.conf that are for whom exportsd stands in; other sections have readers of their own. */
+/*
+ * Sections of nfs.conf that are for whom exportsd stands in; other sections have readers of their
+ * own.
+ */
 static const char *const own_sections[] = { "mountd", "exportd", "exports" };
 
 /* nfs-utils utils/mountd/main.c read_mountd_conf(), utils/exportd/exportd.c read_exportd_conf(). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * config_print.c - the table, seen from outside: the configuration in force as a file that config_load() reads,
- * and what --help and exportsd.conf(5) say of the keys.
+ * config_print.c - the table, seen from outside: the configuration in force as a file that
+ * config_load() reads, and what --help and exportsd.conf(5) say of the keys.
  */
 
 #include <stdio.h>

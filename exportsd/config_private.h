@@ -59,8 +59,9 @@ enum { CONFIG_WHY_BYTES = 64 };
 bool config_check_value(const struct key *key, const char *text, char *reterr_why);
 
 /*
- * What is said of the keys elsewhere than in exportsd.conf: for each item of config_keys a text in that file's
- * notation, checked, and who says it; both NULL if nobody does. Of a list: values with commas between them.
+ * What is said of the keys elsewhere than in exportsd.conf: for each item of config_keys a text in
+ * that file's notation, checked, and who says it; both NULL if nobody does. Of a list: values with
+ * commas between them.
  */
 struct config_layer {
 	char **texts, **origins;

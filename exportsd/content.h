@@ -11,7 +11,9 @@
 #include "exportsd/upcall.h"
 
 struct content {
-	/* The answer was "no", or there is none yet, or it is over: the kernel shows no difference. */
+	/*
+	 * The answer was "no", or there is none yet, or it is over: the kernel shows no difference.
+	 */
 	bool is_not_valid;
 	const char *address; /* IP */
 	const char *domain; /* NULL: none (IP) */

@@ -15,9 +15,10 @@
  *	exportfs, rules    exportfs(8)'s: control_exportfs.h
  *
  * A connection has one request under way; what it sends meanwhile stays in the kernel. Long answers
- * are produced as the socket drains: a producer writes entries until CONTROL_CHUNK bytes wait, and is
- * called again when they are sent, so a listing never holds more memory than a chunk, nor the loop
- * longer than it takes to write one. A peer that neither speaks nor reads loses its connection.
+ * are produced as the socket drains: a producer writes entries until CONTROL_CHUNK bytes wait, and
+ * is called again when they are sent, so a listing never holds more memory than a chunk, nor the
+ * loop longer than it takes to write one. A peer that neither speaks nor reads loses its
+ * connection.
  */
 
 #include <errno.h>

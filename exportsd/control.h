@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * control.h - exportsctl's socket: <runtime directory>/control, mode 0600, root only; wire codec messages.
+ * control.h - exportsctl's socket: <runtime directory>/control, mode 0600, root only; wire codec
+ * messages.
  */
 
 #include "exportsd/daemon.h"

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * control_exportfs.c - the daemon's end of exportfs(8): changes of what is exported, and the rules for its listings.
+ * control_exportfs.c - the daemon's end of exportfs(8): changes of what is exported, and the rules
+ * for its listings.
  *
- * Before a rule is taken back the media that are mounted under it are drained, so that none stays mounted and held
- * with nobody to let go of it. A medium itself, named with -u, is ejected; the rule still exports it, so the next access
- * loads it again.
+ * Before a rule is taken back the media that are mounted under it are drained, so that none stays
+ * mounted and held with nobody to let go of it. A medium itself, named with -u, is ejected; the
+ * rule still exports it, so the next access loads it again.
  */
 
 #include "exportsd/control_exportfs.h"
@@ -177,7 +178,9 @@ static int drain(struct exportfs_request *request, const char *path, bool is_wan
 		if (draining)
 			free(draining->path);
 		free(draining);
-		/* Somebody else drains it, or nothing is there: then there is nothing to wait for. */
+		/*
+		 * Somebody else drains it, or nothing is there: then there is nothing to wait for.
+		 */
 		return r == -ENOMEM ? r : 0;
 	}
 	LL_PREPEND(request->draining, draining);
@@ -194,7 +197,10 @@ static bool is_same_rule(const struct snapshot_rule *rule, const char *path)
 	return strlen(rule->text) == length && memcmp(rule->text, path, length) == 0;
 }
 
-/* Do the pairs take the rule from each of its clients? Who is who by name is known only later: by text, then. */
+/*
+ * Do the pairs take the rule from each of its clients? Who is who by name is known only later: by
+ * text, then.
+ */
 static bool is_taken_back(const struct snapshot *snapshot, const struct snapshot_rule *rule,
 			  const struct change *change)
 {

@@ -6,8 +6,10 @@
  *
  *	exportfs action=A [options=O] [ignore-files=1] [verbose=1] [client=C path=P]...
  *				fault... said... suspect path=P... trial path=P flags=N...;
- *				ok errors=N warnings=N mistakes=N [suspects-known=1] | error (refused)
- *				suspect: there is no directory; trial: nfsd is to try it, in its file system's place.
+ * 				ok errors=N warnings=N mistakes=N [suspects-known=1] | error
+ * (refused)
+ * 				suspect: there is no directory; trial: nfsd is to try it, in its
+ * file system's place.
  *				Unless they are known, all paths are to be looked at
  *	rules    [media=1]	rule etab=LINE...; ok
  */

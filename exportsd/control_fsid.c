@@ -199,7 +199,10 @@ void fsid_start_retire(struct connection *connection, const struct proto_message
 					connection, &connection->numbers_question));
 }
 
-/* ---- facts from elsewhere: fact=NUMBER SEQUENCE RETIRED CREATED, path=P, maybe identity=I, again and again ---- */
+/*
+ * ---- facts from elsewhere: fact=NUMBER SEQUENCE RETIRED CREATED, path=P, maybe identity=I, again
+ * and again ----
+ */
 
 static bool parse_facts(const struct proto_message *message, struct numbers_fact *facts, size_t *n)
 {

@@ -5,8 +5,8 @@
  *
  *	handle  fsid-type=N  fsid=\xHEX
  *
- * is answered by a "place" for each path: of the number store first (the medium it stands for, whether
- * that is there now, whether it is retired), then exports that have this id.
+ * is answered by a "place" for each path: of the number store first (the medium it stands for,
+ * whether that is there now, whether it is retired), then exports that have this id.
  */
 
 #include "exportsd/control_requests.h"

@@ -5,9 +5,10 @@
  *
  *	eject  path=P [wait-ms=N] [force=1]	hit..., waiting...; ok | noent | busy | error
  *
- * A medium that is held is not drained, so that who holds it can go on and come to an end: it is tried again each
- * second until the wait is over. Each "waiting" carries the device, so that exportsctl can look itself who that is,
- * which may take long. With force the drain takes NFSv4 state away; each "hit" is a client that loses some.
+ * A medium that is held is not drained, so that who holds it can go on and come to an end: it is
+ * tried again each second until the wait is over. Each "waiting" carries the device, so that
+ * exportsctl can look itself who that is, which may take long. With force the drain takes NFSv4
+ * state away; each "hit" is a client that loses some.
  */
 
 #include <errno.h>

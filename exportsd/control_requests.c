@@ -4,8 +4,8 @@
  * control_requests.c - what exportsctl may ask, and how it is answered.
  *
  * A request is answered at once, or by a producer, or by a callback of reload.c or media.c. A
- * producer notes in the connection where it stopped. Media are resumed by path and may change between
- * chunks: each entry is true when it is written.
+ * producer notes in the connection where it stopped. Media are resumed by path and may change
+ * between chunks: each entry is true when it is written.
  */
 
 #include <errno.h>

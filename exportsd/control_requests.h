@@ -58,8 +58,8 @@ size_t connection_pending(const struct connection *connection);
 void connection_arm(struct connection *connection);
 
 /*
- * connection_end - proto_end() for a message of an answer. If that fails, the connection is closed, so
- * that nobody takes a part for the whole.
+ * connection_end - proto_end() for a message of an answer. If that fails, the connection is closed,
+ * so that nobody takes a part for the whole.
  */
 void connection_end(struct connection *connection);
 
@@ -67,7 +67,10 @@ void connection_end(struct connection *connection);
 void connection_answer(struct connection *connection, enum proto_outcome outcome,
 		       const char *message);
 
-/* exports_changed - whether other exports are in force than when a listing began; then it is answered so. */
+/*
+ * exports_changed - whether other exports are in force than when a listing began; then it is
+ * answered so.
+ */
 bool exports_changed(struct connection *connection);
 
 /* put_fault - one message of an answer. */

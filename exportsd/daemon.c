@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * The order of the start is the architecture: what may block first (the number store), then the processes
- * that do what may block later, then media, the exports, and last the kernel and the clients, who are
- * heard only when there is something to answer with.
+ * The order of the start is the architecture: what may block first (the number store), then the
+ * processes that do what may block later, then media, the exports, and last the kernel and the
+ * clients, who are heard only when there is something to answer with.
  */
 
 #include "exportsd/daemon.h"

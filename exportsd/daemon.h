@@ -41,8 +41,8 @@ struct daemon {
 };
 
 /*
- * daemon_start - put the parts together and begin the first load of the exports; the kernel is heard and
- * systemd told READY=1 when they are in force.
+ * daemon_start - put the parts together and begin the first load of the exports; the kernel is
+ * heard and systemd told READY=1 when they are in force.
  *
  * @daemon: with event and config, else zero; main.c's
  * @proc:   for kernel_open()

@@ -2,10 +2,10 @@
 /*
  * device.c - what sysfs tells of a block device.
  *
- * /sys/dev/block/MAJOR:MINOR is a link to the device's directory; it goes with the device (linux drivers/base/core.c
- * device_del()), however long something stays mounted. What counts for a partition counts for its disk, the directory
- * above. A device that lies on others (device-mapper, md) names them in "slaves"; a link there to one that is gone leads
- * nowhere.
+ * /sys/dev/block/MAJOR:MINOR is a link to the device's directory; it goes with the device (linux
+ * drivers/base/core.c device_del()), however long something stays mounted. What counts for a
+ * partition counts for its disk, the directory above. A device that lies on others (device-mapper,
+ * md) names them in "slaves"; a link there to one that is gone leads nowhere.
  */
 
 #include "exportsd/device.h"
@@ -46,8 +46,9 @@ static int read_text(int directory, const char *path, char *text, size_t size)
 /* ---- one device ---- */
 
 /*
- * linux drivers/scsi/scsi_sysfs.c sdev_states, drivers/nvme/host/sysfs.c nvme_sysfs_show_state(). A SCSI device on its way
- * to being deleted, or out of reach for the time being, fails all that is read.
+ * linux drivers/scsi/scsi_sysfs.c sdev_states, drivers/nvme/host/sysfs.c nvme_sysfs_show_state(). A
+ * SCSI device on its way to being deleted, or out of reach for the time being, fails all that is
+ * read.
  */
 static bool is_given_up(int disk)
 {
@@ -64,7 +65,10 @@ static bool is_given_up(int disk)
 	return false;
 }
 
-/* linux Documentation/block/stat.rst: the first field counts reads, the fifth writes, those that failed, too. */
+/*
+ * linux Documentation/block/stat.rst: the first field counts reads, the fifth writes, those that
+ * failed, too.
+ */
 static void read_signs(int disk, struct device_facts *facts)
 {
 	unsigned long long reads, writes;

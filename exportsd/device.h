@@ -4,12 +4,13 @@
 /*
  * device.h - is the block device that a file system is on still there, and can it be read?
  *
- * device_look() reads sysfs: a few system calls, none of which waits for the device. It sees a device that is gone or
- * that its driver has given up, and whether anything has happened since that may have been an error. device_ask() has a
- * process of its own read from the device, which may take as long as the device likes.
+ * device_look() reads sysfs: a few system calls, none of which waits for the device. It sees a
+ * device that is gone or that its driver has given up, and whether anything has happened since that
+ * may have been an error. device_ask() has a process of its own read from the device, which may
+ * take as long as the device likes.
  *
- * Nothing is known of file systems that have no device of their own: network file systems, tmpfs, and those that
- * number their devices themselves, such as btrfs.
+ * Nothing is known of file systems that have no device of their own: network file systems, tmpfs,
+ * and those that number their devices themselves, such as btrfs.
  */
 
 #include <errno.h>
@@ -29,14 +30,18 @@ struct device_facts {
 	enum device_state state;
 	bool has_signs;
 	/*
-	 * Changes whenever a read or write may have failed: how many did, where that is counted (SCSI, thus USB and
-	 * SATA disks and drives); else how many there were. Without has_signs anything may have happened.
+	 * Changes whenever a read or write may have failed: how many did, where that is counted
+	 * (SCSI, thus USB and SATA disks and drives); else how many there were. Without has_signs
+	 * anything may have happened.
 	 */
 	uint64_t signs;
 	char name[32]; /* "sdb"; "" if it is not there */
 };
 
-/* device_look - look at a device. @sysfs: a descriptor on /sys, or on what a test has for it; -1: DEVICE_NONE */
+/*
+ * device_look - look at a device. @sysfs: a descriptor on /sys, or on what a test has for it; -1:
+ * DEVICE_NONE
+ */
 struct device_facts device_look(int sysfs, dev_t device);
 
 /*
@@ -49,8 +54,8 @@ int device_ask(struct worker *worker, dev_t device, uint64_t timeout_usec, worke
 	       void *userdata, struct worker_question **ret_question);
 
 /*
- * device_answer - what came of it: 0, it can be read; -EAGAIN, that is not known; or another -errno: nowhere can it
- * be read, and this is why.
+ * device_answer - what came of it: 0, it can be read; -EAGAIN, that is not known; or another
+ * -errno: nowhere can it be read, and this is why.
  */
 int device_answer(int error, const struct proto_message *answer);
 
@@ -60,7 +65,8 @@ int device_answer(int error, const struct proto_message *answer);
 void device_serve(const struct proto_message *question, struct proto_writer *answer);
 
 /*
- * device_read - read a little at the beginning, in the middle and at the end, past every cache if that can be had.
+ * device_read - read a little at the beginning, in the middle and at the end, past every cache if
+ * that can be had.
  *
  * Returns 0 if any of it can be read: a scratch is not the end of a disc; -errno if nothing can.
  */

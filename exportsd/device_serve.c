@@ -20,7 +20,10 @@ enum { BLOCK = 4096, PLACES = 4 };
 /* An image may lie on a disk that is a loop device, too. */
 enum { LOOPS_MAX = 4 };
 
-/* Does it say that the device fails, rather than that it cannot be asked (linux block/blk-core.c blk_errors)? */
+/*
+ * Does it say that the device fails, rather than that it cannot be asked (linux block/blk-core.c
+ * blk_errors)?
+ */
 static bool is_of_device(int error)
 {
 	switch (error) {
@@ -53,7 +56,10 @@ int device_read(int fd, uint64_t size)
 	return r;
 }
 
-/* Its node, as the kernel names it (devtmpfs). Returns a descriptor; -EAGAIN: no such node; -errno of the device. */
+/*
+ * Its node, as the kernel names it (devtmpfs). Returns a descriptor; -EAGAIN: no such node; -errno
+ * of the device.
+ */
 static int open_node(int sysfs, dev_t device)
 {
 	char path[64], text[512], node[sizeof(text) + sizeof("/dev/")];
@@ -96,7 +102,10 @@ static int try_beneath(int sysfs, int fd, dev_t device, unsigned int depth)
 	if (major(device) != LOOP_MAJOR || depth >= LOOPS_MAX ||
 	    ioctl(fd, LOOP_GET_STATUS64, &info) < 0)
 		return 0;
-	/* As the kernel writes device numbers (huge_encode_dev()), and glibc the low 32 bits of them. */
+	/*
+	 * As the kernel writes device numbers (huge_encode_dev()), and glibc the low 32 bits of
+	 * them.
+	 */
 	beneath = (dev_t)info.lo_device;
 	if (beneath == device || major(beneath) == 0)
 		return 0;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * etab_file.c - many lines, few sets of options: a set is printed once, and most of a line is copied.
+ * etab_file.c - many lines, few sets of options: a set is printed once, and most of a line is
+ * copied.
  *
- * The new file is written beside the old one, which is read along: once they differ that ends, and at the end the new
- * one is put in its place, or thrown away if they are alike.
+ * The new file is written beside the old one, which is read along: once they differ that ends, and
+ * at the end the new one is put in its place, or thrown away if they are alike.
  */
 
 #include "exportsd/etab_file.h"
@@ -38,7 +39,10 @@ static int lock(const char *directory, short type)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
-	/* Of this descriptor, not of the process: but nfs-utils' locks and these keep each other out. */
+	/*
+	 * Of this descriptor, not of the process: but nfs-utils' locks and these keep each other
+	 * out.
+	 */
 	for (long waited = 0; fcntl(fd, F_OFD_SETLK, &wanted) < 0; waited += LOCK_PAUSE_NSEC) {
 		if (errno != EAGAIN && errno != EACCES)
 			return -errno;
@@ -156,8 +160,8 @@ int etab_order(const struct snapshot *snapshot, size_t *ret_indices, size_t *ret
 /* ---- writing ---- */
 
 /*
- * A set of options as printed, from its '(' to the newline. Many sets differ in their number only: it is left out, and
- * put in its place in each line.
+ * A set of options as printed, from its '(' to the newline. Many sets differ in their number only:
+ * it is left out, and put in its place in each line.
  */
 struct printed {
 	struct export_options options;
@@ -320,7 +324,10 @@ static bool is_plain(char byte)
 	return c > ' ' && c != 0x7f && c != '\\' && c != '"' && c != '#';
 }
 
-/* The length of a text that is written as it is (etab_put_pair()); 0: it is not. Wildcards make a rule of a path. */
+/*
+ * The length of a text that is written as it is (etab_put_pair()); 0: it is not. Wildcards make a
+ * rule of a path.
+ */
 static size_t plain_length(const char *text, bool is_path)
 {
 	size_t length = 0;
@@ -352,7 +359,10 @@ static int put_pair(struct writing *writing, const char *path, const char *clien
 	return fclose(to) == 0 ? put(writing, text, size) : -ENOMEM;
 }
 
-/* etab's order leads all over the memory: what some lines are made of is fetched before the first one is written. */
+/*
+ * etab's order leads all over the memory: what some lines are made of is fetched before the first
+ * one is written.
+ */
 static int put_lines(struct writing *writing, const size_t *indices, size_t n)
 {
 	const struct export *exports[LINES_AT_ONCE];

@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * etab_file.h - nfs-utils' etab: what is exported, for tools. Read and written under nfs-utils' lock, in its order, and
- * replaced only if its bytes change (support/export/xtab.c). These functions block: for tools and threads.
+ * etab_file.h - nfs-utils' etab: what is exported, for tools. Read and written under nfs-utils'
+ * lock, in its order, and replaced only if its bytes change (support/export/xtab.c). These
+ * functions block: for tools and threads.
  *
- * etab holds plain exports. Rules are not in it: a stock tool would stop reading at the first one. Nor are
- * host names that do not resolve, which nfs-utils leaves out, too.
+ * etab holds plain exports. Rules are not in it: a stock tool would stop reading at the first one.
+ * Nor are host names that do not resolve, which nfs-utils leaves out, too.
  */
 
 #include "exportsd/runtime.h"
@@ -14,11 +15,15 @@
 
 #define ETAB_NAME "etab"
 
-/* How long another holder of the lock is waited for: nfs-utils' support/nfs/xlog... alarm of xflock(). */
+/*
+ * How long another holder of the lock is waited for: nfs-utils' support/nfs/xlog... alarm of
+ * xflock().
+ */
 enum { ETAB_LOCK_SECONDS = 10 };
 
 /*
- * etab_order - the snapshot's exports as nfs-utils orders them; what is not in etab comes behind, in the files' order.
+ * etab_order - the snapshot's exports as nfs-utils orders them; what is not in etab comes behind,
+ * in the files' order.
  *
  * @ret_indices: room for all of them; @ret_n_in_etab: may be NULL
  */

@@ -10,7 +10,8 @@
 struct etab_watch;
 
 /*
- * etab_watch_new - @touched is called from the loop, at least once for each such event, whoever caused it.
+ * etab_watch_new - @touched is called from the loop, at least once for each such event, whoever
+ * caused it.
  *
  * Returns 0; -errno (-ENOENT: there is no such directory).
  */

@@ -169,7 +169,10 @@ static void run(struct exportfs *exportfs, const struct arguments *arguments, ch
 		exportfs_error(exportfs, "%s", strerror(-r));
 }
 
-/* A faulty configuration is the daemon's matter, and told by exportsctl check: here the defaults do. */
+/*
+ * A faulty configuration is the daemon's matter, and told by exportsctl check: here the defaults
+ * do.
+ */
 static int load_config(struct config **ret_config)
 {
 	const char *file = getenv("EXPORTSD_CONFIG");

@@ -33,11 +33,17 @@ void exportfs_list(struct exportfs *exportfs);
  */
 bool exportfs_ask(struct exportfs *exportfs);
 
-/* exportfs_ask_rules - etab lines of the rules, and of mounted media; "" without a daemon. To free(3). */
+/*
+ * exportfs_ask_rules - etab lines of the rules, and of mounted media; "" without a daemon. To
+ * free(3).
+ */
 char *exportfs_ask_rules(struct exportfs *exportfs);
 
 /* exportfs_alone - make the change without a daemon. */
 void exportfs_alone(struct exportfs *exportfs);
 
-/* exportfs_check_paths - say what of that which was exported cannot be: no directory, or nfsd does not take it. */
+/*
+ * exportfs_check_paths - say what of that which was exported cannot be: no directory, or nfsd does
+ * not take it.
+ */
 void exportfs_check_paths(struct exportfs *exportfs);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exportfs_alone.c - exportfs(8) where no daemon runs, as nfs-utils' does it: files and etab are read, etab is
- * written, the kernel's caches are flushed. Rules come into force when the daemon is started.
+ * exportfs_alone.c - exportfs(8) where no daemon runs, as nfs-utils' does it: files and etab are
+ * read, etab is written, the kernel's caches are flushed. Rules come into force when the daemon is
+ * started.
  */
 
 #include <errno.h>
@@ -134,7 +135,9 @@ static int prepare(struct alone *alone)
 		r = runtime_read(alone->runtime, file);
 	if (r == -ENOENT)
 		r = 0;
-	/* Who takes everything back need not know what there is: names are not looked up for that. */
+	/*
+	 * Who takes everything back need not know what there is: names are not looked up for that.
+	 */
 	if (r == 0 && alone->exportfs->change->kind != CHANGE_UNEXPORT_ALL)
 		r = read_in_force(alone);
 	return r;

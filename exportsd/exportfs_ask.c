@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exportfs_ask.c - exportfs(8) and the daemon: a request, faults and lines to print, an outcome (control_exportfs.c).
+ * exportfs_ask.c - exportfs(8) and the daemon: a request, faults and lines to print, an outcome
+ * (control_exportfs.c).
  */
 
 #include <errno.h>

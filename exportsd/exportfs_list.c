@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exportfs_list.c - exportfs(8)'s listings, byte for byte as nfs-utils' (dump()): etab, read and listed as it would be.
+ * exportfs_list.c - exportfs(8)'s listings, byte for byte as nfs-utils' (dump()): etab, read and
+ * listed as it would be.
  *
  * Rules stand behind it, in the same form.
  */

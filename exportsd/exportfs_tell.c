@@ -3,9 +3,9 @@
 /*
  * exportfs_tell.c - exportfs(8)'s messages, and what is wrong with a path that was exported.
  *
- * nfs-utils looks at each export's directory and has nfsd try it (validate_export()). Here each path is looked at once,
- * and nfsd tries one path of each file system: whether it can be exported, and whether it needs a number, is a matter of
- * the file system (fs/nfsd/export.c check_export()).
+ * nfs-utils looks at each export's directory and has nfsd try it (validate_export()). Here each
+ * path is looked at once, and nfsd tries one path of each file system: whether it can be exported,
+ * and whether it needs a number, is a matter of the file system (fs/nfsd/export.c check_export()).
  */
 
 #include <errno.h>

@@ -168,7 +168,10 @@ static int parse_options(int argc, char **argv, struct invocation *invocation)
 	return 0;
 }
 
-/* The socket of the configured directory. A faulty file is check's matter: then it is the default's. */
+/*
+ * The socket of the configured directory. A faulty file is check's matter: then it is the
+ * default's.
+ */
 static char *configured_socket(const char *config_file)
 {
 	struct diags diags = { 0 };

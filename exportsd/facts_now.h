@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * facts_now.h - the file system and the name service asked here and now, as exportfs(8) of nfs-utils does: for tools.
- * Each path and each name is asked about once.
+ * facts_now.h - the file system and the name service asked here and now, as exportfs(8) of
+ * nfs-utils does: for tools. Each path and each name is asked about once.
  */
 
 #include "parser/snapshot.h"

@@ -129,7 +129,10 @@ static bool is_label(const char *word, size_t n)
 	return false;
 }
 
-/* "36:" of SVCFH_fmt() (linux fs/nfsd/nfsfh.c). Two digits could be a byte with its colon: then nothing stands behind. */
+/*
+ * "36:" of SVCFH_fmt() (linux fs/nfsd/nfsfh.c). Two digits could be a byte with its colon: then
+ * nothing stands behind.
+ */
 static bool is_length(const char *word, size_t n, const char *behind)
 {
 	if (n < 2 || n > 4 || word[n - 1] != ':' || !behind[strspn(behind, " \t\n")])
@@ -259,7 +262,10 @@ struct fileid_layout {
 	uint8_t parent; /* offset, size as the inode's */
 };
 
-/* linux include/linux/exportfs.h; fs/libfs.c generic_encode_ino32_fh(), fs/xfs/xfs_export.c, fs/btrfs/export.h. */
+/*
+ * linux include/linux/exportfs.h; fs/libfs.c generic_encode_ino32_fh(), fs/xfs/xfs_export.c,
+ * fs/btrfs/export.h.
+ */
 static const struct fileid_layout layouts[] = {
 	{ 0x00, "FILEID_ROOT", 0, 0, 0, 0, 0, 0 },
 	{ 0x01, "FILEID_INO32_GEN", 8, 0, 0, 4, 4, 0 },

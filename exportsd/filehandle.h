@@ -4,9 +4,10 @@
 /*
  * filehandle.h - what is in a file handle of Linux' NFS server. Pure: text or bytes in, facts out.
  *
- * Layout: linux include/linux/nfsd/nfsfh.h, fs/nfsd/nfsfh.h mk_fsid(): version (1), auth type, type of the file system id, type
- * of the file id, then the file system id (fsid_length()), then what the file system made itself
- * (include/linux/exportfs.h enum fid_type). Numbers are in the server's byte order, taken as little-endian.
+ * Layout: linux include/linux/nfsd/nfsfh.h, fs/nfsd/nfsfh.h mk_fsid(): version (1), auth type, type
+ * of the file system id, type of the file id, then the file system id (fsid_length()), then what
+ * the file system made itself (include/linux/exportfs.h enum fid_type). Numbers are in the server's
+ * byte order, taken as little-endian.
  */
 
 #include <stdio.h>
@@ -24,12 +25,13 @@ struct filehandle {
 /*
  * filehandle_parse - take a handle out of what a program printed.
  *
- * Hex digits with or without 0x or \x, in one piece or divided by spaces, colons, commas or hyphens (tcpdump, tshark,
- * /proc/fs/nfsd/filehandle, rpcdebug -m nfs); \x01\x00; words like FileHandle: or Unknown/ in front; nfsd's own
- * logs, "8: 01 00 01 00 ..." or, before Linux 5.16, "8: 00010001 ..." with each word's bytes turned round.
+ * Hex digits with or without 0x or \x, in one piece or divided by spaces, colons, commas or hyphens
+ * (tcpdump, tshark, /proc/fs/nfsd/filehandle, rpcdebug -m nfs); \x01\x00; words like FileHandle: or
+ * Unknown/ in front; nfsd's own logs, "8: 01 00 01 00 ..." or, before Linux 5.16, "8: 00010001 ..."
+ * with each word's bytes turned round.
  *
- * Returns 0; FILEHANDLE_HASH (eight digits alone: *ret_hash, what others print in a handle's place);
- * -EINVAL (*ret_why); -E2BIG (longer than any handle).
+ * Returns 0; FILEHANDLE_HASH (eight digits alone: *ret_hash, what others print in a handle's
+ * place); -EINVAL (*ret_why); -E2BIG (longer than any handle).
  */
 enum { FILEHANDLE_HASH = 1 };
 int filehandle_parse(const char *text, struct filehandle *ret_handle, uint32_t *ret_hash,
@@ -79,7 +81,10 @@ const char *filehandle_fault_text(enum filehandle_fault fault);
 const char *filehandle_fsid_name(enum upcall_fsid_type type);
 const char *filehandle_fileid_name(uint8_t type);
 
-/* filehandle_hash - the CRC-32 that wireshark, nfsd's tracepoints (fh_hash) and the client's logs print. */
+/*
+ * filehandle_hash - the CRC-32 that wireshark, nfsd's tracepoints (fh_hash) and the client's logs
+ * print.
+ */
 uint32_t filehandle_hash(const uint8_t *bytes, size_t n_bytes);
 
 /* filehandle_of_root - the handle of an export with a number, or a medium: eight bytes. */

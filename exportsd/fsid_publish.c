@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * fsid_publish.c - exportsctl fsid publish: a copy of the numbers on each writable exported file system.
+ * fsid_publish.c - exportsctl fsid publish: a copy of the numbers on each writable exported file
+ * system.
  *
- * Clients can reach these copies, so each carries a MAC and is never read but by fsid recover. And clients can be in the
- * way of writing: nothing there is followed, opened or written to that was there before. A new file is made, which must
- * not exist, and renamed over the old name, whatever that is by then. It is the administrator's process that a dead disk
- * holds up, not the daemon.
+ * Clients can reach these copies, so each carries a MAC and is never read but by fsid recover. And
+ * clients can be in the way of writing: nothing there is followed, opened or written to that was
+ * there before. A new file is made, which must not exist, and renamed over the old name, whatever
+ * that is by then. It is the administrator's process that a dead disk holds up, not the daemon.
  */
 
 #include <errno.h>

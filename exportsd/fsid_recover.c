@@ -3,8 +3,9 @@
 /*
  * fsid_recover.c - exportsctl fsid recover and import: numbers from files that are not the store's.
  *
- * A file to recover from is evidence: it is read from a private copy, and never written. Whoever could write to it
- * could have numbers lead elsewhere, so it must be root's, or carry this server's MAC, or be trusted by name.
+ * A file to recover from is evidence: it is read from a private copy, and never written. Whoever
+ * could write to it could have numbers lead elsewhere, so it must be root's, or carry this server's
+ * MAC, or be trusted by name.
  */
 
 #include "exportsd/fsid_recover.h"

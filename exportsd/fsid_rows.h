@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * fsid_rows.h - exportsctl fsid's hands on the number store: through the daemon if one runs, else on the files.
+ * fsid_rows.h - exportsctl fsid's hands on the number store: through the daemon if one runs, else
+ * on the files.
  *
  * What goes wrong is said on standard error.
  */
@@ -36,7 +37,8 @@ int fsid_join(struct entries *entries, const struct store_row *row, const char *
 /*
  * fsid_write_all - have the store take these rows: all or none, as far as what it knows goes.
  *
- * Without a daemon they go to every copy; one that is damaged is set aside, one that is missing made.
+ * Without a daemon they go to every copy; one that is damaged is set aside, one that is missing
+ * made.
  */
 bool fsid_write_all(struct fsid_store *store, const struct entries *entries);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * fsidd.c - fsidd's protocol, from what its client sends (nfs-utils support/reexport/reexport.c) and its server
- * answers (fsidd.c).
+ * fsidd.c - fsidd's protocol, from what its client sends (nfs-utils support/reexport/reexport.c)
+ * and its server answers (fsidd.c).
  *
  * A client has one request under way; its next one is read when that is answered.
  */

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * fsidd.h - the protocol of nfs-utils' fsidd, so that stock tools with reexport= find the same numbers.
+ * fsidd.h - the protocol of nfs-utils' fsidd, so that stock tools with reexport= find the same
+ * numbers.
  *
  * A SOCK_SEQPACKET socket; a packet is a request, a packet the reply:
  *
@@ -11,9 +12,10 @@
  *	get_path NUMBER              "+ PATH", or "+ " if it is nobody's
  *	version                      "+ 1"
  *
- * Anything else, and what goes wrong: "- REASON". Where fsidd errs: an abstract name has no permissions, so only root
- * is heard; numbers are unsigned; a store that fails is an error, not an unknown path; a path that is too long for the
- * client's buffer is an error, not a reply that it drops.
+ * Anything else, and what goes wrong: "- REASON". Where fsidd errs: an abstract name has no
+ * permissions, so only root is heard; numbers are unsigned; a store that fails is an error, not an
+ * unknown path; a path that is too long for the client's buffer is an error, not a reply that it
+ * drops.
  */
 
 #include "exportsd/numbers.h"

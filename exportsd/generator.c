@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exportsd-generator(8): systemd.generator(7) that orders the NFS server after the mounts that it exports.
+ * exportsd-generator(8): systemd.generator(7) that orders the NFS server after the mounts that it
+ * exports.
  *
- * It runs at boot before anything else, and at each daemon-reload. Whatever it meets, it succeeds: faults of exports
- * files are the daemon's to tell, and a server without an ordering is better than a boot without a server.
- * nfs-utils' own generator stops reading at the first rule; so this one, where exportsd is in rpc.mountd's place,
- * writes a drop-in of the same name into the folder that goes before that one's.
+ * It runs at boot before anything else, and at each daemon-reload. Whatever it meets, it succeeds:
+ * faults of exports files are the daemon's to tell, and a server without an ordering is better than
+ * a boot without a server. nfs-utils' own generator stops reading at the first rule; so this one,
+ * where exportsd is in rpc.mountd's place, writes a drop-in of the same name into the folder that
+ * goes before that one's.
  */
 
 #include <errno.h>
@@ -26,7 +28,10 @@ static const char drop_in_folder[] = "nfs-server.service.d";
 static const char drop_in[] =
 	"nfs-server.service.d/order-with-mounts.conf"; /* nfs-server-generator's */
 
-/* Is the unit that nfs-server.service requires exportsd's, and has no administrator written this drop-in? */
+/*
+ * Is the unit that nfs-server.service requires exportsd's, and has no administrator written this
+ * drop-in?
+ */
 static bool is_wanted(const struct settings *settings)
 {
 	char path[4096], target[4096];

@@ -2,11 +2,13 @@
 #pragma once
 
 /*
- * handlecheck.h - can a file system find its files again by their file handles, as nfsd must be able to?
+ * handlecheck.h - can a file system find its files again by their file handles, as nfsd must be
+ * able to?
  *
- * Some cannot make handles; others only find a file as long as it is in the kernel's memory (FAT; with
- * nfs=nostale_ro still its directories; FUSE servers without FUSE_EXPORT_SUPPORT), so that clients see stale handles
- * when memory gets short. It is tried: handles are taken, what is in memory is dropped, the handles are opened.
+ * Some cannot make handles; others only find a file as long as it is in the kernel's memory (FAT;
+ * with nfs=nostale_ro still its directories; FUSE servers without FUSE_EXPORT_SUPPORT), so that
+ * clients see stale handles when memory gets short. It is tried: handles are taken, what is in
+ * memory is dropped, the handles are opened.
  *
  * Blocks, and asks the file system: for tools.
  */
@@ -30,7 +32,10 @@ struct handlecheck *handlecheck_free(struct handlecheck *check);
 /* handlecheck_has_files - is there anything to try? */
 bool handlecheck_has_files(const struct handlecheck *check);
 
-/* handlecheck_evict - have the kernel drop all that can be read again (drop_caches): for any number of checks. */
+/*
+ * handlecheck_evict - have the kernel drop all that can be read again (drop_caches): for any number
+ * of checks.
+ */
 int handlecheck_evict(void);
 
 /* handlecheck_verify - after that. @ret_tried: how many files */

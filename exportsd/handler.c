@@ -3,21 +3,22 @@
  * handler.c - connections to one handler, and the requests on them.
  *
  * A request is in one of three lists: the handler's waiting ones (no connection has room), a
- * connection's under way, or the handler's ended ones (their done() is due in the next turn of the loop).
- * Shared connections say hello first; what it answers is the connection's capacity. A handler that
- * does not know hello takes one request at a time on each of up to CONNECTIONS_MAX connections,
- * and is not asked for hello again until it has been away. A request with a connection of its own is
- * sent at once, without hello, and its outcome ends that connection.
+ * connection's under way, or the handler's ended ones (their done() is due in the next turn of the
+ * loop). Shared connections say hello first; what it answers is the connection's capacity. A
+ * handler that does not know hello takes one request at a time on each of up to CONNECTIONS_MAX
+ * connections, and is not asked for hello again until it has been away. A request with a connection
+ * of its own is sent at once, without hello, and its outcome ends that connection.
  *
- * A script may close its connection after each answer, just when the next request is sent. So where a
- * connection takes one request at a time, has answered something before, and is closed
+ * A script may close its connection after each answer, just when the next request is sent. So where
+ * a connection takes one request at a time, has answered something before, and is closed
  * between two messages, the request under way is sent once more on another one.
  *
- * Callbacks may ask, cancel, or free the handler: whoever calls one holds the memory (in_callback) and looks
- * at is_freed afterwards.
+ * Callbacks may ask, cancel, or free the handler: whoever calls one holds the memory (in_callback)
+ * and looks at is_freed afterwards.
  *
- * Descriptors: unix_stream_read_generic() (linux net/unix/af_unix.c) stops reading after the bytes that came
- * with descriptors. So when all that was read is parsed, a descriptor no message asked for belongs to none.
+ * Descriptors: unix_stream_read_generic() (linux net/unix/af_unix.c) stops reading after the bytes
+ * that came with descriptors. So when all that was read is parsed, a descriptor no message asked
+ * for belongs to none.
  */
 
 #include "exportsd/handler.h"
@@ -596,7 +597,10 @@ static void take_message(struct connection *connection, const struct proto_messa
 	}
 }
 
-/* Parse what was read. Returns 0; -ECANCELED if a callback ended the connection; proto_parse()'s errors. */
+/*
+ * Parse what was read. Returns 0; -ECANCELED if a callback ended the connection; proto_parse()'s
+ * errors.
+ */
 static int take_messages(struct connection *connection, const char **ret_why)
 {
 	size_t used = 0, n;

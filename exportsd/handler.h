@@ -4,10 +4,11 @@
 /*
  * handler.h - the client of one handler: whatever listens on a rule's socket (exportsd-handler(7)).
  *
- * Connects when there is something to ask, says hello, keeps many requests under way on a connection
- * if the handler can (hello's answer says how many), else one a connection on a few connections (an
- * Accept=yes script). A handler that is not there, dies, or breaks the protocol loses its connection and
- * that connection's requests fail with HANDLER_LOST; whether to ask again is the asker's matter.
+ * Connects when there is something to ask, says hello, keeps many requests under way on a
+ * connection if the handler can (hello's answer says how many), else one a connection on a few
+ * connections (an Accept=yes script). A handler that is not there, dies, or breaks the protocol
+ * loses its connection and that connection's requests fail with HANDLER_LOST; whether to ask again
+ * is the asker's matter.
  */
 
 #include <systemd/sd-event.h>
@@ -46,8 +47,9 @@ struct handler_events {
 	 */
 	void (*message)(void *userdata, const struct proto_message *message);
 	/*
-	 * Exactly once, never from within handler_ask(). @message: the outcome's message, or NULL if there is none
-	 * (LOST, TIMED_OUT). @mount_fd: a detached mount sent with it (SCM_RIGHTS), or -1; taken by the callee.
+	 * Exactly once, never from within handler_ask(). @message: the outcome's message, or NULL
+	 * if there is none (LOST, TIMED_OUT). @mount_fd: a detached mount sent with it
+	 * (SCM_RIGHTS), or -1; taken by the callee.
 	 * @why: for LOST, TIMED_OUT and ERROR one line saying why, else NULL.
 	 */
 	void (*done)(void *userdata, enum handler_outcome outcome,
@@ -58,7 +60,8 @@ struct handler_events {
  * handler_ask - one request.
  *
  * @message: begun, without "id" (added) and not ended; emptied by this call
- * @timeout_usec: to the outcome; every progress message starts it anew (but see the media's deadline); 0: never (watch)
+ * @timeout_usec: to the outcome; every progress message starts it anew (but see the media's
+ *                deadline); 0: never (watch)
  * @own_connection: do not share one (list and watch)
  */
 int handler_ask(struct handler *handler, struct proto_writer *message, uint64_t timeout_usec,

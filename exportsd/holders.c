@@ -4,7 +4,8 @@
  * holders.c - who holds a file system.
  *
  * A process is asked what it has open, its directories and what it has mapped (proc(5)). Looking at
- * a file there asks no server and triggers no automount. Locks of NFSv3 clients are lockd's, a process of the kernel.
+ * a file there asks no server and triggers no automount. Locks of NFSv3 clients are lockd's, a
+ * process of the kernel.
  */
 
 #include "exportsd/holders.h"

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * holders.h - who holds a file system, as one line each: NFSv4 clients, locks of NFSv3 clients, processes of
- * this host. Walks all of /proc: for exportsctl, not for the daemon.
+ * holders.h - who holds a file system, as one line each: NFSv4 clients, locks of NFSv3 clients,
+ * processes of this host. Walks all of /proc: for exportsctl, not for the daemon.
  */
 
 #include <sys/types.h>

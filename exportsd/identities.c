@@ -3,16 +3,18 @@
 /*
  * Two ways from an id to places.
  *
- * An id with an inode number: the snapshot knows which exports had that inode when they were loaded, and of each file
- * system that they lie on the uuids are known. Nobody else's export is touched for it.
+ * An id with an inode number: the snapshot knows which exports had that inode when they were
+ * loaded, and of each file system that they lie on the uuids are known. Nobody else's export is
+ * touched for it.
  *
- * The rest is few, and looked at: pseudo-roots, what is mounted at or below exports, one export of each file system (for its
- * uuids), exports that could not be looked at when they were loaded, those at or below a place where
- * something was mounted or unmounted since, and those found to be another directory since when the kernel asked about
- * their path. They are a table, made in one look round: a list of paths, of which a few at a
- * time are asked about. The table before answers until the new one is whole; what it does not know waits
- * for its place to be looked at, or for the end. So a dead file system, which delays the end by its
- * time-out, holds up only what may be on it, and what nobody knows.
+ * The rest is few, and looked at: pseudo-roots, what is mounted at or below exports, one export of
+ * each file system (for its uuids), exports that could not be looked at when they were loaded,
+ * those at or below a place where something was mounted or unmounted since, and those found to be
+ * another directory since when the kernel asked about their path. They are a table, made in one
+ * look round: a list of paths, of which a few at a time are asked about. The table before answers
+ * until the new one is whole; what it does not know waits for its place to be looked at, or for the
+ * end. So a dead file system, which delays the end by its time-out, holds up only what may be on
+ * it, and what nobody knows.
  *
  * Media are not here: their handles hold numbers.
  */
@@ -182,8 +184,8 @@ static void add_learned(struct identities *identities)
 }
 
 /*
- * Directories between a rule's and its media are pseudo-roots, too. A client that has the handle of one got it when
- * it looked for a medium, which has a number since.
+ * Directories between a rule's and its media are pseudo-roots, too. A client that has the handle of
+ * one got it when it looked for a medium, which has a number since.
  */
 static void add_parents_of_media(struct identities *identities, const struct snapshot *snapshot)
 {
@@ -202,9 +204,9 @@ static void add_parents_of_media(struct identities *identities, const struct sna
 }
 
 /*
- * What is mounted: at an export, which is a file system's root then, or a part of one; and below crossmnt, unless it is a
- * medium. A pseudo-root is above everything, and the host's own NFS mounts, which may wait for this very server,
- * are looked at only if exported.
+ * What is mounted: at an export, which is a file system's root then, or a part of one; and below
+ * crossmnt, unless it is a medium. A pseudo-root is above everything, and the host's own NFS
+ * mounts, which may wait for this very server, are looked at only if exported.
  */
 static void add_mount(struct identities *identities, const struct snapshot *snapshot,
 		      struct libmnt_fs *fs)
@@ -323,8 +325,8 @@ static void look_on(struct identities *identities)
 static void finish(struct identities_question *question);
 
 /*
- * Who waits for an id of this place need not wait for the end of a slow look round. There may be a place that suits
- * better, but then it has to be asked for again: this is not all.
+ * Who waits for an id of this place need not wait for the end of a slow look round. There may be a
+ * place that suits better, but then it has to be asked for again: this is not all.
  */
 static void tell_early(struct identities *identities, const struct place *place,
 		       const struct paths_facts *facts)
@@ -525,7 +527,9 @@ static void take_seen(struct identities_question *question)
 	}
 }
 
-/* One thing at a time: take the hits, look at each again; without any wait for a look round; end. */
+/*
+ * One thing at a time: take the hits, look at each again; without any wait for a look round; end.
+ */
 static void question_step(struct identities_question *question)
 {
 	struct identities *identities = question->identities;

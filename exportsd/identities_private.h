@@ -53,7 +53,10 @@ void place_set_exported(struct place *place, const struct snapshot_place *export
 
 void table_clear(struct table *table);
 struct place *table_find(const struct table *table, const char *path);
-/* The place, made if there is none; NULL when memory is out. The latter with what the snapshot's exports say. */
+/*
+ * The place, made if there is none; NULL when memory is out. The latter with what the snapshot's
+ * exports say.
+ */
 struct place *table_have(struct table *table, const char *path, size_t length);
 struct place *table_have_exported(struct table *table, const struct snapshot_place *exported);
 

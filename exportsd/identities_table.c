@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * identities_table.c - places that were looked at, each under every id that nfsd could have made of it.
+ * identities_table.c - places that were looked at, each under every id that nfsd could have made of
+ * it.
  */
 
 #include "exportsd/identities_private.h"
@@ -11,9 +12,9 @@
 /* ---- ids of one place ---- */
 
 /*
- * Those of a place: with its own uuid and with that of an option, as one or the other export may have it.
- * A pseudo-root also has that of its path: whether rpc.mountd takes this one depends on when it read
- * the exports, so either may be in a client's handle.
+ * Those of a place: with its own uuid and with that of an option, as one or the other export may
+ * have it. A pseudo-root also has that of its path: whether rpc.mountd takes this one depends on
+ * when it read the exports, so either may be in a client's handle.
  */
 static size_t place_ids(const struct place *place, const struct paths_facts *facts,
 			struct identity_id ret_ids[PLACE_IDS_MAX])
@@ -22,7 +23,10 @@ static size_t place_ids(const struct place *place, const struct paths_facts *fac
 	uint8_t uuid[16];
 	size_t n;
 
-	/* A bind mount of a directory is a mount's root, and not a file system's (is_root_export()). */
+	/*
+	 * A bind mount of a directory is a mount's root, and not a file system's
+	 * (is_root_export()).
+	 */
 	seen.is_mount_root = facts->is_mount_root && !place->is_part;
 	n = identity_ids(&seen, NULL, ret_ids);
 	if (place->has_uuid)

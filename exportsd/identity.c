@@ -96,8 +96,8 @@ void identity_of_pseudo_root(const char *path, uint8_t ret_uuid[16])
 
 	uuid_generate_sha1(ret_uuid, namespace, path, strlen(path));
 	/*
-	 * It takes the hyphens out of the text in place and ends it where it ended before, so the last
-	 * four digits stand there twice, and get_uuid() folds them onto the first ones.
+	 * It takes the hyphens out of the text in place and ends it where it ended before, so the
+	 * last four digits stand there twice, and get_uuid() folds them onto the first ones.
 	 */
 	ret_uuid[0] ^= ret_uuid[14];
 	ret_uuid[1] ^= ret_uuid[15];

@@ -8,7 +8,10 @@
 
 #include "exportsd/json.h"
 
-/* Fields that hold text, though they may look like numbers. All others that are digits only are numbers. */
+/*
+ * Fields that hold text, though they may look like numbers. All others that are digits only are
+ * numbers.
+ */
 static const char *const texts[] = {
 	"path",	   "client", "label", "identity", "source",  "handler",
 	"message", "file",   "etab",  "state",	  "version", "options",

@@ -10,12 +10,16 @@
 #include "handlers/proto.h"
 
 /*
- * json_add_text - a member that holds text. JSON is UTF-8, paths are bytes: where they are not UTF-8, the member's name gets
- * "_escaped" behind it, and bytes that are not ASCII, control bytes and backslashes are \ooo in it.
+ * json_add_text - a member that holds text. JSON is UTF-8, paths are bytes: where they are not
+ * UTF-8, the member's name gets "_escaped" behind it, and bytes that are not ASCII, control bytes
+ * and backslashes are \ooo in it.
  */
 void json_add_text(struct json_object *object, const char *name, const char *text);
 
-/* json_of_message - its fields as members: '-' in keys becomes '_', numbers are numbers, yes and no are booleans. */
+/*
+ * json_of_message - its fields as members: '-' in keys becomes '_', numbers are numbers, yes and no
+ * are booleans.
+ */
 struct json_object *json_of_message(const struct proto_message *message);
 
 /* json_print - on standard output, indented, with a newline. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Of <junction><fileset><location>s the first host's name and the components of the first path are taken; what
- * else is in them tells clients nothing that nfsd could pass on. Hosts of one path are joined.
+ * Of <junction><fileset><location>s the first host's name and the components of the first path are
+ * taken; what else is in them tells clients nothing that nfsd could pass on. Hosts of one path are
+ * joined.
  */
 
 #include "exportsd/junction.h"

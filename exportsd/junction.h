@@ -2,10 +2,12 @@
 #pragma once
 
 /*
- * junction.h - directories that stand for something on another server: NFS junctions, as nfsref(8) makes them.
+ * junction.h - directories that stand for something on another server: NFS junctions, as nfsref(8)
+ * makes them.
  *
- * nfsd takes a directory for one that has the sticky bit, no execute bits, and an extended attribute (fs/nfsd/vfs.c
- * nfsd4_is_junction()); the attribute holds XML (nfs-utils support/junction/nfs.c).
+ * nfsd takes a directory for one that has the sticky bit, no execute bits, and an extended
+ * attribute (fs/nfsd/vfs.c nfsd4_is_junction()); the attribute holds XML (nfs-utils
+ * support/junction/nfs.c).
  */
 
 #include <sys/types.h>

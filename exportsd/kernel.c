@@ -9,9 +9,9 @@
  *	<proc>/fs/nfsd/filehandle	a handle for a path (fs/nfsd/nfsctl.c write_filehandle())
  *	<proc>/fs/nfsd/export_features	flags that this kernel knows
  *
- * A read never blocks: with nothing queued it returns 0. A question that was read is not repeated to
- * this open file, so whoever is asked must answer some time (P10); opening the channel again brings
- * back all that is unanswered, which is how a restarted daemon finds them.
+ * A read never blocks: with nothing queued it returns 0. A question that was read is not repeated
+ * to this open file, so whoever is asked must answer some time (P10); opening the channel again
+ * brings back all that is unanswered, which is how a restarted daemon finds them.
  */
 
 #include "exportsd/kernel.h"
@@ -42,12 +42,20 @@ static const struct {
 enum {
 	/* A question is at most a page (cache_request()). */
 	QUESTION_MAX_BYTES = 4096,
-	/* Questions taken in one turn of the loop, so that one busy channel leaves room for the rest. */
+	/*
+	 * Questions taken in one turn of the loop, so that one busy channel leaves room for the
+	 * rest.
+	 */
 	QUESTIONS_A_TURN = 64,
-	/* Read at once of a content file, at least; the kernel gives a page at a time (seq_file). */
+	/*
+	 * Read at once of a content file, at least; the kernel gives a page at a time (seq_file).
+	 */
 	CONTENT_ROOM_BYTES = 64 * 1024,
 	OUTSIDE_SECONDS = 1800,
-	/* "Unasked for" and in the past: check_export() is run, nothing is stored (svc_export_parse()). */
+	/*
+	 * "Unasked for" and in the past: check_export() is run, nothing is stored
+	 * (svc_export_parse()).
+	 */
 	TRIAL_EXPIRY = 3,
 };
 
@@ -167,7 +175,10 @@ static int channel_open(struct kernel *kernel, sd_event *event, enum kernel_cach
 
 static uint32_t read_per_flavor_flags(const struct kernel *kernel)
 {
-	/* nfs-utils support/nfs/exports.c, get_export_features(): the mask of kernels that do not say. */
+	/*
+	 * nfs-utils support/nfs/exports.c, get_export_features(): the mask of kernels that do not
+	 * say.
+	 */
 	const uint32_t unsaid = 0xd;
 	unsigned int flags, per_flavor;
 	char text[64] = "";
@@ -297,8 +308,8 @@ static int write_line(struct kernel *kernel, enum kernel_cache cache, const char
 bool kernel_knows_tls(struct kernel *kernel)
 {
 	/*
-	 * No kernel takes this: whoever knows the word stumbles over its number first (EINVAL), the others over a path
-	 * that is neither a directory nor a file (ENOTDIR, check_export()).
+	 * No kernel takes this: whoever knows the word stumbles over its number first (EINVAL), the
+	 * others over a path that is neither a directory nor a file (ENOTDIR, check_export()).
 	 */
 	static const char trial[] = "-test-client- /dev/null 3 1061 65534 65534 0 xprtsec 99\n";
 
@@ -424,7 +435,10 @@ int kernel_content(struct kernel *kernel, enum kernel_cache cache, kernel_conten
 		bool is_old = strncmp(line, "# ", 2) == 0;
 
 		line[n - (line[n - 1] == '\n')] = '\0';
-		/* "#path domain(flags)" is the heading, "# expiry=..." what sunrpc's debug mode adds (c_show()). */
+		/*
+		 * "#path domain(flags)" is the heading, "# expiry=..." what sunrpc's debug mode
+		 * adds (c_show()).
+		 */
 		if ((line[0] == '#' && !is_old) || strncmp(line, "# expiry=", 9) == 0)
 			continue;
 		r = each(userdata, is_old ? line + 2 : line);

@@ -3,7 +3,8 @@
 
 /*
  * kernel.h - nfsd's side of the wall: the only file that opens /proc/net/rpc and
- * /proc/fs/nfsd. A seam: tests put another one in its place; a later kernel's netlink upcalls fit behind it.
+ * /proc/fs/nfsd. A seam: tests put another one in its place; a later kernel's netlink upcalls fit
+ * behind it.
  *
  * Rules: net/sunrpc/cache.c, fs/nfsd/export.c, net/sunrpc/svcauth_unix.c.
  */
@@ -30,25 +31,29 @@ typedef void (*kernel_ask_fn)(void *userdata, enum kernel_cache cache, const cha
 int kernel_open(struct kernel **ret_kernel, sd_event *event, const char *proc, bool with_gids,
 		kernel_ask_fn ask, void *userdata);
 /*
- * kernel_set_rootdir - exported paths lie beneath a directory (rootdir.h): from now on each path in a question or an answer
- * is one beneath it. @rootdir: as of rootdir_strip(). Returns 0; -ENOMEM.
+ * kernel_set_rootdir - exported paths lie beneath a directory (rootdir.h): from now on each path in
+ * a question or an answer is one beneath it. @rootdir: as of rootdir_strip(). Returns 0; -ENOMEM.
  */
 int kernel_set_rootdir(struct kernel *kernel, const char *rootdir);
 /* NULL: none. What the kernel's content shows is not changed: rootdir_strip(). */
 const char *kernel_rootdir(const struct kernel *kernel);
 
 /*
- * kernel_open_for_trials - without a loop, and hearing nothing: for kernel_flush() and, if kernel_is_open(), for
- * kernel_takes_export(). That nfsd is not there is no error. Returns 0; -ENOMEM.
+ * kernel_open_for_trials - without a loop, and hearing nothing: for kernel_flush() and, if
+ * kernel_is_open(), for kernel_takes_export(). That nfsd is not there is no error. Returns 0;
+ * -ENOMEM.
  */
 int kernel_open_for_trials(struct kernel **ret_kernel, const char *proc);
 bool kernel_is_open(const struct kernel *kernel);
-/* kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain -test-client-)? */
+/*
+ * kernel_takes_export - would nfsd export this path with these flags (nfs-utils' trial with domain
+ * -test-client-)?
+ */
 bool kernel_takes_export(struct kernel *kernel, const char *path, uint32_t flags);
 
 /*
- * kernel_knows_tls - does nfsd honour xprtsec=? What does not (before Linux 6.4) passes the word over without an error.
- * If it cannot be told, it does not. The first call tries it.
+ * kernel_knows_tls - does nfsd honour xprtsec=? What does not (before Linux 6.4) passes the word
+ * over without an error. If it cannot be told, it does not. The first call tries it.
  */
 bool kernel_knows_tls(struct kernel *kernel);
 /* kernel_lacks_tls - for tools: nfsd is here, may be written to, and does not know it. */
@@ -59,14 +64,16 @@ struct kernel *kernel_close(struct kernel *kernel);
 /*
  * kernel_answer - write one answer: a line with its newline, in one write(2).
  *
- * Returns 0; the kernel's errno, negative: -ENOENT (unknown domain, or no such path), -EINVAL (it refuses this
- * export), ...; -EPROTONOSUPPORT: the export is for TLS only, and the kernel, which knows no TLS, was not told.
+ * Returns 0; the kernel's errno, negative: -ENOENT (unknown domain, or no such path), -EINVAL (it
+ * refuses this export), ...; -EPROTONOSUPPORT: the export is for TLS only, and the kernel, which
+ * knows no TLS, was not told.
  */
 int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
 
 /*
- * kernel_content - what a cache holds, as /proc/net/rpc/<cache>/content says: called for each entry's line without
- * its newline, and without the "# " before one that is not in force. A non-zero return ends it and is returned.
+ * kernel_content - what a cache holds, as /proc/net/rpc/<cache>/content says: called for each
+ * entry's line without its newline, and without the "# " before one that is not in force. A
+ * non-zero return ends it and is returned.
  *
  * Returns 0; what @each returned; -errno.
  */
@@ -75,8 +82,8 @@ int kernel_content(struct kernel *kernel, enum kernel_cache cache, kernel_conten
 		   void *userdata);
 
 /*
- * kernel_sweep - free what is no longer in force, and with it the mounts it holds: each answer has that
- * done (cache_flush()), and this one changes nothing.
+ * kernel_sweep - free what is no longer in force, and with it the mounts it holds: each answer has
+ * that done (cache_flush()), and this one changes nothing.
  */
 int kernel_sweep(struct kernel *kernel);
 
@@ -84,8 +91,8 @@ int kernel_sweep(struct kernel *kernel);
 const char *kernel_proc(const struct kernel *kernel);
 
 /*
- * kernel_forget - the same with an answer that is over already, which takes the place of what the kernel was told, so
- * that it asks again.
+ * kernel_forget - the same with an answer that is over already, which takes the place of what the
+ * kernel was told, so that it asks again.
  */
 int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes);
 
@@ -104,18 +111,24 @@ void kernel_pause(struct kernel *kernel, bool pause);
 int kernel_flush(struct kernel *kernel);
 
 /*
- * kernel_flush_exports - have the kernel forget the exports only, and give pseudo-roots another change attribute.
+ * kernel_flush_exports - have the kernel forget the exports only, and give pseudo-roots another
+ * change attribute.
  *
- * nfsd says of a pseudo-root, in place of when it changed, when the exports were flushed last (nfs4xdr.c
- * encode_change()): without this, NFSv4 clients do not look again for a name they did not find there.
+ * nfsd says of a pseudo-root, in place of when it changed, when the exports were flushed last
+ * (nfs4xdr.c encode_change()): without this, NFSv4 clients do not look again for a name they did
+ * not find there.
  */
 int kernel_flush_exports(struct kernel *kernel);
 
-/* kernel_flush_handles - have the kernel forget what it was told of handles only: yes and no; whoever waits goes on waiting. */
+/*
+ * kernel_flush_handles - have the kernel forget what it was told of handles only: yes and no;
+ * whoever waits goes on waiting.
+ */
 int kernel_flush_handles(struct kernel *kernel);
 
 /*
- * kernel_file_handle - the handle nfsd gives a path for a domain (/proc/fs/nfsd/filehandle, exp_rootfh()).
+ * kernel_file_handle - the handle nfsd gives a path for a domain (/proc/fs/nfsd/filehandle,
+ * exp_rootfh()).
  *
  * The export's entry must have been written first.
  * @size: 32 or 64, the most the handle may have
@@ -124,7 +137,9 @@ int kernel_flush_handles(struct kernel *kernel);
 ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
 			   uint8_t *ret_handle);
 
-/* The flags that may differ per flavour: second number of export_features, 0xd if it is not there. */
+/*
+ * The flags that may differ per flavour: second number of export_features, 0xd if it is not there.
+ */
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel);
 /* The same without channels, for tools. @proc: as for kernel_open() */
 uint32_t kernel_read_per_flavor_flags(const char *proc);

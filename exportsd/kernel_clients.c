@@ -5,14 +5,15 @@
  *
  * A line of states is
  *
- *	- 0x...: { type: open, access: r-, deny: --, superblock: "07:00:1856", filename: "readme.txt", owner: ... }
+ * 	- 0x...: { type: open, access: r-, deny: --, superblock: "07:00:1856", filename:
+ * "readme.txt", owner: ... }
  *
- * with type first and superblock (hexadecimal device, inode) before any text that a client chose. States that
- * are revoked already (", admin-revoked }" ends the line, Linux 6.9) hold nothing.
+ * with type first and superblock (hexadecimal device, inode) before any text that a client chose.
+ * States that are revoked already (", admin-revoked }" ends the line, Linux 6.9) hold nothing.
  *
- * The kernel writes a file's name as it is (nfs4_show_fname()), line feeds too, so whoever names files can have any line
- * there. What is read is therefore only believed to keep a medium: one that is said to be free is unmounted without force,
- * which the kernel refuses if it is not.
+ * The kernel writes a file's name as it is (nfs4_show_fname()), line feeds too, so whoever names
+ * files can have any line there. What is read is therefore only believed to keep a medium: one that
+ * is said to be free is unmounted without force, which the kernel refuses if it is not.
  */
 
 #include "exportsd/kernel_clients.h"
@@ -174,7 +175,10 @@ static int look_at(const char *proc, const char *number, dev_t device, kernel_cl
 	return r;
 }
 
-/* Call back with the number of each client. Returns 0; what @each returned, if not 0, which ends it; -errno. */
+/*
+ * Call back with the number of each client. Returns 0; what @each returned, if not 0, which ends
+ * it; -errno.
+ */
 static int each_number(const char *proc, int (*each)(void *userdata, const char *number),
 		       void *userdata)
 {
@@ -404,7 +408,9 @@ static bool kernel_revokes(void)
 	       (major_number > 6 || (major_number == 6 && minor_number >= 9));
 }
 
-/* Does anybody hold a lock there? NFSv3 clients' are among them (/proc/locks: MAJOR:MINOR:INODE). */
+/*
+ * Does anybody hold a lock there? NFSv3 clients' are among them (/proc/locks: MAJOR:MINOR:INODE).
+ */
 static bool has_locks(const char *proc, dev_t device)
 {
 	CLEANUP(freep) char *path = NULL;
@@ -440,8 +446,8 @@ static void write_text(const char *path, const char *text)
 }
 
 /*
- * Once it is unmounted, the path leads to the file system that it covered, whose clients have done nothing. So the
- * kernel is told of what was opened and looked at; it takes a path only.
+ * Once it is unmounted, the path leads to the file system that it covered, whose clients have done
+ * nothing. So the kernel is told of what was opened and looked at; it takes a path only.
  */
 static void unlock(const char *proc, const char *mounted, dev_t device)
 {
@@ -517,7 +523,10 @@ int kernel_clients_revoke(const char *proc, const char *path, dev_t device, bool
 		return 0;
 	}
 	r = kernel_clients_each(proc, device, choose, &victims);
-	/* unlock_filesystem takes away NFSv3 clients' locks everywhere, and all state where the kernel can. */
+	/*
+	 * unlock_filesystem takes away NFSv3 clients' locks everywhere, and all state where the
+	 * kernel can.
+	 */
 	if (r == 0 && kernel_revokes())
 		while (victims.n)
 			free(victims.numbers[--victims.n]);

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * kernel_clients.h - NFSv4 clients and what they hold open, as /proc/fs/nfsd/clients tells (Linux 5.3 and
- * later; fs/nfsd/nfs4state.c client_info_show(), states_show()). Reading it waits for no file system.
+ * kernel_clients.h - NFSv4 clients and what they hold open, as /proc/fs/nfsd/clients tells (Linux
+ * 5.3 and later; fs/nfsd/nfs4state.c client_info_show(), states_show()). Reading it waits for no
+ * file system.
  */
 
 #include <sys/types.h>
@@ -33,15 +34,16 @@ int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, v
 /*
  * kernel_clients_hold - what clients hold on a file system; those that are gone do not count.
  *
- * A delegation may stand for a file that a program has open: the client need not say so then. Linux clients return
- * those that they did not use for two leases and that nobody has open.
+ * A delegation may stand for a file that a program has open: the client need not say so then. Linux
+ * clients return those that they did not use for two leases and that nobody has open.
  */
 enum kernel_hold { KERNEL_HOLD_NOTHING, KERNEL_HOLD_DELEGATIONS, KERNEL_HOLD_FILES };
 enum kernel_hold kernel_clients_hold(const char *proc, dev_t device);
 
 /*
- * kernel_holds_look - the same for every file system, in one look at all clients: each may have very many states, and
- * whoever wants to know of many file systems would read all of them again for each.
+ * kernel_holds_look - the same for every file system, in one look at all clients: each may have
+ * very many states, and whoever wants to know of many file systems would read all of them again for
+ * each.
  *
  * Returns 0; -ENOMEM; -errno.
  */
@@ -54,23 +56,26 @@ enum kernel_hold kernel_holds_on(const struct kernel_holds *holds, dev_t device)
 unsigned int kernel_lease_seconds(const char *proc);
 
 /*
- * kernel_clients_shed - begin to let go of delegations on a file system, and of clients that are gone.
+ * kernel_clients_shed - begin to let go of delegations on a file system, and of clients that are
+ * gone.
  *
- * A read-only file system cannot have its delegations asked back: whatever breaks a lease (linux fs/locks.c
- * __break_lease()) asks for the right to write first, and gets EROFS. So: who holds nothing but delegations,
- * anywhere, or is gone, is forgotten ("expire"); his next request tells him, and he begins anew: what a program had open
- * is opened again. Where the kernel can revoke the state of one file system (unlock_filesystem,
- * Linux 6.9), it does, if only delegations are left on it. A client that holds files elsewhere keeps all it
- * has on older kernels.
+ * A read-only file system cannot have its delegations asked back: whatever breaks a lease (linux
+ * fs/locks.c __break_lease()) asks for the right to write first, and gets EROFS. So: who holds
+ * nothing but delegations, anywhere, or is gone, is forgotten ("expire"); his next request tells
+ * him, and he begins anew: what a program had open is opened again. Where the kernel can revoke the
+ * state of one file system (unlock_filesystem, Linux 6.9), it does, if only delegations are left on
+ * it. A client that holds files elsewhere keeps all it has on older kernels.
  *
  * The kernel may take as long as a request of that client's takes, so a child process waits for it.
  */
 void kernel_clients_shed(const char *proc, const char *path, dev_t device);
 
 /*
- * kernel_clients_revoke - take away all that clients hold on a file system: opens and locks are lost.
+ * kernel_clients_revoke - take away all that clients hold on a file system: opens and locks are
+ * lost.
  *
- * Clients lose what they hold elsewhere as well where the kernel knows no better (before Linux 6.9).
+ * Clients lose what they hold elsewhere as well where the kernel knows no better (before Linux
+ * 6.9).
  *
  * @spares_others: there, let go of no more than kernel_clients_shed() does
  */

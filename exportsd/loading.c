@@ -247,7 +247,10 @@ static const char *owner_path(void *userdata, uint32_t number)
 	return owner ? owner->path : NULL;
 }
 
-/* What commands and other programs change is never refused, so it can be noted before it is in force. */
+/*
+ * What commands and other programs change is never refused, so it can be noted before it is in
+ * force.
+ */
 static int note_run_time(struct loading *loading)
 {
 	enum change_kind kind = loading->change->kind;

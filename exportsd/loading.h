@@ -4,10 +4,11 @@
 /*
  * loading.h - one load of the exports: what takes time with many lines, apart from the loop.
  *
- * Two steps that only compute and therefore run in a thread (background.h): loading_read() reads the files and whatever
- * else the change is made of, and lists what must be asked; loading_build() makes the snapshot of that and the answers,
- * and compares it with the one in force. Between them the loop asks: real paths, host names, who owns numbers. While a step runs a struct
- * loading is the thread's, else the loop's.
+ * Two steps that only compute and therefore run in a thread (background.h): loading_read() reads
+ * the files and whatever else the change is made of, and lists what must be asked; loading_build()
+ * makes the snapshot of that and the answers, and compares it with the one in force. Between them
+ * the loop asks: real paths, host names, who owns numbers. While a step runs a struct loading is
+ * the thread's, else the loop's.
  */
 
 #include <uthash.h>

@@ -158,7 +158,10 @@ static int load_config(const struct arguments *arguments, struct config **ret_co
 	return r;
 }
 
-/* One daemon a machine: two would answer each other's questions. Returns the lock, kept until the end. */
+/*
+ * One daemon a machine: two would answer each other's questions. Returns the lock, kept until the
+ * end.
+ */
 static int lock_runtime_directory(const struct config *config)
 {
 	CLEANUP(freep) char *path = NULL;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * media.c - rules with their handlers, the media known, and what a change of the exports does to them.
+ * media.c - rules with their handlers, the media known, and what a change of the exports does to
+ * them.
  *
- * Looking at a path, making and removing placeholders happens here in the loop: all of that is on the
- * server's own disk, on descriptors that open nothing (mounts.h), and a bounded number at a time. What is mounted
- * is never asked anything but what it is.
+ * Looking at a path, making and removing placeholders happens here in the loop: all of that is on
+ * the server's own disk, on descriptors that open nothing (mounts.h), and a bounded number at a
+ * time. What is mounted is never asked anything but what it is.
  */
 
 #include "exportsd/media.h"

@@ -8,10 +8,11 @@
  *	absent ── loading ── mounted ── draining ── absent
  *	   └── failed (a "no" that is remembered for seconds)
  *
- * Invariants: a medium counts as mounted only while its path is the root of a mount that is not its own
- * placeholder's (P4), which is looked at each time it is asked for. Trouble that may pass keeps its waiters
- * waiting (P5). A rule's handler that is not there is asked again with a growing pause. Under identity=strict
- * nobody is told of a mount before its handler has said which medium it is (media_identity.c).
+ * Invariants: a medium counts as mounted only while its path is the root of a mount that is not its
+ * own placeholder's (P4), which is looked at each time it is asked for. Trouble that may pass keeps
+ * its waiters waiting (P5). A rule's handler that is not there is asked again with a growing pause.
+ * Under identity=strict nobody is told of a mount before its handler has said which medium it is
+ * (media_identity.c).
  *
  * Owns the handlers (handler.h) and the placeholder directories; borrows the number store.
  */
@@ -33,9 +34,10 @@ struct media *media_free(struct media *media);
 /*
  * media_set_snapshot - other exports are in force.
  *
- * Rules that are gone: their handler is let go, placeholders that the daemon made and that nothing is mounted on are removed;
- * what is mounted stays. New rules: the handler is asked for its list, is watched, and placeholders are made. Rules that
- * stayed (same pattern, same handler) are left alone, requests under way go on.
+ * Rules that are gone: their handler is let go, placeholders that the daemon made and that nothing
+ * is mounted on are removed; what is mounted stays. New rules: the handler is asked for its list,
+ * is watched, and placeholders are made. Rules that stayed (same pattern, same handler) are left
+ * alone, requests under way go on.
  *
  * @snapshot: borrowed until the next call
  */
@@ -58,8 +60,9 @@ enum media_outcome {
  * Known numbers are answered at once from memory, listed or not, whatever the handler does.
  * Otherwise the handler's list, or a lookup, decides whether there is such a medium.
  *
- * Returns 0 and calls done() exactly once, later; MEDIA_NOW with *ret_number at once, done() not called;
- * -errno. outcome of done(): OK, NOENT, DENIED, ERROR; it waits for a handler that is not there.
+ * Returns 0 and calls done() exactly once, later; MEDIA_NOW with *ret_number at once, done() not
+ * called; -errno. outcome of done(): OK, NOENT, DENIED, ERROR; it waits for a handler that is not
+ * there.
  */
 enum { MEDIA_NOW = 1 };
 typedef void (*media_number_fn)(void *userdata, enum media_outcome outcome, uint32_t number);
@@ -74,8 +77,9 @@ bool media_is_mounted(struct media *media, const char *path);
 /*
  * media_open_mounted - the medium itself, if it is mounted at its path right now.
  *
- * Returns an O_PATH descriptor on its root, the caller's to close, and its number; -ENOENT: it is not mounted;
- * -EAGAIN: something is, and which medium it is has to be asked first: media_mount() does; -errno.
+ * Returns an O_PATH descriptor on its root, the caller's to close, and its number; -ENOENT: it is
+ * not mounted; -EAGAIN: something is, and which medium it is has to be asked first: media_mount()
+ * does; -errno.
  */
 int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number);
 
@@ -83,8 +87,9 @@ int media_open_mounted(struct media *media, const char *path, uint32_t *ret_numb
 bool media_is_still(struct media *media, const char *path, int root_fd);
 
 /*
- * media_number_fits - does a number of a path stand for the medium that media_mount() has found there? Not, under
- * identity=strict, if it was given for another one, or if its handler does not say which one is there.
+ * media_number_fits - does a number of a path stand for the medium that media_mount() has found
+ * there? Not, under identity=strict, if it was given for another one, or if its handler does not
+ * say which one is there.
  */
 bool media_number_fits(struct media *media, const char *path, uint32_t number);
 
@@ -102,7 +107,8 @@ struct media_mounted {
  * @timeout_usec: after this done() gets MEDIA_TIMED_OUT while loading goes on; 0: wait for ever
  * @done:   exactly once, never from within this call
  *
- * However many ask, the handler is asked once. Asked of a mounted medium, done() is called without the handler.
+ * However many ask, the handler is asked once. Asked of a mounted medium, done() is called without
+ * the handler.
  */
 typedef void (*media_mount_fn)(void *userdata, enum media_outcome outcome,
 			       struct media_mounted *mounted, const char *why);
@@ -119,13 +125,14 @@ void media_cancel(struct media_request *request);
 /*
  * media_drain - have the kernel let go of a medium, and unmount it.
  *
- * Questions about the medium are kept meanwhile and answered afterwards: who asks for it then has it mounted again.
- * What the kernel knows of other exports is left alone.
+ * Questions about the medium are kept meanwhile and answered afterwards: who asks for it then has
+ * it mounted again. What the kernel knows of other exports is left alone.
  *
  * MEDIA_DRAIN_IDLE:  a question turns it round: the medium stays
  * MEDIA_DRAIN_EJECT: questions wait; the handler is told to give the medium up (open the tray)
  * MEDIA_DRAIN_FORCE: as EJECT, and NFSv4 clients lose what they hold on it
- * MEDIA_DRAIN_GONE:  it was taken out by hand, or its device fails: as EJECT, and nothing is to be given up. What is on a
+ * MEDIA_DRAIN_GONE:  it was taken out by hand, or its device fails: as EJECT, and nothing is to be
+ * given up. What is on a
  *                    device that is gone for good is unmounted, whoever holds it
  *
  * @done: exactly once, never from within this call
@@ -148,14 +155,17 @@ void media_drain_cancel(struct media_drain *drain);
 /*
  * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).
  *
- * is_held:  does NFSv4 state hold this file system that a client may need? @quiet_usec: how long nobody used the
+ * is_held:  does NFSv4 state hold this file system that a client may need? @quiet_usec: how long
+ * nobody used the
  *           medium; delegations count only for a while, clients that are gone do not
  * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
- * revoke:   begin to take away all of it; @spares_others: if that can be had without what clients hold elsewhere, else
+ * revoke:   begin to take away all of it; @spares_others: if that can be had without what clients
+ * hold elsewhere, else
  *           shed
- * withdraw: the kernel forgets the medium within MEDIA_FORGET_USEC: for each domain its export entries, also of
- *           paths within it, and its numbers' keys; then sweep. @domains: those that media_note_domain() named; @all: and
- *           whatever else the kernel lists. Returns 0; -errno.
+ * withdraw: the kernel forgets the medium within MEDIA_FORGET_USEC: for each domain its export
+ * entries, also of
+ *           paths within it, and its numbers' keys; then sweep. @domains: those that
+ *           media_note_domain() named; @all: and whatever else the kernel lists. Returns 0; -errno.
  * sweep:    have it free what it forgot (a write that changes nothing)
  */
 static const uint64_t MEDIA_FORGET_USEC = 2000000;
@@ -177,9 +187,15 @@ struct media_kernel {
 };
 void media_set_kernel(struct media *media, const struct media_kernel *kernel);
 
-/* media_note_domain - the kernel was told of this mounted medium for this domain: it holds the mount now. */
+/*
+ * media_note_domain - the kernel was told of this mounted medium for this domain: it holds the
+ * mount now.
+ */
 void media_note_domain(struct media *media, const char *path, const char *domain);
-/* How long the kernel may keep what it is told of a mounted medium, seconds: less than it takes to be idle. */
+/*
+ * How long the kernel may keep what it is told of a mounted medium, seconds: less than it takes to
+ * be idle.
+ */
 uint32_t media_ttl_seconds(struct media *media, const char *path);
 
 /*
@@ -221,12 +237,15 @@ struct medium_status {
 };
 
 /*
- * Call back for each known medium in order of path (strcmp), from behind @after on (NULL: all); a non-zero return
- * ends it and is returned.
+ * Call back for each known medium in order of path (strcmp), from behind @after on (NULL: all); a
+ * non-zero return ends it and is returned.
  */
 int media_each(struct media *media, const char *after,
 	       int (*each)(void *userdata, const struct medium_status *status), void *userdata);
-/* How many media are known, and how many were mounted when last looked at: cheap, nothing is looked at. */
+/*
+ * How many media are known, and how many were mounted when last looked at: cheap, nothing is looked
+ * at.
+ */
 size_t media_count(const struct media *media, size_t *ret_n_mounted);
 /* The status of one path; false: nothing is known of it. */
 bool media_status(struct media *media, const char *path, struct medium_status *ret_status);
@@ -242,7 +261,7 @@ int media_observe(struct media *media, const char *path, media_observe_fn change
 void media_unobserve(struct media_observer *observer);
 
 /*
- * media_on_names - be told when names have come or gone in the rules' directories: @changed is called from the
- * loop, at most once a second.
+ * media_on_names - be told when names have come or gone in the rules' directories: @changed is
+ * called from the loop, at most once a second.
  */
 void media_on_names(struct media *media, void (*changed)(void *userdata), void *userdata);

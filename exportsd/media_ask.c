@@ -2,9 +2,10 @@
 /*
  * media_ask.c - those who ask for media: requests, observers, and listings for status.
  *
- * A request waits in its medium's list until it is decided; then in the list of the decided, which a
- * deferred source empties, so that nobody is called back from within his own call. A request for a mount is
- * looked at once more when it is delivered: if the medium was unmounted meanwhile, it waits again.
+ * A request waits in its medium's list until it is decided; then in the list of the decided, which
+ * a deferred source empties, so that nobody is called back from within his own call. A request for
+ * a mount is looked at once more when it is delivered: if the medium was unmounted meanwhile, it
+ * waits again.
  */
 
 #include <errno.h>

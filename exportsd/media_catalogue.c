@@ -3,8 +3,8 @@
  * media_catalogue.c - which media a rule's handler has.
  *
  * The handler is asked to tell of changes (watch) and, once it says that it does, for its list on
- * another connection: so nothing is missed between the two. A handler without watch is asked for its
- * list again and again. One that is not there is asked with a growing pause, and at once when
+ * another connection: so nothing is missed between the two. A handler without watch is asked for
+ * its list again and again. One that is not there is asked with a growing pause, and at once when
  * somebody asks for one of its media; when it is back, both are begun anew.
  *
  * A medium is listed from the moment its entry comes; it is no longer listed when a whole list came

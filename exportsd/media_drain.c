@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * media_drain.c - from a mounted medium to an unmounted one, while clients may ask for it at any moment.
+ * media_drain.c - from a mounted medium to an unmounted one, while clients may ask for it at any
+ * moment.
  *
- * What the kernel was told of a mounted medium holds its mount, so that it is told little and for a short time:
- * media_note_domain() keeps for which domains. Who uses the medium makes the kernel ask again before that time is over
- * (linux net/sunrpc/cache.c cache_check()), so that silence is what an idle medium sounds like.
+ * What the kernel was told of a mounted medium holds its mount, so that it is told little and for a
+ * short time: media_note_domain() keeps for which domains. Who uses the medium makes the kernel ask
+ * again before that time is over (linux net/sunrpc/cache.c cache_check()), so that silence is what
+ * an idle medium sounds like.
  *
- * A drain: the kernel is made to forget the medium; it is looked, without waiting for anything, whether something
- * still holds the mount, again and again until the drain's patience is over; the handler unmounts it. Meanwhile
- * requests for the medium wait in its list. A question about its export is answered all the same, because a pending one
- * holds the mount as well; the next try has that forgotten, too.
+ * A drain: the kernel is made to forget the medium; it is looked, without waiting for anything,
+ * whether something still holds the mount, again and again until the drain's patience is over; the
+ * handler unmounts it. Meanwhile requests for the medium wait in its list. A question about its
+ * export is answered all the same, because a pending one holds the mount as well; the next try has
+ * that forgotten, too.
  *
- * Drains wait in a queue and begin one after another, so that a thousand media that fall idle at once leave the loop
- * free for questions; and idle ones no faster than the handlers unmount them in half of the time, so that they leave
- * half of the machine free for who is waited for.
+ * Drains wait in a queue and begin one after another, so that a thousand media that fall idle at
+ * once leave the loop free for questions; and idle ones no faster than the handlers unmount them in
+ * half of the time, so that they leave half of the machine free for who is waited for.
  */
 
 #include <errno.h>
@@ -31,17 +34,26 @@ enum {
 static const uint64_t drain_gap_usec = 10000;
 /* A robot is not a busy machine: others need not wait for it. */
 static const uint64_t longest_gap_usec = 250000;
-/* When all that was told must be over: look through what the kernel lists, and let go of delegations. */
+/*
+ * When all that was told must be over: look through what the kernel lists, and let go of
+ * delegations.
+ */
 static const uint64_t thorough_usec = 3000000;
 static const uint64_t second_usec = 1000000;
-/* A flush in the same second leaves something behind, which the sweep of the next one frees (cache.c write_flush()). */
+/*
+ * A flush in the same second leaves something behind, which the sweep of the next one frees
+ * (cache.c write_flush()).
+ */
 static const uint64_t sweep_usec = 1100000;
 static const uint64_t idle_patience_usec = 6000000;
 /* nfsd closes an NFSv3 client's file 2 to 4 s after its last use (filecache.c nfsd_file_gc()). */
 static const uint64_t eject_patience_usec = 10000000;
 /* A client's state goes when its last request is answered (nfs4state.c force_expire_client()). */
 static const uint64_t force_patience_usec = 15000000;
-/* What a device that is gone for good has mounted is of use to nobody: holders keep it no longer than this. */
+/*
+ * What a device that is gone for good has mounted is of use to nobody: holders keep it no longer
+ * than this.
+ */
 static const uint64_t lost_patience_usec = 5000000;
 
 /* One that has been told to be drained. */
@@ -410,7 +422,10 @@ static void help(struct medium *medium)
 	}
 }
 
-/* Whoever ejects means whatever is there; else something that was mounted there since is not what is to go. */
+/*
+ * Whoever ejects means whatever is there; else something that was mounted there since is not what
+ * is to go.
+ */
 static bool is_overtaken(const struct medium *medium)
 {
 	return medium->drain_kind != MEDIA_DRAIN_EJECT && medium->drain_kind != MEDIA_DRAIN_FORCE &&
@@ -435,7 +450,10 @@ static void try(struct medium *medium)
 		media_now(media_of(medium)) - medium->drain.begun_usec >= thorough_usec;
 	medium->was_thorough |= medium->is_thorough;
 	if (fd >= 0) {
-		/* Of what somebody else mounted there it is not known whose numbers to tell once more. */
+		/*
+		 * Of what somebody else mounted there it is not known whose numbers to tell once
+		 * more.
+		 */
 		if (identity_is_settled(medium, fd))
 			withdraw(medium, fd);
 		close(fd);

@@ -2,19 +2,22 @@
 /*
  * media_identity.c - which of a path's numbers goes with the medium that is mounted there.
  *
- * Two discs may have the same inode numbers in the same places, so a handle of one, decoded on the other, is
- * another file. Under identity=strict a number therefore stands for one medium: the identity that its handler
- * gave when it was first mounted. At every mount, and of every mount that was made by somebody else or
- * by an earlier run, the handler is asked which medium it is before anybody is told anything of it; the number of
- * that medium is the path's primary number, durably, before the first answer. Numbers of other media of the path
- * are "no" as long as this one is there.
+ * Two discs may have the same inode numbers in the same places, so a handle of one, decoded on the
+ * other, is another file. Under identity=strict a number therefore stands for one medium: the
+ * identity that its handler gave when it was first mounted. At every mount, and of every mount that
+ * was made by somebody else or by an earlier run, the handler is asked which medium it is before
+ * anybody is told anything of it; the number of that medium is the path's primary number, durably,
+ * before the first answer. Numbers of other media of the path are "no" as long as this one is
+ * there.
  *
- * What was said is true of one mount: the one that was there when its handler was asked, and still is when the answer
- * comes. So of what a handler has just mounted it is asked once more, but of what it sent detached. And that mount must
- * be known again. Its unique id tells (Linux 6.8). Before that, ids are used again at once, as are loop devices and the
- * device numbers of file systems without a device: then its file system is watched for its end, which inotify(7) tells
- * in order with everything else (IN_UNMOUNT), and a file system that has not ended shares its device number with no
- * other. What cannot be watched is known as long as nothing at all was mounted or unmounted.
+ * What was said is true of one mount: the one that was there when its handler was asked, and still
+ * is when the answer comes. So of what a handler has just mounted it is asked once more, but of
+ * what it sent detached. And that mount must be known again. Its unique id tells (Linux 6.8).
+ * Before that, ids are used again at once, as are loop devices and the device numbers of file
+ * systems without a device: then its file system is watched for its end, which inotify(7) tells in
+ * order with everything else (IN_UNMOUNT), and a file system that has not ended shares its device
+ * number with no other. What cannot be watched is known as long as nothing at all was mounted or
+ * unmounted.
  */
 
 #include <errno.h>
@@ -225,7 +228,10 @@ bool media_number_fits(struct media *media, const char *path, uint32_t number)
 
 	if (!medium || !identity_is_strict(medium) || !medium->is_settled)
 		return true;
-	/* Given before the first medium was known, and not that one's: its handles may be of any that was there since. */
+	/*
+	 * Given before the first medium was known, and not that one's: its handles may be of any
+	 * that was there since.
+	 */
 	if (!identity)
 		return number == identity_number(medium) || !has_others(medium);
 	/* Whatever its handler does not name may be another one. */

@@ -2,13 +2,13 @@
 /*
  * media_load.c - from a wish to a mount, with a handler's help and none of its word taken on trust.
  *
- * A medium that is mounted already, by whomever, is taken as it is. Else, in this order: it gets its
- * number; its placeholder is made if it is missing, and opened, so that the covered directory can still be named
- * once something is mounted on it (media_placeholder_fd()); the handler is asked; a detached mount
- * that it sent is attached; and then we look whether that path, beneath the rule's literal directory and
- * over no symbolic link, is the root of a mount that is not the placeholder's own, and which medium it is
- * (media_identity.c). A handler whose "ok" does not stand up to this is asked to unmount again, and its answer counts as
- * an error.
+ * A medium that is mounted already, by whomever, is taken as it is. Else, in this order: it gets
+ * its number; its placeholder is made if it is missing, and opened, so that the covered directory
+ * can still be named once something is mounted on it (media_placeholder_fd()); the handler is
+ * asked; a detached mount that it sent is attached; and then we look whether that path, beneath the
+ * rule's literal directory and over no symbolic link, is the root of a mount that is not the
+ * placeholder's own, and which medium it is (media_identity.c). A handler whose "ok" does not stand
+ * up to this is asked to unmount again, and its answer counts as an error.
  */
 
 #include <errno.h>
@@ -208,7 +208,10 @@ static bool is_what_was_sent(const struct medium *medium, int root_fd)
 	       mounts_look(medium->mount_fd, &sent) == 0 && mounts_same(&sent, &there);
 }
 
-/* Returns false if the mount that its handler sent cannot be had at the path: medium->message says why. */
+/*
+ * Returns false if the mount that its handler sent cannot be had at the path: medium->message says
+ * why.
+ */
 static bool attach(struct medium *medium)
 {
 	int r = mounts_is_detached(medium->mount_fd);
@@ -235,7 +238,10 @@ static bool attach(struct medium *medium)
 	return r == 0;
 }
 
-/* It is mounted. What its handler said may be of another mount: of one that came and went, or of none yet. */
+/*
+ * It is mounted. What its handler said may be of another mount: of one that came and went, or of
+ * none yet.
+ */
 static void identify_if_told(struct medium *medium, int root_fd)
 {
 	bool is_told = medium->mount_fd >= 0 ? is_what_was_sent(medium, root_fd)
@@ -325,7 +331,10 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 		return 0;
 	if (r < 0)
 		return r;
-	/* The proposed one, given back: of whichever medium it is, that is for media_identity.c to say. */
+	/*
+	 * The proposed one, given back: of whichever medium it is, that is for media_identity.c to
+	 * say.
+	 */
 	if (number == numbers_get(media->numbers, medium->path))
 		return 0;
 	if (identity_is_strict(medium))

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * media_lookup.c - is there such a medium, and what is its number? And what handlers say of media, put into words
- * and events for both this question and the mount.
+ * media_lookup.c - is there such a medium, and what is its number? And what handlers say of media,
+ * put into words and events for both this question and the mount.
  *
- * A handler that cannot look up is asked for its list instead; one that can do neither says by mount alone what there
- * is. The answer counts when the number is recorded.
+ * A handler that cannot look up is asked for its list instead; one that can do neither says by
+ * mount alone what there is. The answer counts when the number is recorded.
  */
 
 #include <errno.h>
@@ -112,8 +112,8 @@ void medium_begin_request(struct proto_writer *writer, const char *verb,
 }
 
 /*
- * A handler whose socket has no usable name, or that has too many requests, is like one that is not there.
- * Returns 0; -errno.
+ * A handler whose socket has no usable name, or that has too many requests, is like one that is not
+ * there. Returns 0; -errno.
  */
 int medium_ask(struct medium *medium, struct proto_writer *writer,
 	       const struct handler_events *events, struct handler_request **ret_request)

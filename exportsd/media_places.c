@@ -2,11 +2,12 @@
 /*
  * media_places.c - numbers and placeholders for what is listed, a slice a turn of the loop.
  *
- * Making: a rule's unplaced media get their numbers, many in one go; then slice by slice the directories that are missing are
- * recorded as the daemon's own (and synced), and made. So a crash leaves at worst a record without a directory.
+ * Making: a rule's unplaced media get their numbers, many in one go; then slice by slice the
+ * directories that are missing are recorded as the daemon's own (and synced), and made. So a crash
+ * leaves at worst a record without a directory.
  *
- * Removing: only what is recorded, only empty directories, and nothing while a medium is mounted there or the
- * kernel holds the directory bound on itself: that is tried again every minute.
+ * Removing: only what is recorded, only empty directories, and nothing while a medium is mounted
+ * there or the kernel holds the directory bound on itself: that is tried again every minute.
  */
 
 #include <errno.h>

@@ -15,8 +15,9 @@
  *	media_scan.c       what somebody else mounted
  *	media_watch.c      the devices beneath what is mounted: gone, or broken
  *
- * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that claims its
- * path, or it is forgotten. Objects without a number that nobody lists or asks for are freed.
+ * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that
+ * claims its path, or it is forgotten. Objects without a number that nobody lists or asks for are
+ * freed.
  */
 
 #include <uthash.h>
@@ -288,7 +289,10 @@ void media_drop_decided(struct media *media);
 void medium_want_number(struct medium *medium);
 /* It pauses before its handler is asked again: no longer. */
 void medium_look_up_now(struct medium *medium);
-/* The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may pass. */
+/*
+ * The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may
+ * pass.
+ */
 void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
 /* What a handler's answer means; medium->message is set to why. */
 enum medium_event medium_event_of(enum handler_outcome outcome);
@@ -326,8 +330,8 @@ void medium_restart(struct medium *medium);
 /* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
 int medium_open_root(struct medium *medium);
 /*
- * medium_open_mounted - medium_open_root() for what is known to be the medium that its number stands for.
- * Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
+ * medium_open_mounted - medium_open_root() for what is known to be the medium that its number
+ * stands for. Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
  */
 int medium_open_mounted(struct medium *medium);
 /* What identity_settle() began is done. */
@@ -336,8 +340,8 @@ void medium_identified(struct medium *medium, int error);
 /* ---- media_identity.c ---- */
 
 /*
- * An "ok" of the rule's handler: does it call its media removable? @is_last_word: of a mount, by which it must have been
- * said. Before that, silence means nothing.
+ * An "ok" of the rule's handler: does it call its media removable? @is_last_word: of a mount, by
+ * which it must have been said. Before that, silence means nothing.
  */
 void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word);
 /* Do the medium's numbers stand for one identity each? */
@@ -351,14 +355,18 @@ bool identity_is_told(struct medium *medium, int root_fd);
 /*
  * identity_settle - the handler says that this is what is mounted now; NULL: it does not say.
  *
- * Returns 0: the path's primary number is the medium's, go on with identity_settled(); -EINPROGRESS: medium_identified()
- * will be called, then go on; -ENODATA: it does not say, and it did before; -errno.
+ * Returns 0: the path's primary number is the medium's, go on with identity_settled();
+ * -EINPROGRESS: medium_identified() will be called, then go on; -ENODATA: it does not say, and it
+ * did before; -errno.
  */
 int identity_settle(struct medium *medium, int root_fd, const char *identity);
 void identity_settled(struct medium *medium, const char *identity);
 /* The number of what is mounted and settled; else the primary one. */
 uint32_t identity_number(const struct medium *medium);
-/* Its handler lists another medium there, or what was mounted there is not any more: the primary number follows. */
+/*
+ * Its handler lists another medium there, or what was mounted there is not any more: the primary
+ * number follows.
+ */
 void identity_follow_list(struct medium *medium);
 void identity_stop(struct medium *medium);
 void identity_done(struct medium *medium);
@@ -405,8 +413,8 @@ void scan_end(struct media *media);
 void watch_begin(struct medium *medium);
 void watch_end(struct medium *medium);
 /*
- * What was looked at last (medium->seen) may be another mount than the one that is watched: then that one is, and the
- * old one's trouble is over. Returns whether there was any.
+ * What was looked at last (medium->seen) may be another mount than the one that is watched: then
+ * that one is, and the old one's trouble is over. Returns whether there was any.
  */
 bool watch_follow(struct medium *medium);
 /* Returns 0; -errno. */

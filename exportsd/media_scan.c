@@ -2,9 +2,9 @@
 /*
  * media_scan.c - media that somebody else mounted.
  *
- * The kernel says that mounts have changed, not which. Some seconds later all are read, by a thread, and those that lie
- * where a medium with a number belongs are taken for it, some in a turn of the loop: placeholders may be mounts, too,
- * by the ten thousand.
+ * The kernel says that mounts have changed, not which. Some seconds later all are read, by a
+ * thread, and those that lie where a medium with a number belongs are taken for it, some in a turn
+ * of the loop: placeholders may be mounts, too, by the ten thousand.
  */
 
 #include <errno.h>
@@ -29,7 +29,9 @@ static void adopt(struct media *media, const char *path)
 	medium_release(medium);
 }
 
-/* A handler that was asked by a daemon that has ended mounts all the same; so may an administrator. */
+/*
+ * A handler that was asked by a daemon that has ended mounts all the same; so may an administrator.
+ */
 static void read_mounts(void *userdata)
 {
 	struct media *media = userdata;

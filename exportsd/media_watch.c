@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * media_watch.c - the devices beneath mounted media: a disk that is pulled out, a drive that answers no more.
+ * media_watch.c - the devices beneath mounted media: a disk that is pulled out, a drive that
+ * answers no more.
  *
- * The kernel keeps a file system mounted when its device is gone, and nfsd serves what of it is in memory, and errors
- * for the rest. Here it is found out, so that such a medium is drained, and clients wait for its return.
+ * The kernel keeps a file system mounted when its device is gone, and nfsd serves what of it is in
+ * memory, and errors for the rest. Here it is found out, so that such a medium is drained, and
+ * clients wait for its return.
  *
- * While anything is mounted that has a device, all such devices are looked at in rounds, in sysfs, which waits for
- * nothing (device.h), some in each turn of the loop; a node that disappears in /dev begins a round at once. Where reads or
- * writes may have failed since the last time, a process tries to read a little. A device that is not used is never
- * read from: it may be at rest. One that takes too long is busy, not broken.
+ * While anything is mounted that has a device, all such devices are looked at in rounds, in sysfs,
+ * which waits for nothing (device.h), some in each turn of the loop; a node that disappears in /dev
+ * begins a round at once. Where reads or writes may have failed since the last time, a process
+ * tries to read a little. A device that is not used is never read from: it may be at rest. One that
+ * takes too long is busy, not broken.
  */
 
 #include <errno.h>
@@ -258,7 +261,10 @@ static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-/* The node goes a little before the device (linux drivers/base/core.c device_del()), and others may follow. */
+/*
+ * The node goes a little before the device (linux drivers/base/core.c device_del()), and others may
+ * follow.
+ */
 static int on_nodes(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	char buffer[4096] __attribute__((aligned(__alignof__(struct inotify_event))));

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * medium.h - the two state machines of a medium. The first is behind what is asked of a handler until
- * it says yes or no: that a medium be mounted, and whether there is one.
+ * medium.h - the two state machines of a medium. The first is behind what is asked of a handler
+ * until it says yes or no: that a medium be mounted, and whether there is one.
  *
  *	IDLE ──► ASKING ◄──► PAUSING
  *	  ▲        ├──► DONE
@@ -11,8 +11,8 @@
  *
  * The second one gets a mounted medium unmounted (drain_step()).
  *
- * Both are pure: they touch no descriptor, read no clock, and allocate nothing. What they want done is
- * the action they return.
+ * Both are pure: they touch no descriptor, read no clock, and allocate nothing. What they want done
+ * is the action they return.
  */
 
 #include <stdint.h>
@@ -68,8 +68,9 @@ struct medium_machine {
  * @is_awaited: somebody waits for it. When nobody does, a pause beyond the deadline is the end.
  * @now_usec:   any clock that only goes on
  *
- * A broken medium fails when the deadline since it was first wanted is over, and stays so for its longest pause;
- * who wants it after that, but within another deadline, has it asked for once. A delayed one never fails.
+ * A broken medium fails when the deadline since it was first wanted is over, and stays so for its
+ * longest pause; who wants it after that, but within another deadline, has it asked for once. A
+ * delayed one never fails.
  */
 enum medium_action medium_step(struct medium_machine *machine, enum medium_event event,
 			       bool is_awaited, const struct medium_limits *limits,
@@ -82,8 +83,8 @@ enum medium_action medium_step(struct medium_machine *machine, enum medium_event
  *	  ▲        │              │
  *	  └────────┴──────────────┘
  *
- * TRYING: the kernel has forgotten the medium, and it is looked whether anything still holds its mount.
- * UNMOUNTING: nothing does, and its handler is at it.
+ * TRYING: the kernel has forgotten the medium, and it is looked whether anything still holds its
+ * mount. UNMOUNTING: nothing does, and its handler is at it.
  */
 enum drain_stage { DRAIN_NONE, DRAIN_TRYING, DRAIN_UNMOUNTING };
 

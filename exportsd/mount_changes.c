@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * mount_changes.c - each event has the table of mounts read and compared with the one before. A mount is
- * known by its id, device, root and place: where one came or went, the place changed.
+ * mount_changes.c - each event has the table of mounts read and compared with the one before. A
+ * mount is known by its id, device, root and place: where one came or went, the place changed.
  */
 
 #include "exportsd/mount_changes.h"
@@ -129,7 +129,9 @@ static struct mount *mount_new(const struct mount_changes *changes, struct libmn
 	return NULL;
 }
 
-/* Returns whether it is known now. What was mounted before moves from the old table to the new one. */
+/*
+ * Returns whether it is known now. What was mounted before moves from the old table to the new one.
+ */
 static bool take_mount(struct mount_changes *changes, struct libmnt_fs *fs, struct mount **mounts)
 {
 	struct mount *mount = mount_new(changes, fs), *before, *twice;
@@ -263,7 +265,9 @@ int mount_changes_new(struct mount_changes **ret_changes, sd_event *event, const
 	r = changes->mountinfo < 0 ? -errno
 				   : sd_event_add_io(event, &changes->source, changes->mountinfo,
 						     EPOLLPRI, on_mounts_changed, changes);
-	/* What epoll has seen, poll(2) no longer shows (linux fs/proc_namespace.c mounts_poll()). */
+	/*
+	 * What epoll has seen, poll(2) no longer shows (linux fs/proc_namespace.c mounts_poll()).
+	 */
 	if (r >= 0)
 		r = sd_event_source_set_priority(changes->source, SD_EVENT_PRIORITY_IMPORTANT);
 	if (r < 0) {

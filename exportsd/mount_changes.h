@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * mount_changes.h - where something was mounted or unmounted since a moment, so that only what lies there need be looked
- * at again.
+ * mount_changes.h - where something was mounted or unmounted since a moment, so that only what lies
+ * there need be looked at again.
  *
- * Two moments are kept: that of what is in force, and that of what is being loaded, which comes into force next.
- * What is unmounted and mounted again on the same place, of the same device, between two turns of the loop is not seen.
+ * Two moments are kept: that of what is in force, and that of what is being loaded, which comes
+ * into force next. What is unmounted and mounted again on the same place, of the same device,
+ * between two turns of the loop is not seen.
  */
 
 #include <systemd/sd-event.h>
@@ -23,7 +24,10 @@ int mount_changes_new(struct mount_changes **ret_changes, sd_event *event, const
 		      void (*changed)(void *userdata), void *userdata);
 struct mount_changes *mount_changes_free(struct mount_changes *changes);
 
-/* mount_changes_begin - a load begins; mount_changes_put_in_force - it is what counts now, with what changed since. */
+/*
+ * mount_changes_begin - a load begins; mount_changes_put_in_force - it is what counts now, with
+ * what changed since.
+ */
 void mount_changes_begin(struct mount_changes *changes);
 void mount_changes_put_in_force(struct mount_changes *changes);
 

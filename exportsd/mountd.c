@@ -100,7 +100,10 @@ static bool rmtab_version(const struct mountd *mountd, struct file_version *ret_
 	return true;
 }
 
-/* What others added since it was ours counts, too: the Pacemaker agent does, when a server takes over. */
+/*
+ * What others added since it was ours counts, too: the Pacemaker agent does, when a server takes
+ * over.
+ */
 static void merge_rmtab(struct mountd *mountd)
 {
 	struct file_version version;

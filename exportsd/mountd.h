@@ -11,7 +11,10 @@
 int mountd_new(struct mountd **ret_mountd, struct daemon *daemon);
 struct mountd *mountd_free(struct mountd *mountd); /* unregisters from rpcbind */
 
-/* mountd_again - other exports are in force: calls that wait are looked at anew. While the old snapshot still exists. */
+/*
+ * mountd_again - other exports are in force: calls that wait are looked at anew. While the old
+ * snapshot still exists.
+ */
 void mountd_again(struct mountd *mountd);
 
 /* mountd_each_mount - what DUMP lists: a client's address and path, newest first. */

@@ -3,10 +3,10 @@
 /*
  * mountd_lists.c - DUMP and EXPORT: lists that may need names first.
  *
- * DUMP shows clients by name if the configuration says so. EXPORT leaves out hosts that a netgroup of the same path
- * holds, and whether it does only the name service knows. Either is asked in one roll call, for all who want
- * the list meanwhile; what it does not say in time is shown as it is. EXPORT's reply is made once for each
- * snapshot: it may be megabytes, and anybody may ask for it.
+ * DUMP shows clients by name if the configuration says so. EXPORT leaves out hosts that a netgroup
+ * of the same path holds, and whether it does only the name service knows. Either is asked in one
+ * roll call, for all who want the list meanwhile; what it does not say in time is shown as it is.
+ * EXPORT's reply is made once for each snapshot: it may be megabytes, and anybody may ask for it.
  */
 
 #include "exportsd/mountd_private.h"
@@ -32,7 +32,10 @@ struct list_call {
 	uint32_t xid;
 };
 
-/* A client's name, by its text in rmtab; or, with no name, a netgroup's member, by "NUMBER NETGROUP". */
+/*
+ * A client's name, by its text in rmtab; or, with no name, a netgroup's member, by "NUMBER
+ * NETGROUP".
+ */
 struct known {
 	UT_hash_handle hh;
 	char *name;

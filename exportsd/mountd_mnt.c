@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * MNT: from a path to a file handle. One job a call, a chain of questions, at most one of which is open at a time:
+ * MNT: from a path to a file handle. One job a call, a chain of questions, at most one of which is
+ * open at a time:
  *
  *	whose domain is the caller's? -> which export? (realpath, if the text alone does not say)
  *	medium:  have it mounted
@@ -16,7 +17,8 @@
  * that may pass is SERVERFAULT, not ACCES.
  *
  * A job copies what it needs of its export: the snapshot may be replaced while a question is
- * open, and then every job begins anew. A job ends after the configured deadline (a medium's: its rule's), whatever it waits for.
+ * open, and then every job begins anew. A job ends after the configured deadline (a medium's: its
+ * rule's), whatever it waits for.
  *
  * PATHCONF (version 2) is a job that ends when its export is found.
  */
@@ -182,7 +184,9 @@ static void refuse_no_memory(struct mount_job *job)
 	refuse(job, MOUNT_ERROR_SERVERFAULT, "out of memory");
 }
 
-/* rpc.mountd says ACCES to nearly everything; what another errno says better keeps its own number. */
+/*
+ * rpc.mountd says ACCES to nearly everything; what another errno says better keeps its own number.
+ */
 static enum mount_status status_of(int error)
 {
 	switch (-error) {
@@ -362,8 +366,8 @@ static void tell_kernel(struct mount_job *job)
 	int r;
 
 	/*
-	 * The name service was silent, so the domain is half the truth: the kernel must not keep it. It will ask
-	 * by itself, and needs no entry for a handle that we make.
+	 * The name service was silent, so the domain is half the truth: the kernel must not keep
+	 * it. It will ask by itself, and needs no entry for a handle that we make.
 	 */
 	if (!job->is_domain_complete && makes_own_handle(job)) {
 		give_handle(job);
@@ -708,8 +712,9 @@ static void ask_real(struct mount_job *job)
 }
 
 /*
- * A medium's path, and an export's own, are known by their text. Any other may lead elsewhere by symbolic links or "..", and is
- * asked about first. What has no real path is taken as it is written, as rpc.mountd does, but for "..".
+ * A medium's path, and an export's own, are known by their text. Any other may lead elsewhere by
+ * symbolic links or "..", and is asked about first. What has no real path is taken as it is
+ * written, as rpc.mountd does, but for "..".
  */
 static void find_export(struct mount_job *job)
 {

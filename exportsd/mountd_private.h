@@ -48,14 +48,17 @@ void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_calle
  */
 char *mount_path_normalise(const char *path);
 
-/* Send a reply that mountproto.c made (r 0), or nothing (r < 0: no memory; the caller asks again). */
+/*
+ * Send a reply that mountproto.c made (r 0), or nothing (r < 0: no memory; the caller asks again).
+ */
 void mountd_send(struct rpc_call *call, int r, const struct mountproto_reply *reply);
 
 /* A change of the list: to be written in a while. */
 void mountd_rmtab_changed(struct mountd *mountd);
 
 /*
- * mount_job_start - MNT or PATHCONF: answered when all that must be asked has answered. Takes the call, whatever happens.
+ * mount_job_start - MNT or PATHCONF: answered when all that must be asked has answered. Takes the
+ * call, whatever happens.
  */
 void mount_job_start(struct mountd *mountd, struct rpc_call *call,
 		     const struct mountproto_call *request);
@@ -78,9 +81,10 @@ void mountd_lists_free(struct mountd *mountd);
  *
  * @is_member: is a host in a netgroup (named without '@')?
  *
- * One node a path, in order of paths. A rule is one node, its pattern: what media there are is not told, nor
- * are pseudo-roots. Hosts that a subnet, wildcard or netgroup of the same path covers are left out; "*" beside
- * others makes the node's list empty, which means everybody (nfs-utils utils/mountd/mountd.c, get_exportlist()).
+ * One node a path, in order of paths. A rule is one node, its pattern: what media there are is not
+ * told, nor are pseudo-roots. Hosts that a subnet, wildcard or netgroup of the same path covers are
+ * left out; "*" beside others makes the node's list empty, which means everybody (nfs-utils
+ * utils/mountd/mountd.c, get_exportlist()).
  */
 typedef bool (*mountd_is_member_fn)(void *userdata, const struct client *host,
 				    const char *netgroup);
@@ -88,7 +92,8 @@ int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_m
 		       void *userdata, struct mountproto_reply *ret_reply);
 
 /*
- * mountd_export_hosts - the hosts that stand beside a netgroup in some path's list, and have an address.
+ * mountd_export_hosts - the hosts that stand beside a netgroup in some path's list, and have an
+ * address.
  *
  * @ret_hosts: an array to free(3)
  */

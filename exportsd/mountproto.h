@@ -84,8 +84,8 @@ int mountproto_reply_mnt(const struct mountproto_call *call, enum mount_status s
 			 struct mountproto_reply *ret_reply);
 
 /*
- * mountproto_reply_pathconf - the limits that Linux has everywhere (<linux/limits.h>): a file system's
- * own could only be had by asking it. is_exported false: all zero, as rpc.mountd answers.
+ * mountproto_reply_pathconf - the limits that Linux has everywhere (<linux/limits.h>): a file
+ * system's own could only be had by asking it. is_exported false: all zero, as rpc.mountd answers.
  */
 int mountproto_reply_pathconf(uint32_t xid, bool is_exported, struct mountproto_reply *ret_reply);
 
@@ -110,7 +110,10 @@ int mountproto_list_end(struct mountproto_list *list, struct mountproto_reply *r
 /* Frees what mountproto_list_end() did not hand over. */
 void mountproto_list_done(struct mountproto_list *list);
 
-/* mountproto_repeat - a reply that was kept, for another call; SYSTEM_ERR if that one's limit is smaller. */
+/*
+ * mountproto_repeat - a reply that was kept, for another call; SYSTEM_ERR if that one's limit is
+ * smaller.
+ */
 int mountproto_repeat(const struct mountproto_reply *kept, uint32_t xid, size_t max_bytes,
 		      struct mountproto_reply *ret_reply);
 

@@ -2,11 +2,13 @@
 /*
  * mounts.c - system calls about mounts, none of which waits for a file system that hangs.
  *
- * Looking asks statx(2) not to go and ask a server (AT_STATX_DONT_SYNC), and an O_PATH descriptor opens nothing.
+ * Looking asks statx(2) not to go and ask a server (AT_STATX_DONT_SYNC), and an O_PATH descriptor
+ * opens nothing.
  *
- * What lies under a mount is seen through a copy of the mount that its directory is in: open_tree(2) without
- * AT_RECURSIVE copies the one mount and none that are attached to it (linux fs/namespace.c
- * __do_loopback()). The copy is attached nowhere and is gone when its descriptor is closed.
+ * What lies under a mount is seen through a copy of the mount that its directory is in:
+ * open_tree(2) without AT_RECURSIVE copies the one mount and none that are attached to it (linux
+ * fs/namespace.c __do_loopback()). The copy is attached nowhere and is gone when its descriptor is
+ * closed.
  */
 
 #include "exportsd/mounts.h"
@@ -127,7 +129,10 @@ int mounts_bind_self(int directory_fd)
 	return mounts_attach(copy, directory_fd);
 }
 
-/* umount(2) takes no descriptor, and follows links on the way: the directory that holds the last name is ours. */
+/*
+ * umount(2) takes no descriptor, and follows links on the way: the directory that holds the last
+ * name is ours.
+ */
 static int unmount(int directory_fd, const char *relative, int flags)
 {
 	const char *slash = strrchr(relative, '/');

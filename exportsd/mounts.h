@@ -4,7 +4,8 @@
 /*
  * mounts.h - what is mounted at a directory, and the few mounts the daemon makes itself.
  *
- * Everything works on descriptors, beneath a directory, over no symbolic link, and triggers no automount.
+ * Everything works on descriptors, beneath a directory, over no symbolic link, and triggers no
+ * automount.
  */
 
 #include <sys/types.h>
@@ -27,7 +28,8 @@ static inline bool mounts_same(const struct mounts_place *a, const struct mounts
 }
 
 /*
- * mounts_open - open a directory by its absolute path: O_PATH, no symbolic link anywhere on the way.
+ * mounts_open - open a directory by its absolute path: O_PATH, no symbolic link anywhere on the
+ * way.
  *
  * Returns a descriptor; -ENOENT, -ELOOP (a symbolic link), -ENOTDIR, ...
  */
@@ -51,7 +53,8 @@ int mounts_look(int fd, struct mounts_place *ret_place);
 int mounts_look_under(int directory_fd, const char *name, struct mounts_place *ret_place);
 
 /*
- * mounts_is_detached - is this the root of a mount that is attached nowhere (fsmount(2), open_tree(2))?
+ * mounts_is_detached - is this the root of a mount that is attached nowhere (fsmount(2),
+ * open_tree(2))?
  *
  * What is attached must be neither moved nor unmounted because somebody could open it.
  * Returns 1; 0; -errno.
@@ -82,10 +85,14 @@ int mounts_bind_self(int directory_fd);
 int mounts_probe(int directory_fd, const char *relative);
 
 /*
- * mounts_abandon - take away the topmost mount, whoever holds it: they keep what they have until they let go, and nobody
- * finds it any more. Only for what cannot be read any more: nobody can tell when it ends. Returns 0; -errno.
+ * mounts_abandon - take away the topmost mount, whoever holds it: they keep what they have until
+ * they let go, and nobody finds it any more. Only for what cannot be read any more: nobody can tell
+ * when it ends. Returns 0; -errno.
  */
 int mounts_abandon(int directory_fd, const char *relative);
 
-/* mounts_unmount - take the topmost mount off a path beneath a directory. Returns 0; -EBUSY; -errno. */
+/*
+ * mounts_unmount - take the topmost mount off a path beneath a directory. Returns 0; -EBUSY;
+ * -errno.
+ */
 int mounts_unmount(int directory_fd, const char *relative);

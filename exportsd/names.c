@@ -3,14 +3,16 @@
 /*
  * names.c - what the name service said, by address, host and user, and how it is asked.
  *
- * An entry is what is known under one key. However many calls want it, one question is under way for it. A
- * call holds its entries until its done() was called or it was cancelled; entries that nobody holds are idle: they
- * may be evicted, the longest idle first, and are freed when they are forgotten. A forgotten entry is out of
- * the table: whoever waits for it gets its answer, new calls make a new one.
+ * An entry is what is known under one key. However many calls want it, one question is under way
+ * for it. A call holds its entries until its done() was called or it was cancelled; entries that
+ * nobody holds are idle: they may be evicted, the longest idle first, and are freed when they are
+ * forgotten. A forgotten entry is out of the table: whoever waits for it gets its answer, new calls
+ * make a new one.
  *
- * Exports files may name a thousand hosts, which a reload asks for all at once. They have processes of their own, so
- * that a client that comes meanwhile need not wait behind them. And they have no time limit each, which most
- * would spend waiting for a process, but one together: how long no answer came for any of them.
+ * Exports files may name a thousand hosts, which a reload asks for all at once. They have processes
+ * of their own, so that a client that comes meanwhile need not wait behind them. And they have no
+ * time limit each, which most would spend waiting for a process, but one together: how long no
+ * answer came for any of them.
  */
 
 #include <errno.h>
@@ -460,7 +462,10 @@ static int take_answer(struct entry *entry, const struct proto_message *answer)
 	return -EINVAL;
 }
 
-/* Being unknown is soon looked at again, and silence sooner: who has no other name waits for it to end. */
+/*
+ * Being unknown is soon looked at again, and silence sooner: who has no other name waits for it to
+ * end.
+ */
 static uint64_t expiry(const struct entry *entry)
 {
 	const struct names *names = entry->names;

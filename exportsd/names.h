@@ -37,11 +37,13 @@ struct names *names_free(struct names *names);
  *
  * @netgroups: names to test, without '@'; copied
  * @done:   exactly once, never from within this call; @known is valid during the call. error: 0, or
- *          -ETIMEDOUT and the like: the name service did not answer (not the same as "has no name"); @known then
- *          holds what is certain all the same (netgroups that list the address itself), perhaps nothing
+ *          -ETIMEDOUT and the like: the name service did not answer (not the same as "has no
+ *          name"); @known then holds what is certain all the same (netgroups that list the address
+ *          itself), perhaps nothing
  *
  * A remembered answer that covers these netgroups is used while it is young enough.
- * Netgroup tests as nfs-utils check_netgroup(): each name, the textual address, and the name cut at its first dot.
+ * Netgroup tests as nfs-utils check_netgroup(): each name, the textual address, and the name cut at
+ * its first dot.
  */
 typedef void (*names_address_fn)(void *userdata, int error, const struct address_names *known);
 int names_of_address(struct names *names, const struct address *address,
@@ -60,8 +62,9 @@ struct names_host {
 /*
  * names_of_hosts - forward look-ups of many names at once, each asked once.
  *
- * They are asked beside addresses and users, many at a time. However many they are, they are waited for as
- * long as answers come: when none came for timeout_usec, what is left counts as not answered.
+ * They are asked beside addresses and users, many at a time. However many they are, they are waited
+ * for as long as answers come: when none came for timeout_usec, what is left counts as not
+ * answered.
  *
  * @done: when all are answered or timed out; @hosts in the order asked, valid during the call
  */

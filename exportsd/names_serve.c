@@ -3,8 +3,8 @@
 /*
  * names_serve.c - the name service, asked by a process that may block.
  *
- * glibc looks at resolv.conf(5) and nsswitch.conf(5) anew when they change, so a process need not be
- * replaced when they do.
+ * glibc looks at resolv.conf(5) and nsswitch.conf(5) anew when they change, so a process need not
+ * be replaced when they do.
  */
 
 #include <errno.h>
@@ -81,7 +81,9 @@ static int leads_to(const char *name, const struct address *address)
 
 		if (!address_of_socket(each->ai_addr, &one))
 			continue;
-		/* A link-local address's scope is the interface it came by, which no name can tell. */
+		/*
+		 * A link-local address's scope is the interface it came by, which no name can tell.
+		 */
 		one.scope = address->scope;
 		found |= address_equal(&one, address);
 	}
@@ -126,7 +128,9 @@ static int take_name(struct found *found, const char *name)
 	return 1;
 }
 
-/* The official name and the aliases of a name: gethostbyname() as in nfs-utils' check_wildcard(). */
+/*
+ * The official name and the aliases of a name: gethostbyname() as in nfs-utils' check_wildcard().
+ */
 static int take_aliases(struct found *found, const char *name)
 {
 	struct hostent entry, *host = NULL;
@@ -165,7 +169,9 @@ static int find_names(struct found *found)
 	return r > 0 ? take_aliases(found, name) : r;
 }
 
-/* nfs-utils check_netgroup(): the names, the address as text, the official name without its domain. */
+/*
+ * nfs-utils check_netgroup(): the names, the address as text, the official name without its domain.
+ */
 static bool in_netgroup(const struct found *found, const char *netgroup)
 {
 	char text[NI_MAXHOST];

@@ -4,10 +4,10 @@
  * nfsconf.c - a list of settings, to which each line of each file may add one.
  *
  * No library reads this syntax: in it a value's quotes end it, "#" begins a comment in any unquoted
- * value, and a file goes on where another one included it. Line by line it follows conf_parse_line()
- * of nfs-utils' support/nfs/conffile.c; how files follow each other, conf_init_file(). Otherwise than
- * there, includes have limits, a "$NAME" that names itself is nothing, and a lock that somebody
- * keeps is waited for only so long.
+ * value, and a file goes on where another one included it. Line by line it follows
+ * conf_parse_line() of nfs-utils' support/nfs/conffile.c; how files follow each other,
+ * conf_init_file(). Otherwise than there, includes have limits, a "$NAME" that names itself is
+ * nothing, and a lock that somebody keeps is waited for only so long.
  */
 
 #include <ctype.h>
@@ -155,7 +155,10 @@ static int read_file(const char *file, char **ret_text, size_t *ret_n_bytes)
 	return 0;
 }
 
-/* Read a file within @reading, whose sections it begins with. Returns 0; -errno if it cannot be read. */
+/*
+ * Read a file within @reading, whose sections it begins with. Returns 0; -errno if it cannot be
+ * read.
+ */
 static int take_file(const struct reading *reading, const char *file)
 {
 	struct reading inner = *reading;
@@ -310,7 +313,9 @@ static int parse_line(struct reading *reading, char *line)
 	return 0;
 }
 
-/* A backslash at a line's end makes one line of two. What follows the last newline does not count. */
+/*
+ * A backslash at a line's end makes one line of two. What follows the last newline does not count.
+ */
 static int parse_text(struct reading *reading, char *text, size_t n_bytes)
 {
 	char *line = text, *newline;

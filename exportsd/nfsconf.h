@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * nfsconf.h - nfs.conf(5), read as nfs-utils reads it (support/nfs/conffile.c; nfsconf(8) shows what that makes of
- * a file): sections, subsections, includes, quotes, comments, continued lines, "$NAME".
+ * nfsconf.h - nfs.conf(5), read as nfs-utils reads it (support/nfs/conffile.c; nfsconf(8) shows
+ * what that makes of a file): sections, subsections, includes, quotes, comments, continued lines,
+ * "$NAME".
  *
  * The file belongs to several programs, and nfs-utils never refuses it: what is no setting is
  * a warning, and the rest counts.
@@ -32,10 +33,11 @@ struct nfsconf_setting {
 };
 
 /*
- * nfsconf_load - read a file and then the *.conf files of the directory FILE.d, in order of versions.
+ * nfsconf_load - read a file and then the *.conf files of the directory FILE.d, in order of
+ * versions.
  *
- * Of a file in /etc the same in /usr is read before; a file in /etc that can be read replaces all of that.
- * What is missing is no fault.
+ * Of a file in /etc the same in /usr is read before; a file in /etc that can be read replaces all
+ * of that. What is missing is no fault.
  *
  * @file:  absolute
  * @diags: gets warnings, never errors
@@ -58,11 +60,13 @@ const struct nfsconf_setting *nfsconf_find(const struct nfsconf *conf, const cha
 					   const char *subsection, const char *tag);
 
 /*
- * nfsconf_value - what a setting's value means: after "$" comes a name in the environment, else in the section
- * [environment]. NULL: it has none.
+ * nfsconf_value - what a setting's value means: after "$" comes a name in the environment, else in
+ * the section [environment]. NULL: it has none.
  */
 const char *nfsconf_value(const struct nfsconf *conf, const struct nfsconf_setting *setting);
 
-/* All settings in the order they were read; of two with the same names the later one is in force. */
+/*
+ * All settings in the order they were read; of two with the same names the later one is in force.
+ */
 size_t nfsconf_n_settings(const struct nfsconf *conf);
 const struct nfsconf_setting *nfsconf_setting(const struct nfsconf *conf, size_t index);

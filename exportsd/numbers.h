@@ -4,13 +4,14 @@
 /*
  * numbers.h - which path has which number, for ever (promises P1 and P2 of CONTRIBUTING.md).
  *
- * A number has one path for ever. A path may have several numbers: one for each identity of the medium that was
- * found there, and one without (NULL: whatever is at the path). A number without an identity may be bound to one,
- * once. One of a path's numbers is its primary, for new handles; which one may change. A retired number is never
- * primary and never reused, but still known: every number is decoded for ever.
+ * A number has one path for ever. A path may have several numbers: one for each identity of the
+ * medium that was found there, and one without (NULL: whatever is at the path). A number without an
+ * identity may be bound to one, once. One of a path's numbers is its primary, for new handles;
+ * which one may change. A retired number is never primary and never reused, but still known: every
+ * number is decoded for ever.
  *
- * Everything known is in memory; a new fact is told to the store's processes and becomes known here only
- * when it is synced in every copy of the store that works, in one at least.
+ * Everything known is in memory; a new fact is told to the store's processes and becomes known here
+ * only when it is synced in every copy of the store that works, in one at least.
  */
 
 #include <systemd/sd-event.h>
@@ -29,11 +30,12 @@ struct numbers_question;
 /*
  * numbers_open - read the store and keep it.
  *
- * @files: its copies, ended by NULL: SQLite files, on different disks if possible. Their directories
- *         must exist. Those that are missing are made
+ * @files: its copies, ended by NULL: SQLite files, on different disks if possible. Their
+ *         directories must exist. Those that are missing are made
  *
  * Blocks until all is read: for the start of the daemon, before anybody waits for it.
- * Returns 0; -errno; -EUCLEAN if no copy is good, or they contradict each other (logged, with what to do).
+ * Returns 0; -errno; -EUCLEAN if no copy is good, or they contradict each other (logged, with what
+ * to do).
  */
 int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files);
 struct numbers *numbers_close(struct numbers *numbers);
@@ -41,15 +43,22 @@ struct numbers *numbers_close(struct numbers *numbers);
 /* The primary number of a path: 0 if it has none (that is synced). */
 uint32_t numbers_get(const struct numbers *numbers, const char *path);
 /*
- * numbers_get_for - the number that a path has for an identity; NULL: the one that is bound to none.
+ * numbers_get_for - the number that a path has for an identity; NULL: the one that is bound to
+ * none.
  *
- * Returns it, primary or not, but no retired one; the one chosen last if there are several (numbers_set()); 0: it has
- * none (that is synced).
+ * Returns it, primary or not, but no retired one; the one chosen last if there are several
+ * (numbers_set()); 0: it has none (that is synced).
  */
 uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const char *identity);
-/* The path of a number (any of a path's numbers, retired ones too), or NULL. Valid until numbers_close(). */
+/*
+ * The path of a number (any of a path's numbers, retired ones too), or NULL. Valid until
+ * numbers_close().
+ */
 const char *numbers_path(const struct numbers *numbers, uint32_t number);
-/* What medium a number stands for: NULL if any, or if the number is not known. Valid until numbers_close(). */
+/*
+ * What medium a number stands for: NULL if any, or if the number is not known. Valid until
+ * numbers_close().
+ */
 const char *numbers_identity(const struct numbers *numbers, uint32_t number);
 bool numbers_is_retired(const struct numbers *numbers, uint32_t number);
 /* All numbers of a path, in order: the next one after @after (0 to start); 0 at the end. */
@@ -61,7 +70,8 @@ uint32_t numbers_next(const struct numbers *numbers, uint32_t after);
 
 /*
  * numbers_first_choice - the number a path would get on an empty store: a hash of the path
- * into NUMBERS_FIRST .. NUMBERS_LAST, the same on every machine. If it is taken, the next free one is.
+ * into NUMBERS_FIRST .. NUMBERS_LAST, the same on every machine. If it is taken, the next free one
+ * is.
  */
 uint32_t numbers_first_choice(const char *path);
 
@@ -71,10 +81,12 @@ enum { NUMBERS_PROBES_MAX = 1 << 20 }; /* numbers tried for one path before -ENO
  * numbers_assign - give paths their numbers, durably.
  *
  * @paths:  absolute, normalised; copied. Those that have a number keep it.
- * @reserved: says whether a number is somebody else's (written by hand in an exports file); may be NULL
- * @done:   exactly once, never from within this call, when all are synced: numbers_get() knows them. error: 0, or
- *          -ENOSPC, -EIO, ... of the store: some of these paths may have no number now. Asked for again, they
- *          will get the number that was tried, so that what a failing disk kept all the same stays true
+ * @reserved: says whether a number is somebody else's (written by hand in an exports file); may be
+ *            NULL
+ * @done:   exactly once, never from within this call, when all are synced: numbers_get() knows
+ *          them. error: 0, or -ENOSPC, -EIO, ... of the store: some of these paths may have no
+ *          number now. Asked for again, they will get the number that was tried, so that what a
+ *          failing disk kept all the same stays true
  *
  * Calls that arrive while a sync is running share the next one.
  */
@@ -85,13 +97,15 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		   void *userdata, struct numbers_question **ret_question);
 
 /*
- * numbers_assign_for - the number of one path and one identity, durably: it is the path's primary from then on.
+ * numbers_assign_for - the number of one path and one identity, durably: it is the path's primary
+ * from then on.
  *
- * @identity: of the medium that is at the path now, at most NUMBERS_IDENTITY_MAX bytes; NULL: whatever is there
+ * @identity: of the medium that is at the path now, at most NUMBERS_IDENTITY_MAX bytes; NULL:
+ *            whatever is there
  * @done:     as of numbers_assign(); numbers_get() and numbers_get_for() give the number
  *
- * The number that the path has for this identity already, or a new one. A number that is bound to no identity is
- * left so: numbers_bind() is for that.
+ * The number that the path has for this identity already, or a new one. A number that is bound to
+ * no identity is left so: numbers_bind() is for that.
  */
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
 		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
@@ -100,8 +114,9 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 /*
  * numbers_bind - from now on a number stands for this medium only.
  *
- * done() gets 0, also if it is so already; -ENOENT: no such number; -EEXIST: it stands for another one, or
- * another number of its path stands for this one; -EINVAL, -E2BIG: no good identity; or the store's error.
+ * done() gets 0, also if it is so already; -ENOENT: no such number; -EEXIST: it stands for another
+ * one, or another number of its path stands for this one; -EINVAL, -E2BIG: no good identity; or the
+ * store's error.
  */
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
 		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
@@ -110,27 +125,34 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
  * numbers_adopt - a handler wants this number for the path and the identity (or NULL): it is
  * the path's primary from then on. Numbers that the path has already stay known.
  *
- * done() gets 0; -EEXIST if the number is another path's, stands for another identity, is reserved, or the
- * path has another number for this identity; -ERANGE outside of NUMBERS_FIRST .. NUMBERS_LAST; or the store's error.
- * A number that stands for no identity yet, of this path, is bound to @identity.
+ * done() gets 0; -EEXIST if the number is another path's, stands for another identity, is reserved,
+ * or the path has another number for this identity; -ERANGE outside of NUMBERS_FIRST ..
+ * NUMBERS_LAST; or the store's error. A number that stands for no identity yet, of this path, is
+ * bound to @identity.
  */
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
 		  void *userdata, struct numbers_question **ret_question);
 
-/* numbers_set - as numbers_adopt(), for an administrator: the path may have another number for this identity. */
+/*
+ * numbers_set - as numbers_adopt(), for an administrator: the path may have another number for this
+ * identity.
+ */
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
 		void *userdata, struct numbers_question **ret_question);
 
 /*
- * numbers_retire - no new handle uses this number any more; if it was primary, the path has another of its numbers or
- * none. numbers_set() makes it primary again. done() gets 0, -ENOENT, or the store's error.
+ * numbers_retire - no new handle uses this number any more; if it was primary, the path has another
+ * of its numbers or none. numbers_set() makes it primary again. done() gets 0, -ENOENT, or the
+ * store's error.
  */
 int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
 		   struct numbers_question **ret_question);
 
-/* numbers_cancel - done() will not be called; what was begun may still become known. NULL is fine. */
+/*
+ * numbers_cancel - done() will not be called; what was begun may still become known. NULL is fine.
+ */
 void numbers_cancel(struct numbers_question *question);
 
 /*
@@ -159,7 +181,8 @@ bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fac
 /*
  * numbers_take - facts from another store: joined to what is known, as the store's copies are.
  *
- * done() gets 0; -EEXIST: one of them contradicts what is known, or another one, and none was taken; -EINVAL; or the store's error.
+ * done() gets 0; -EEXIST: one of them contradicts what is known, or another one, and none was
+ * taken; -EINVAL; or the store's error.
  */
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
 		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
@@ -172,12 +195,16 @@ struct numbers_copy_status {
 	uint64_t n_rows; /* that it has, as it said last */
 };
 
-/* numbers_copy - the copy with this index, from 0. False: there are no more. Strings are valid until the loop goes on. */
+/*
+ * numbers_copy - the copy with this index, from 0. False: there are no more. Strings are valid
+ * until the loop goes on.
+ */
 bool numbers_copy(const struct numbers *numbers, size_t index,
 		  struct numbers_copy_status *ret_status);
 
 /*
- * numbers_verify - have every copy read all of itself, and compare; numbers_copy() tells then. One at a time: -EBUSY.
+ * numbers_verify - have every copy read all of itself, and compare; numbers_copy() tells then. One
+ * at a time: -EBUSY.
  */
 int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata);
 void numbers_verify_cancel(struct numbers *numbers, void *userdata);

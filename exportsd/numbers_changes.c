@@ -3,13 +3,14 @@
 /*
  * numbers_changes.c - what is asked of the numbers, and the changes that come of it.
  *
- * A change is queued, then sent to the copies with all others that wait by then: so a burst costs each copy one sync,
- * and only one set of rows is under way at a time. Then it is applied to its entry. If no copy could take it,
- * it is in doubt: nobody can say whether a disk has it. It keeps its number and its identity for
- * itself, and is sent again when it is asked for again, or when the copies work again.
+ * A change is queued, then sent to the copies with all others that wait by then: so a burst costs
+ * each copy one sync, and only one set of rows is under way at a time. Then it is applied to its
+ * entry. If no copy could take it, it is in doubt: nobody can say whether a disk has it. It keeps
+ * its number and its identity for itself, and is sent again when it is asked for again, or when the
+ * copies work again.
  *
- * A call (struct numbers_question) counts what it waits for. When that is nothing any more, it goes to the
- * ready list, and its done() is called from the loop.
+ * A call (struct numbers_question) counts what it waits for. When that is nothing any more, it goes
+ * to the ready list, and its done() is called from the loop.
  */
 
 #include <errno.h>
@@ -324,7 +325,10 @@ void numbers_free_changes(struct numbers *numbers)
 
 /* ---- giving numbers ---- */
 
-/* The same for every version and machine: handles that clients hold depend on it when a store is lost. */
+/*
+ * The same for every version and machine: handles that clients hold depend on it when a store is
+ * lost.
+ */
 static uint32_t hash_to_number(const char *bytes, size_t n_bytes)
 {
 	static const uuid_t name_space = { 0x5d, 0x1c, 0x7a, 0x0e, 0x6a, 0x1b, 0x4f, 0x0c,
@@ -345,7 +349,9 @@ uint32_t numbers_first_choice(const char *path)
 	return hash_to_number(path, strlen(path));
 }
 
-/* A path's first number depends on the path alone, whatever medium is there; further ones on both. */
+/*
+ * A path's first number depends on the path alone, whatever medium is there; further ones on both.
+ */
 static uint32_t first_choice_for(const struct numbers *numbers, const char *path,
 				 const char *identity)
 {

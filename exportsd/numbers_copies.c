@@ -3,10 +3,10 @@
 /*
  * numbers_copies.c - one set of rows, several disks.
  *
- * A copy is live (it is written to, and awaited) or dropped. A live one that may lack rows is being filled: it gets all
- * rows in order, one message at a time, beside what is written anyway; rows are joined, so what it
- * has already does no harm. When its totals are the owner's, it is whole. One process reads one socket in
- * order, so nothing overtakes anything within a copy.
+ * A copy is live (it is written to, and awaited) or dropped. A live one that may lack rows is being
+ * filled: it gets all rows in order, one message at a time, beside what is written anyway; rows are
+ * joined, so what it has already does no harm. When its totals are the owner's, it is whole. One
+ * process reads one socket in order, so nothing overtakes anything within a copy.
  */
 
 #include "exportsd/numbers_copies.h"
@@ -236,7 +236,10 @@ static void write_to(struct copy *copy)
 	copy->write_error = send_rows(copy);
 }
 
-/* One of them has died over it: the rows may be there or not; said twice, they are as true as said once. */
+/*
+ * One of them has died over it: the rows may be there or not; said twice, they are as true as said
+ * once.
+ */
 static bool write_again(struct copy *copy)
 {
 	if (copy->write_error != -EPIPE || ++copy->n_tries >= TRIES_MAX)
@@ -450,7 +453,9 @@ static void on_opened(void *userdata, int error, const struct proto_message *ans
 	if (error < 0) {
 		copy->state = DROPPED;
 		drop(copy, error, words(answer));
-		/* It was found damaged just now: made anew at once, if another one has everything. */
+		/*
+		 * It was found damaged just now: made anew at once, if another one has everything.
+		 */
 		if (copy->damaged && other_whole(copy))
 			try_again(copy);
 		return;

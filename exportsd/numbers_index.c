@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * numbers_index.c - linear probing. A tag is all that is kept of a hash: its lower bits say the place, and growing
- * needs nothing else.
+ * numbers_index.c - linear probing. A tag is all that is kept of a hash: its lower bits say the
+ * place, and growing needs nothing else.
  */
 
 #include "exportsd/numbers_index.h"

@@ -4,8 +4,8 @@
 /*
  * numbers_index.h - from a hash to positions in an array: open addressing, eight bytes a place.
  *
- * Millions of entries are entered at the start, and a table of nodes (uthash) spends its time waiting for
- * memory then. What is added stays.
+ * Millions of entries are entered at the start, and a table of nodes (uthash) spends its time
+ * waiting for memory then. What is added stays.
  */
 
 #include "parser/base.h"

@@ -2,13 +2,14 @@
 #pragma once
 
 /*
- * numbers_private.h - the parts of the numbers: what is known (numbers_entries.c), answers and the start
- * (numbers.c), calls and changes (numbers_changes.c), and how these reach every copy (numbers_copies.c).
+ * numbers_private.h - the parts of the numbers: what is known (numbers_entries.c), answers and the
+ * start (numbers.c), calls and changes (numbers_changes.c), and how these reach every copy
+ * (numbers_copies.c).
  *
- * An entry is a row of the store, in memory. Entries live until numbers_close(), and are found by their number, and
- * by their path: those of a path are a chain. What is to become of an entry is a change; it is
- * applied when the copies have it. An entry whose first change is not applied is not known to others, but keeps its
- * number for itself: the disk may remember it.
+ * An entry is a row of the store, in memory. Entries live until numbers_close(), and are found by
+ * their number, and by their path: those of a path are a chain. What is to become of an entry is a
+ * change; it is applied when the copies have it. An entry whose first change is not applied is not
+ * known to others, but keeps its number for itself: the disk may remember it.
  */
 
 #include <systemd/sd-event.h>
@@ -57,7 +58,10 @@ struct number *entries_find_directory(const struct entries *entries, const char 
 /* entries_add - one that is not synced. Returns 0; -ENOMEM. */
 int entries_add(struct entries *entries, const struct store_row *row, struct number **ret_entry);
 
-/* entries_set - from now on others see this row in the entry. @identity: becomes the entry's; or NULL: it keeps its own */
+/*
+ * entries_set - from now on others see this row in the entry. @identity: becomes the entry's; or
+ * NULL: it keeps its own
+ */
 void entries_set(struct entries *entries, struct number *entry, char *identity, uint64_t sequence,
 		 bool retired, int64_t created);
 

@@ -3,9 +3,10 @@
 /*
  * ordering.c - from exports to RequiresMountsFor= and Before=.
  *
- * Sources: nfs-utils systemd/nfs-server-generator.c; systemd.unit(5) RequiresMountsFor=, "String Escaping for Inclusion
- * in Unit Names", "Specifiers"; systemd src/core/load-fragment.c config_parse_unit_requires_mounts_for(), which
- * takes quotes off but leaves backslashes as they are.
+ * Sources: nfs-utils systemd/nfs-server-generator.c; systemd.unit(5) RequiresMountsFor=, "String
+ * Escaping for Inclusion in Unit Names", "Specifiers"; systemd src/core/load-fragment.c
+ * config_parse_unit_requires_mounts_for(), which takes quotes off but leaves backslashes as they
+ * are.
  */
 
 #include "exportsd/ordering.h"
@@ -128,7 +129,10 @@ static bool is_crossing(const char *path)
 	       (status.stx_attributes & STATX_ATTR_MOUNT_ROOT);
 }
 
-/* Put @target in place of the link that ends @path; @rest follows it. Returns false if that is too long. */
+/*
+ * Put @target in place of the link that ends @path; @rest follows it. Returns false if that is too
+ * long.
+ */
 static bool follow(char path[PATH_MAX], const char *target, char rest[PATH_MAX])
 {
 	char behind[PATH_MAX];
@@ -142,8 +146,8 @@ static bool follow(char path[PATH_MAX], const char *target, char rest[PATH_MAX])
 }
 
 /*
- * Move the first component of @rest to the end of @path. Returns its length, 0 at the end; negative if there is no room
- * for it.
+ * Move the first component of @rest to the end of @path. Returns its length, 0 at the end; negative
+ * if there is no room for it.
  */
 static int move_component(char path[PATH_MAX], char rest[PATH_MAX])
 {

@@ -3,9 +3,10 @@
 /*
  * paths.c - questions to exported file systems.
  *
- * A long list for paths_real() goes out in chunks, a few at a time, so that no turn of the loop is long. A path
- * that hangs takes its chunk with it, so a chunk gets half of the time, and what it held is then asked path by
- * path in the other half: only those that hang by themselves stay without an answer.
+ * A long list for paths_real() goes out in chunks, a few at a time, so that no turn of the loop is
+ * long. A path that hangs takes its chunk with it, so a chunk gets half of the time, and what it
+ * held is then asked path by path in the other half: only those that hang by themselves stay
+ * without an answer.
  */
 
 #include <errno.h>

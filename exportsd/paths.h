@@ -17,7 +17,10 @@
 struct paths;
 struct paths_question;
 
-/* @rootdir: what all paths lie beneath, absolute symbolic links too (nfs.conf [exports] rootdir); NULL: / */
+/*
+ * @rootdir: what all paths lie beneath, absolute symbolic links too (nfs.conf [exports] rootdir);
+ * NULL: /
+ */
 int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec,
 	      const char *rootdir);
 struct paths *paths_free(struct paths *paths);
@@ -27,11 +30,11 @@ void paths_cancel(struct paths_question *question);
  * paths_real - realpath(3) of many paths.
  *
  * @wanted: the texts must live until done(), the array need not
- * @ret_seen: NULL; or room for as many, until done(): of each path what directory is there; all 0: it is none, or nobody
- *          could look
- * @done: @real in the order asked, NULL where there is none, paths_unknown (that pointer) where nobody could look: no
- *        answer in time, a bad disk; valid during the call. Where the real path is what was asked it
- *        is the same pointer
+ * @ret_seen: NULL; or room for as many, until done(): of each path what directory is there; all 0:
+ *          it is none, or nobody could look
+ * @done: @real in the order asked, NULL where there is none, paths_unknown (that pointer) where
+ *        nobody could look: no answer in time, a bad disk; valid during the call. Where the real
+ *        path is what was asked it is the same pointer
  */
 extern const char paths_unknown[];
 typedef void (*paths_real_fn)(void *userdata, const char *const *real, size_t n_paths);
@@ -39,7 +42,10 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
 	       struct paths_question **ret_question);
 
-/* What nfs-utils looks at: support/export/cache.c uuid_by_path(), get_uuid_blkdev(), is_mountpoint(). */
+/*
+ * What nfs-utils looks at: support/export/cache.c uuid_by_path(), get_uuid_blkdev(),
+ * is_mountpoint().
+ */
 struct paths_facts {
 	dev_t device;
 	ino_t inode;
@@ -99,20 +105,27 @@ int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
 	       struct paths_question **ret_question);
 
-/* paths_is_gone - does this error (negative) say that nothing is there? Any other only says that nobody could look. */
+/*
+ * paths_is_gone - does this error (negative) say that nothing is there? Any other only says that
+ * nobody could look.
+ */
 static inline bool paths_is_gone(int error)
 {
 	return error == -ENOENT || error == -ENOTDIR || error == -ELOOP || error == -ENAMETOOLONG;
 }
 
 /*
- * Between daemon and workers: an answer about real paths goes along the question's. same=I I...: the next ones are
- * real, and these the inodes there, hexadecimal; path=P: the next one's real path, "" if there is none, after
- * inode=I; device=D: that these and the following directories are on, at first 0. 0 is no directory.
+ * Between daemon and workers: an answer about real paths goes along the question's. same=I I...:
+ * the next ones are real, and these the inodes there, hexadecimal; path=P: the next one's real
+ * path, "" if there is none, after inode=I; device=D: that these and the following directories are
+ * on, at first 0. 0 is no directory.
  */
 #define PATHS_UNKNOWN "?"
 
-/* The workers' side: where all paths lie beneath, once; then answer one question (WORKER_PATHS). Returns 0 or -errno. */
+/*
+ * The workers' side: where all paths lie beneath, once; then answer one question (WORKER_PATHS).
+ * Returns 0 or -errno.
+ */
 int paths_serve_beneath(const char *rootdir);
 void paths_serve(const struct proto_message *question, struct proto_writer *answer);
 

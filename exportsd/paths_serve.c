@@ -57,7 +57,10 @@ static int open_path(const char *path)
 		fd = open(path, O_PATH | O_CLOEXEC);
 		return fd < 0 ? -errno : fd;
 	}
-	/* EAGAIN: somebody renames or mounts beneath it at this moment, and ".." may have led out (openat2(2)). */
+	/*
+	 * EAGAIN: somebody renames or mounts beneath it at this moment, and ".." may have led out
+	 * (openat2(2)).
+	 */
 	for (unsigned int tries = 0; tries < RENAMED_MAX; tries++) {
 		fd = (int)syscall(SYS_openat2, rootdir_fd, path, &how, sizeof(how));
 		if (fd >= 0 || errno != EAGAIN)
@@ -111,7 +114,9 @@ static void probe_uuid(dev_t device, char *buffer, size_t size)
 	blkid_free_probe(probe);
 }
 
-/* Has anything been mounted or unmounted since the last call? proc(5): mountinfo polls as changed. */
+/*
+ * Has anything been mounted or unmounted since the last call? proc(5): mountinfo polls as changed.
+ */
 static bool mounts_changed(void)
 {
 	static int fd = -1;
@@ -241,8 +246,8 @@ struct walker {
 };
 
 /*
- * Take the file system's view of somebody. A file system uid other than 0 takes away the capabilities
- * that override permissions as well: capabilities(7), "Effect of user ID changes".
+ * Take the file system's view of somebody. A file system uid other than 0 takes away the
+ * capabilities that override permissions as well: capabilities(7), "Effect of user ID changes".
  */
 static int become(const struct walker *walker)
 {
@@ -432,8 +437,8 @@ static bool is_in_directory(struct real_directory *directory, const char *path, 
 }
 
 /*
- * Many exports lie in one directory. Of the next one in it only the last name is looked at: if that is a
- * directory it is no symbolic link, and so the path is what it is written as.
+ * Many exports lie in one directory. Of the next one in it only the last name is looked at: if that
+ * is a directory it is no symbolic link, and so the path is what it is written as.
  */
 static int real_of(const char *path, struct real_directory *directory, char buffer[PATH_MAX],
 		   struct snapshot_seen *ret_seen)

@@ -2,8 +2,9 @@
 /*
  * placeholder.c - placeholder directories.
  *
- * A directory bound on itself is the root of a mount just as a medium is. The two are told apart by what
- * lies under all mounts: the bound one is that same directory (device and inode), a medium is another.
+ * A directory bound on itself is the root of a mount just as a medium is. The two are told apart by
+ * what lies under all mounts: the bound one is that same directory (device and inode), a medium is
+ * another.
  */
 
 #include "exportsd/placeholder.h"

@@ -5,8 +5,9 @@
  * placeholder.h - the plain directories that stand for media: made, bound on themselves, told
  * from what is mounted on them, removed.
  *
- * A placeholder is named by its rule's literal directory, open, and its key: "debian-12", "1999/linz".
- * All of it is on the server's own disk, and is done by the daemon itself, a bounded number at a time.
+ * A placeholder is named by its rule's literal directory, open, and its key: "debian-12",
+ * "1999/linz". All of it is on the server's own disk, and is done by the daemon itself, a bounded
+ * number at a time.
  */
 
 #include "exportsd/mounts.h"
@@ -29,7 +30,8 @@ enum placeholder_state {
 int placeholder_state(int directory_fd, const char *key, int fd, enum placeholder_state *ret_state);
 
 /*
- * placeholder_n_missing - how many of a key's directories are not there: 0, or its last n components.
+ * placeholder_n_missing - how many of a key's directories are not there: 0, or its last n
+ * components.
  *
  * Returns 0..; -ENOTDIR or -ELOOP if something else is in the way; -errno.
  */
@@ -42,10 +44,15 @@ int placeholder_n_missing(int directory_fd, const char *key);
  */
 int placeholder_make(int directory_fd, const char *key);
 
-/* placeholder_bind - bind a placeholder on itself if nothing is mounted there. Returns 0; -errno. */
+/*
+ * placeholder_bind - bind a placeholder on itself if nothing is mounted there. Returns 0; -errno.
+ */
 int placeholder_bind(int directory_fd, const char *key);
 
-/* placeholder_unbind - undo that, if nothing is mounted on it. Returns 0; -EBUSY (a medium, or in use); -errno. */
+/*
+ * placeholder_unbind - undo that, if nothing is mounted on it. Returns 0; -EBUSY (a medium, or in
+ * use); -errno.
+ */
 int placeholder_unbind(int directory_fd, const char *key);
 
 /*

@@ -21,8 +21,8 @@ enum {
 	/* A refused address is asked about again after this. */
 	NOBODY_SECONDS = 60,
 	/*
-	 * Looks are over when there was none for so long, and taken for over after the longer time, which is
-	 * less than clients believe a directory's attributes by default (nfs(5) acdirmin).
+	 * Looks are over when there was none for so long, and taken for over after the longer time,
+	 * which is less than clients believe a directory's attributes by default (nfs(5) acdirmin).
 	 */
 	LOOK_QUIET_USEC = 2 * 1000000,
 	LOOK_LATEST_USEC = 20 * 1000000,
@@ -110,7 +110,10 @@ static void keep_waiting(struct question *question, int r)
 {
 	if (r >= 0)
 		return;
-	/* Not even a timer: the kernel repeats what is unanswered to whoever opens its channel next. */
+	/*
+	 * Not even a timer: the kernel repeats what is unanswered to whoever opens its channel
+	 * next.
+	 */
 	log_error(NULL, "No memory to keep a question of the kernel, restarting");
 	sd_event_exit(question->daemon->event, EXIT_FAILURE);
 }
@@ -169,7 +172,10 @@ static void ask_domain(struct question *question, const struct address *address,
 
 /* ---- auth.unix.ip ---- */
 
-/* @domain: NULL: nobody. Who it is in full is found out with each question about what is named by its address. */
+/*
+ * @domain: NULL: nobody. Who it is in full is found out with each question about what is named by
+ * its address.
+ */
 static void answer_ip(struct question *question, const char *domain, bool complete,
 		      uint32_t seconds)
 {

@@ -3,9 +3,9 @@
 /*
  * nfsd.export: what may this domain do with this path (svc_export_request())?
  *
- * A medium's path is answered at once and positive, mounted or not, with the number that belongs to it:
- * "ls" and "cd" look the same from here, so nothing is loaded (P3). Anything else is answered as
- * rpc.mountd's nfsd_export() would, so that both daemons' handles are the same.
+ * A medium's path is answered at once and positive, mounted or not, with the number that belongs to
+ * it: "ls" and "cd" look the same from here, so nothing is loaded (P3). Anything else is answered
+ * as rpc.mountd's nfsd_export() would, so that both daemons' handles are the same.
  */
 
 #include "exportsd/questions_private.h"
@@ -93,7 +93,10 @@ static int tell_kernel(struct question *question, const char *path, uint32_t sec
 	return kernel_answer(question->daemon->kernel, KERNEL_EXPORT, line, strlen(line));
 }
 
-/* Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(), nd_jump_link()). */
+/*
+ * Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(),
+ * nd_jump_link()).
+ */
 const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX])
 {
 	(void)snprintf(text, QUESTION_ROOT_MAX, "/proc/self/fd/%d/.", root_fd);
@@ -104,7 +107,9 @@ struct upcall_export question_medium_export(const struct snapshot_match *match, 
 {
 	return (struct upcall_export){
 		.options = match->export->options,
-		/* NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()). */
+		/*
+		 * NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()).
+		 */
 		.flags = match->export->options->flags | EXPORT_FSID |
 			 (match->parent_exported ? EXPORT_NOHIDE : 0),
 		.fsid = number,
@@ -129,8 +134,9 @@ int question_tell_medium(struct question *question, const char *path,
 	if (r == 0 && !mounted)
 		question_showed_unmounted(question);
 	/*
-	 * A question about the directory that the medium covers by now does not get the answer above, whose path
-	 * leads to the medium. A path that ends in "." is not followed into the mount (KERNEL: handle_dots()).
+	 * A question about the directory that the medium covers by now does not get the answer
+	 * above, whose path leads to the medium. A path that ends in "." is not followed into the
+	 * mount (KERNEL: handle_dots()).
 	 */
 	if (r == 0 && mounted && covered >= 0) {
 		char hidden[QUESTION_ROOT_MAX];
@@ -148,7 +154,9 @@ static void answer_medium(struct question *question, uint32_t number, int root_f
 	const char *path = question->upcall.path;
 	int r = question_tell_medium(question, path, &question->match, number, root_fd);
 
-	/* If somebody mounted something meanwhile, that was told with the number of another medium. */
+	/*
+	 * If somebody mounted something meanwhile, that was told with the number of another medium.
+	 */
 	if (r == 0 && root_fd < 0 && media_is_mounted(question->daemon->media, path))
 		begin_medium(question);
 	else if (r == 0)
@@ -194,7 +202,9 @@ static void begin_medium(struct question *question)
 		answer_medium(question, number, root);
 		return;
 	}
-	/* Mounted by somebody else: whoever looks at it must not be told another medium's number. */
+	/*
+	 * Mounted by somebody else: whoever looks at it must not be told another medium's number.
+	 */
 	if (root == -EAGAIN)
 		r = media_mount(media, path, NULL, question->upcall.domain, 0, on_identified,
 				question, &question->media);
@@ -223,8 +233,9 @@ static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
 }
 
 /*
- * rpc.mountd: the block device's uuid, else the file system's id. A pseudo-root has its path's: rpc.mountd tries the
- * file system's first, but for a client that the kernel does not know unless exportfs runs at this moment.
+ * rpc.mountd: the block device's uuid, else the file system's id. A pseudo-root has its path's:
+ * rpc.mountd tries the file system's first, but for a client that the kernel does not know unless
+ * exportfs runs at this moment.
  */
 static void choose_uuid(const struct question *question, const struct paths_facts *facts,
 			struct upcall_export *export)
@@ -263,8 +274,8 @@ static void answer_plain(struct question *question, const struct paths_facts *fa
 /* ---- file systems of another NFS server, below an export with reexport= ---- */
 
 /*
- * nfs-utils: a mount of another server that is crossed into has a number of its own, by its path (support/export/cache.c
- * dump_to_cache()).
+ * nfs-utils: a mount of another server that is crossed into has a number of its own, by its path
+ * (support/export/cache.c dump_to_cache()).
  */
 static bool is_reexported(const struct question *question, const struct paths_facts *facts)
 {
@@ -365,8 +376,8 @@ static void on_mountpoint_facts(void *userdata, int error, const struct paths_fa
 }
 
 /*
- * Whatever its options say, somebody else looks at the path first: the kernel will walk it while we write the
- * answer, and would hold up everybody if it lies on a server or a disk that is dead (P6).
+ * Whatever its options say, somebody else looks at the path first: the kernel will walk it while we
+ * write the answer, and would hold up everybody if it lies on a server or a disk that is dead (P6).
  */
 static void begin_plain(struct question *question)
 {
@@ -389,7 +400,9 @@ static void begin_plain(struct question *question)
 
 enum { JUNCTION_SECONDS = 300 }; /* nfs-utils utils/mountd/cache.c: what it leads to may change */
 
-/* rpc.mountd: the options of the export it lies in, but for the uuid (create_junction_exportent()). */
+/*
+ * rpc.mountd: the options of the export it lies in, but for the uuid (create_junction_exportent()).
+ */
 static void answer_junction(struct question *question, const struct paths_facts *facts)
 {
 	const struct upcall *upcall = &question->upcall;
@@ -430,8 +443,8 @@ static void on_junction(void *userdata, int error, const struct paths_facts *fac
 }
 
 /*
- * Not exported, but below an export: nfsd asks about mounts and about junctions. Whether it is one is
- * looked up only there, not for whatever lies in a pseudo-root.
+ * Not exported, but below an export: nfsd asks about mounts and about junctions. Whether it is one
+ * is looked up only there, not for whatever lies in a pseudo-root.
  */
 static void begin_nothing(struct question *question, const struct client_set *clients)
 {

@@ -3,10 +3,10 @@
 /*
  * nfsd.fh: which path does this file system id of a handle mean (expkey_request())?
  *
- * Its key holds no path, so a medium may be mounted before the answer: here, and only here, the kernel's
- * questions load something. The answer for a medium's number is never the directory it covers (P4): it is
- * given through a descriptor on the medium's root, so that it means this mount even if somebody takes it
- * away, or mounts over it, at this moment.
+ * Its key holds no path, so a medium may be mounted before the answer: here, and only here, the
+ * kernel's questions load something. The answer for a medium's number is never the directory it
+ * covers (P4): it is given through a descriptor on the medium's root, so that it means this mount
+ * even if somebody takes it away, or mounts over it, at this moment.
  */
 
 #include "exportsd/questions_private.h"
@@ -62,7 +62,10 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		answer_no(question);
 		return;
 	}
-	/* What nfsd will ask next, so that it need not: also if this handle is of another medium, new ones are not. */
+	/*
+	 * What nfsd will ask next, so that it need not: also if this handle is of another medium,
+	 * new ones are not.
+	 */
 	r = question_tell_medium(question, question->answer_path, &question->match, mounted->number,
 				 mounted->root_fd);
 	if (!media_number_fits(question->daemon->media, question->answer_path, number)) {
@@ -178,8 +181,9 @@ struct candidate {
 };
 
 /*
- * In the order in which rpc.mountd looks at exports; what is exported before what lies below it. Pseudo-roots, which
- * count only among themselves, as it made them: from the top down for each export.
+ * In the order in which rpc.mountd looks at exports; what is exported before what lies below it.
+ * Pseudo-roots, which count only among themselves, as it made them: from the top down for each
+ * export.
  */
 static bool is_before(const struct candidate *a, const struct candidate *b)
 {
@@ -192,7 +196,10 @@ static bool is_before(const struct candidate *a, const struct candidate *b)
 	return a->found == SNAPSHOT_FOUND_PSEUDO && strlen(a->path) < strlen(b->path);
 }
 
-/* Rather a real export than a pseudo-root, rather the deeper one below a crossmnt one (nfsd_handle_fh()). */
+/*
+ * Rather a real export than a pseudo-root, rather the deeper one below a crossmnt one
+ * (nfsd_handle_fh()).
+ */
 static bool is_better(const struct candidate *next, const struct candidate *best)
 {
 	if ((next->found == SNAPSHOT_FOUND_PSEUDO) != (best->found == SNAPSHOT_FOUND_PSEUDO))
@@ -252,8 +259,9 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 }
 
 /*
- * A file system of another NFS server, below an export with reexport=. Who looks goes into it, because the client that
- * mounts it here may have let go of it for want of use (nfs-utils does so by statfs(2)).
+ * A file system of another NFS server, below an export with reexport=. Who looks goes into it,
+ * because the client that mounts it here may have let go of it for want of use (nfs-utils does so
+ * by statfs(2)).
  */
 static void begin_reexported(struct question *question, const char *path)
 {

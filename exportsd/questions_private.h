@@ -5,8 +5,9 @@
  * questions_private.h - one question, as the files questions*.c share it.
  *
  * A question waits for at most one thing at a time. Whatever cannot be asked now (no memory, a full
- * queue) or was not answered in time is asked again a little later; a question ends only by an answer.
- * Pointers into the snapshot may be kept in it: questions_again() begins it anew when there is another.
+ * queue) or was not answered in time is asked again a little later; a question ends only by an
+ * answer. Pointers into the snapshot may be kept in it: questions_again() begins it anew when there
+ * is another.
  */
 
 #include <uthash.h>
@@ -94,24 +95,32 @@ void question_begin_fh(struct question *question);
 /* question_clients - who asks; NULL when memory is out. */
 const struct client_set *question_clients(const struct question *question);
 
-/* question_ttl - how long the kernel may believe what only a reload, or other names of who asks, can change. */
+/*
+ * question_ttl - how long the kernel may believe what only a reload, or other names of who asks,
+ * can change.
+ */
 uint32_t question_ttl(const struct question *question);
-/* question_waits_for_names - have it begun again with all names known, if they are not and were not waited for. */
+/*
+ * question_waits_for_names - have it begun again with all names known, if they are not and were not
+ * waited for.
+ */
 bool question_waits_for_names(struct question *question);
 
 /* question_again - begin anew after so many seconds (0: in the next turn of the loop). */
 void question_again(struct question *question, unsigned int seconds);
 
 /*
- * question_answer - write the answer and end the question. @line is taken; NULL (no memory), or the kernel
- * has none: again later.
+ * question_answer - write the answer and end the question. @line is taken; NULL (no memory), or the
+ * kernel has none: again later.
  *
- * Returns 0; the kernel's errno, negative: it did not take the answer, and the question has not ended.
+ * Returns 0; the kernel's errno, negative: it did not take the answer, and the question has not
+ * ended.
  */
 int question_answer(struct question *question, char *line);
 
 /*
- * question_was_stale - name in the journal what a file handle was of that gets a "no", now and then.
+ * question_was_stale - name in the journal what a file handle was of that gets a "no", now and
+ * then.
  *
  * @path: NULL: not known
  */
@@ -125,15 +134,19 @@ void question_end(struct question *question, int error);
 uint64_t question_expiry(uint32_t seconds);
 
 /*
- * Entries of an export's path, told before the file handle's so that the kernel need not ask: 0, or the
- * kernel's errno.
+ * Entries of an export's path, told before the file handle's so that the kernel need not ask: 0, or
+ * the kernel's errno.
  *
- * @root_fd: O_PATH on the medium's root, and the entry is of this mount and no other; -1: it is not mounted
+ * @root_fd: O_PATH on the medium's root, and the entry is of this mount and no other; -1: it is not
+ *           mounted
  */
 int question_tell_medium(struct question *question, const char *path,
 			 const struct snapshot_match *match, uint32_t number, int root_fd);
 
-/* A path of /proc that leads to the very mount of an O_PATH descriptor: "." is not followed into another one. */
+/*
+ * A path of /proc that leads to the very mount of an O_PATH descriptor: "." is not followed into
+ * another one.
+ */
 enum { QUESTION_ROOT_MAX = 40 };
 const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX]);
 
@@ -141,11 +154,13 @@ const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX]);
 struct upcall_export question_medium_export(const struct snapshot_match *match, uint32_t number);
 
 /*
- * question_showed_unmounted - a medium that is not mounted was shown to somebody who may only be looking.
+ * question_showed_unmounted - a medium that is not mounted was shown to somebody who may only be
+ * looking.
  *
- * Its directory's attributes expire at the client (acdirmin, 30 s). If the client then lists the pseudo-root anew, they come
- * with the listing; if not, it asks for each by its handle, which would load every medium in
- * it (P3). It lists anew if the pseudo-root has changed, and that is when the exports were flushed last
- * (kernel_flush_exports()). So the kernel is made to forget what it was told, soon after nobody looks any more.
+ * Its directory's attributes expire at the client (acdirmin, 30 s). If the client then lists the
+ * pseudo-root anew, they come with the listing; if not, it asks for each by its handle, which would
+ * load every medium in it (P3). It lists anew if the pseudo-root has changed, and that is when the
+ * exports were flushed last (kernel_flush_exports()). So the kernel is made to forget what it was
+ * told, soon after nobody looks any more.
  */
 void question_showed_unmounted(struct question *question);

@@ -3,9 +3,9 @@
 /*
  * Saying once what a file handle named that was answered "no".
  *
- * A client with an old handle asks for as long as it has it, every few seconds, and a thousand clients
- * may have one: each handle is named once in a while for each client specification, and all of them together a
- * bounded number of times a minute.
+ * A client with an old handle asks for as long as it has it, every few seconds, and a thousand
+ * clients may have one: each handle is named once in a while for each client specification, and all
+ * of them together a bounded number of times a minute.
  */
 
 #include "exportsd/questions_private.h"

@@ -3,10 +3,10 @@
 /*
  * Having the kernel forget one medium, and nothing else (linux net/sunrpc/cache.c).
  *
- * What was told is told once more, with a life that ends within two seconds; once it is over, the next
- * answer of whatever kind sweeps it away (media_kernel's sweep). A negative answer would do at once, but might reach
- * a request that came just now and waits for this very entry: its client would get ESTALE (P5). So only
- * what no rule gives to its domain any more is answered "no".
+ * What was told is told once more, with a life that ends within two seconds; once it is over, the
+ * next answer of whatever kind sweeps it away (media_kernel's sweep). A negative answer would do at
+ * once, but might reach a request that came just now and waits for this very entry: its client
+ * would get ESTALE (P5). So only what no rule gives to its domain any more is answered "no".
  *
  * Entries of a medium hold its mount, those that were never answered, too. What we told is known by
  * domain (media_note_domain()); the rest (of an earlier run, of a path within the medium that
@@ -22,7 +22,10 @@
 
 /* Expired long ago, and not 0, which some kernels take for "for ever". */
 enum { LONG_AGO = 1 };
-/* The least that is surely not over when the kernel reads it (svc_export_parse() takes no export whose life is). */
+/*
+ * The least that is surely not over when the kernel reads it (svc_export_parse() takes no export
+ * whose life is).
+ */
 enum { LIFE_SECONDS = 1 };
 
 struct listed {
@@ -265,7 +268,10 @@ static void sweep(void *userdata)
 
 /* ---- NFSv4 state ---- */
 
-/* Of one that is to be ejected it is asked what is held now, of those that fall idle what was a moment ago. */
+/*
+ * Of one that is to be ejected it is asked what is held now, of those that fall idle what was a
+ * moment ago.
+ */
 static enum kernel_hold look_at_holds(struct questions *questions, dev_t device,
 				      uint64_t quiet_usec)
 {
@@ -286,7 +292,10 @@ static enum kernel_hold look_at_holds(struct questions *questions, dev_t device,
 
 static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
 {
-	/* A client that has its file open under a delegation is thrown out by then: it opens it again. */
+	/*
+	 * A client that has its file open under a delegation is thrown out by then: it opens it
+	 * again.
+	 */
 	enum { DELEGATION_LEASES = 8 };
 	const struct daemon *daemon = userdata;
 	const char *proc = kernel_proc(daemon->kernel);

@@ -2,8 +2,9 @@
 #pragma once
 
 /*
- * recording.h - what is in force, told to files: etab, for other tools, and what the daemon must remember of commands
- * beside the exports files. Blocks, so it is done by a thread (background.h), or by exportfs(8) itself.
+ * recording.h - what is in force, told to files: etab, for other tools, and what the daemon must
+ * remember of commands beside the exports files. Blocks, so it is done by a thread (background.h),
+ * or by exportfs(8) itself.
  */
 
 #include "exportsd/change.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * All paths that need a number get it in one transaction of the store; then each export is given its own, or a
- * fault is told. A number that somebody wrote by hand is never given to another path, so the two
- * kinds may be mixed: nfs-utils calls that an error, and exports it all the same.
+ * All paths that need a number get it in one transaction of the store; then each export is given
+ * its own, or a fault is told. A number that somebody wrote by hand is never given to another path,
+ * so the two kinds may be mixed: nfs-utils calls that an error, and exports it all the same.
  */
 
 #include "exportsd/reexport.h"

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One change at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every plain path and the
- * addresses of every host name are asked for, both at once, and whose the numbers in the files are; the
- * snapshot is made, by a thread, and put in force; the kernel is told what changed (renew.h); etab is written, by a
- * thread (recording.h). With 100,000 lines no step holds up the loop. Answers about hosts are kept until the next ones.
+ * One change at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every
+ * plain path and the addresses of every host name are asked for, both at once, and whose the
+ * numbers in the files are; the snapshot is made, by a thread, and put in force; the kernel is told
+ * what changed (renew.h); etab is written, by a thread (recording.h). With 100,000 lines no step
+ * holds up the loop. Answers about hosts are kept until the next ones.
  *
- * Changes wait in a line, the first one is under way. Reloads of the files that have not begun are one.
+ * Changes wait in a line, the first one is under way. Reloads of the files that have not begun are
+ * one.
  */
 
 #include "exportsd/reload.h"
@@ -430,8 +432,8 @@ static void step(struct reload *reload)
 /* ---- asking ---- */
 
 /*
- * Nobody could look: a dead disk or server does not make another path of it, which would withdraw the one that clients
- * use. Asked again soon (schedule_renewal()).
+ * Nobody could look: a dead disk or server does not make another path of it, which would withdraw
+ * the one that clients use. Asked again soon (schedule_renewal()).
  */
 static const char *known_real_path(struct reload *reload, const char *path)
 {
@@ -456,7 +458,10 @@ static void on_real_paths(void *userdata, const char *const *real, size_t n_path
 			answer = known_real_path(reload, loading->paths[i]);
 		if (!answer || answer == loading->paths[i])
 			continue;
-		/* Without memory the path is taken as it is written, like one that has no real path. */
+		/*
+		 * Without memory the path is taken as it is written, like one that has no real
+		 * path.
+		 */
 		fact = facts_add(&loading->real_paths, loading->paths[i]);
 		if (fact && !fact->answer)
 			fact_set(fact, NULL, 0, answer);
@@ -620,7 +625,9 @@ static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *
 	return false;
 }
 
-/* Renewing host names gives way, but for a thread's work, which would hold up the loop to its end. */
+/*
+ * Renewing host names gives way, but for a thread's work, which would hold up the loop to its end.
+ */
 static void give_way(struct reload *reload)
 {
 	struct job *job = reload->jobs;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Three phases. A thread reads the content files and lists what is to be forgotten, comparing by both snapshots. The
- * paths of exports among it are looked at (paths.h). Then the loop writes, some entries a turn: a "no" that has long
- * expired takes an entry's place and dies with the next sweep, so the next use asks. First nfsd.export, then nfsd.fh,
- * whose sweep also removes what of nfsd.export held a mount.
+ * Three phases. A thread reads the content files and lists what is to be forgotten, comparing by
+ * both snapshots. The paths of exports among it are looked at (paths.h). Then the loop writes, some
+ * entries a turn: a "no" that has long expired takes an entry's place and dies with the next sweep,
+ * so the next use asks. First nfsd.export, then nfsd.fh, whose sweep also removes what of
+ * nfsd.export held a mount.
  *
- * Entries that are not valid look alike whether the answer was "no" or nobody answered yet. Somebody may wait for
- * the latter, who would be told "no" by such a write. So if one of these has another answer now, nfsd.export is flushed:
- * a flush leaves alone what was never answered (linux net/sunrpc/cache.c cache_is_expired()), and that
- * is asked anew by us already. So it is with nfsd.fh: an export that is back must not seem stale for the seconds that
- * a "no" still has to live.
+ * Entries that are not valid look alike whether the answer was "no" or nobody answered yet.
+ * Somebody may wait for the latter, who would be told "no" by such a write. So if one of these has
+ * another answer now, nfsd.export is flushed: a flush leaves alone what was never answered (linux
+ * net/sunrpc/cache.c cache_is_expired()), and that is asked anew by us already. So it is with
+ * nfsd.fh: an export that is back must not seem stale for the seconds that a "no" still has to
+ * live.
  */
 
 #include "exportsd/renew.h"
@@ -161,7 +163,10 @@ static int look_at_ip(struct renew *renew, const struct content *content)
 	return 0;
 }
 
-/* Who "$ADDRESS" is, only the name service can say: then all is forgotten, as rpc.mountd does at every change. */
+/*
+ * Who "$ADDRESS" is, only the name service can say: then all is forgotten, as rpc.mountd does at
+ * every change.
+ */
 static bool is_by_address(struct renew *renew, const char *domain)
 {
 	renew->flush_all |= *domain == '$';
@@ -199,7 +204,9 @@ static bool same_handle(const struct renew *renew, const struct domain *domain,
 				    domain->new_clients, content->path);
 }
 
-/* Whose number or file system it is cannot be told from the snapshots alone: it may be a medium's. */
+/*
+ * Whose number or file system it is cannot be told from the snapshots alone: it may be a medium's.
+ */
 static bool same_no(const struct renew *renew, const struct domain *domain,
 		    const struct content *content)
 {

@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rivals.h - other daemons that answer the kernel server's questions. Each would take some of them, and answer by its own
- * lights: rpc.mountd's "no such handle" lives until 2038.
+ * rivals.h - other daemons that answer the kernel server's questions. Each would take some of them,
+ * and answer by its own lights: rpc.mountd's "no such handle" lives until 2038.
  */
 
 #include <sys/types.h>

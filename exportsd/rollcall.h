@@ -2,8 +2,8 @@
 #pragma once
 
 /*
- * rollcall.h - what the name service says of many addresses: a few at a time, so that clients who come meanwhile are not
- * kept waiting, and only for so long in all.
+ * rollcall.h - what the name service says of many addresses: a few at a time, so that clients who
+ * come meanwhile are not kept waiting, and only for so long in all.
  */
 
 #include "exportsd/names.h"

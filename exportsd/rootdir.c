@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * Both a path and its form in the kernel's escapes are a rootdir's exactly if they begin with it and a slash
- * or the end follows: escapes are made byte by byte.
+ * Both a path and its form in the kernel's escapes are a rootdir's exactly if they begin with it
+ * and a slash or the end follows: escapes are made byte by byte.
  */
 
 #include "exportsd/rootdir.h"

@@ -81,8 +81,8 @@ void rpc_call_on_gone(struct rpc_call *call, rpc_gone_fn gone, void *userdata);
 /*
  * rpc_reply - answer; the call is invalid afterwards.
  *
- * @bytes: allocated; taken, whatever becomes of it. From UDP it goes out at once, from the address that was called, or
- *         is lost, as datagrams are.
+ * @bytes: allocated; taken, whatever becomes of it. From UDP it goes out at once, from the address
+ *         that was called, or is lost, as datagrams are.
  */
 void rpc_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes);
 

@@ -8,7 +8,8 @@
  * there already (rpcbind src/rpcb_svc_com.c map_set()). So a round's outcome tells whether we
  * are registered.
  *
- * The child keeps no descriptor of the daemon's, dies with it, and ends itself when its time is over.
+ * The child keeps no descriptor of the daemon's, dies with it, and ends itself when its time is
+ * over.
  */
 
 #include <arpa/inet.h>

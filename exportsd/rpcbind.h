@@ -5,8 +5,8 @@
  * rpcbind.h - a program's registration with rpcbind (RFC 1833).
  *
  * libtirpc's calls block, so each round is a child process with a time limit. The
- * registration is renewed every minute: rpcbind may have been restarted and have forgotten. Without rpcbind
- * the service works for clients that are told its port.
+ * registration is renewed every minute: rpcbind may have been restarted and have forgotten. Without
+ * rpcbind the service works for clients that are told its port.
  */
 
 #include <stdint.h>
@@ -31,8 +31,14 @@ struct rpcbind_program {
 	const char *netids[RPCBIND_NETIDS_MAX]; /* static strings; the rest NULL */
 };
 
-/* rpcbind_new - register, now and again. A failure is a warning in the log, once until it works again. */
+/*
+ * rpcbind_new - register, now and again. A failure is a warning in the log, once until it works
+ * again.
+ */
 int rpcbind_new(struct rpcbind **ret_rpcbind, sd_event *event,
 		const struct rpcbind_program *program);
-/* rpcbind_free - take the registration back if there is one; may block for RPCBIND_FAREWELL_SECONDS. */
+/*
+ * rpcbind_free - take the registration back if there is one; may block for
+ * RPCBIND_FAREWELL_SECONDS.
+ */
 struct rpcbind *rpcbind_free(struct rpcbind *rpcbind);

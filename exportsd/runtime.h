@@ -2,18 +2,20 @@
 #pragma once
 
 /*
- * runtime.h - what was exported and taken back at run time, remembered for the next start of the daemon.
+ * runtime.h - what was exported and taken back at run time, remembered for the next start of the
+ * daemon.
  *
  * The files say what is exported; exportfs(8) and other programs that write etab change that until
- * "exportfs -r". etab alone does not tell which of its lines came from files. So beside etab there is
- * STATE-DIRECTORY/run-time-exports, lines:
+ * "exportfs -r". etab alone does not tell which of its lines came from files. So beside etab there
+ * is STATE-DIRECTORY/run-time-exports, lines:
  *
  *	etab INODE MTIME-NSEC SIZE	the etab that the daemon wrote, or took in, last
  *	all				everything the files say was taken back (exportfs -ua)
  *	removed PATH<tab>CLIENT		this of what they say was
  *	added PATH<tab>CLIENT(OPTIONS)	exported beside them, or with other options than theirs
  *
- * What is exported is added anew from the snapshot each time it is written; what was taken back is kept here.
+ * What is exported is added anew from the snapshot each time it is written; what was taken back is
+ * kept here.
  */
 
 #include <sys/stat.h>
@@ -43,7 +45,8 @@ struct runtime *runtime_free(struct runtime *runtime);
 int runtime_read(struct runtime *runtime, const char *file);
 
 /*
- * runtime_write - put the file in place of the old one; not synced. Nothing is written if nothing changed.
+ * runtime_write - put the file in place of the old one; not synced. Nothing is written if nothing
+ * changed.
  *
  * @snapshot: its exports that no file has are written, too
  */
@@ -64,8 +67,8 @@ bool runtime_is_removed(const struct runtime *runtime, const char *path, const c
 void runtime_forget(struct runtime *runtime);
 
 /*
- * runtime_note - other exports are in force, by a command or by etab: what is no longer is taken back, what is now no
- * more so. @all: everything is taken back, now and when the files change.
+ * runtime_note - other exports are in force, by a command or by etab: what is no longer is taken
+ * back, what is now no more so. @all: everything is taken back, now and when the files change.
  */
 int runtime_note(struct runtime *runtime, const struct snapshot *before, const struct snapshot *now,
 		 bool all);

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * spawn.h - how the daemon starts other programs: with no signal blocked, none ignored, and the daemon's environment.
+ * spawn.h - how the daemon starts other programs: with no signal blocked, none ignored, and the
+ * daemon's environment.
  */
 
 #include <spawn.h>
@@ -14,7 +15,8 @@
  * @argv:    ends with NULL
  * @files:   what becomes of descriptors; everything else of the daemon's is CLOEXEC already
  *
- * Returns 0; -errno of posix_spawn(3): what the program itself cannot do at its start is among them.
+ * Returns 0; -errno of posix_spawn(3): what the program itself cannot do at its start is among
+ * them.
  */
 int spawn_program(const char *program, char *const argv[], const posix_spawn_file_actions_t *files,
 		  pid_t *ret_pid);

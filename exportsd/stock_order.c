@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * stock_order.c - nfs-utils' lists, linked as it links them: one for each client type, with a table of buckets that
- * says where in the list a bucket ends.
+ * stock_order.c - nfs-utils' lists, linked as it links them: one for each client type, with a table
+ * of buckets that says where in the list a bucket ends.
  */
 
 #include "exportsd/stock_order.h"

@@ -8,8 +8,8 @@
 #include "parser/exports.h"
 
 /*
- * stock_order - by client type; within one the paths' hash buckets, the one seen last first, and in each
- * the order given (support/export/export.c export_add(), export_hash()).
+ * stock_order - by client type; within one the paths' hash buckets, the one seen last first, and in
+ * each the order given (support/export/export.c export_add(), export_hash()).
  *
  * @ret_indices: @n of them
  *

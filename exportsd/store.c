@@ -91,7 +91,9 @@ static int join_rows(struct store *store, const struct proto_message *question, 
 	return r;
 }
 
-/* As a whole or not at all. @ret_lost: the transaction is lost, and with it the others' questions. */
+/*
+ * As a whole or not at all. @ret_lost: the transaction is lost, and with it the others' questions.
+ */
 static int do_question(struct store *store, const struct proto_message *question, bool *ret_lost,
 		       char **reterr_why)
 {
@@ -144,7 +146,9 @@ static void begin_batch(struct batch *batch, struct store *store,
 		batch->error = store_file_begin(store->file, &batch->why);
 }
 
-/* Read questions and do them until none waits and none is to follow. Returns 0; WORKER_END; -errno. */
+/*
+ * Read questions and do them until none waits and none is to follow. Returns 0; WORKER_END; -errno.
+ */
 static int fill_batch(struct batch *batch, struct store *store, int fd)
 {
 	bool more = false;

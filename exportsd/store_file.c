@@ -3,14 +3,15 @@
 /*
  * store_file.c - one SQLite file: opened, read, written.
  *
- * Why a write-ahead log: a commit costs one sync of one file; a rollback journal costs three or four
- * of two files and a directory. synchronous=FULL syncs the log at every commit.
+ * Why a write-ahead log: a commit costs one sync of one file; a rollback journal costs three or
+ * four of two files and a directory. synchronous=FULL syncs the log at every commit.
  *
- * locking_mode=EXCLUSIVE keeps the file to one process, and the log's index in that process's memory.
+ * locking_mode=EXCLUSIVE keeps the file to one process, and the log's index in that process's
+ * memory.
  *
- * After a failed write or sync nobody can say what is on the disk (the kernel may count pages as clean that never
- * got there). Whoever meets one closes the file; opening one that has a log moves what the log holds into
- * the database, by new writes and a sync, before it is believed.
+ * After a failed write or sync nobody can say what is on the disk (the kernel may count pages as
+ * clean that never got there). Whoever meets one closes the file; opening one that has a log moves
+ * what the log holds into the database, by new writes and a sync, before it is believed.
  */
 
 #include "exportsd/store_file.h"
@@ -116,7 +117,9 @@ static int sqlite_errno(sqlite3 *db, int rc)
 	}
 }
 
-/* A read-only file system allows neither locks nor a log; nothing changes there, so none is needed. */
+/*
+ * A read-only file system allows neither locks nor a log; nothing changes there, so none is needed.
+ */
 static bool is_read_only(const char *name)
 {
 	struct statvfs st;
@@ -174,7 +177,10 @@ static int look(const char *name, unsigned int flags, char **reterr_why)
 	int r = store_place_look(name, reterr_why);
 
 	if (r == -ENOENT) {
-		/* A log without its database would be played into a new one: wal.c believes its checksums alone. */
+		/*
+		 * A log without its database would be played into a new one: wal.c believes its
+		 * checksums alone.
+		 */
 		if (log_size(name) > 0)
 			return store_fail(-EUCLEAN, reterr_why,
 					  "number store '%s' is gone but its log '%s-wal' is there",

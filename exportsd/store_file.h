@@ -4,8 +4,9 @@
 /*
  * store_file.h - one copy of the number store: an SQLite file.
  *
- * Triggers keep rows from being deleted or changing their meaning. Each row has a checksum, and one row of
- * totals is written with every commit, so that a lost or altered row shows. Schema version in user_version.
+ * Triggers keep rows from being deleted or changing their meaning. Each row has a checksum, and one
+ * row of totals is written with every commit, so that a lost or altered row shows. Schema version
+ * in user_version.
  */
 
 #include "exportsd/store_row.h"
@@ -21,13 +22,15 @@ enum store_file_flag {
 /*
  * store_file_open - open a copy, to the exclusion of all other processes. Blocks.
  *
- * Nothing is written to a file before it has been looked at and found good. One that a crash left with a log,
- * or that an older version made, is checked and brought in order first, also to read it.
+ * Nothing is written to a file before it has been looked at and found good. One that a crash left
+ * with a log, or that an older version made, is checked and brought in order first, also to read
+ * it.
  *
  * @reterr_why: on failure what is wrong, to free(3); NULL if memory is out
  *
- * Returns 0; -ENOENT (without STORE_FILE_MAKE; or its directory); -EBUSY (another process has it); -EUCLEAN
- * (damaged); -EPROTONOSUPPORT (made by a newer version); -EROFS, -ENOSPC, -EIO, -ENOMEM, ...
+ * Returns 0; -ENOENT (without STORE_FILE_MAKE; or its directory); -EBUSY (another process has it);
+ * -EUCLEAN (damaged); -EPROTONOSUPPORT (made by a newer version); -EROFS, -ENOSPC, -EIO, -ENOMEM,
+ * ...
  */
 int store_file_open(const char *name, unsigned int flags, struct store_file **ret_file,
 		    char **reterr_why);
@@ -45,7 +48,8 @@ void store_file_set_complete(struct store_file *file);
  *
  * @row: a negative result ends the reading, and is returned with *reterr_why NULL
  *
- * Returns 0; -EUCLEAN: something is wrong; what is right was given to @row all the same; -EIO, -ENOMEM, ...
+ * Returns 0; -EUCLEAN: something is wrong; what is right was given to @row all the same; -EIO,
+ * -ENOMEM, ...
  */
 typedef int (*store_row_fn)(void *userdata, const struct store_row *row);
 int store_file_read(struct store_file *file, store_row_fn row, void *userdata, char **reterr_why);
@@ -54,8 +58,8 @@ int store_file_read(struct store_file *file, store_row_fn row, void *userdata, c
 int store_file_check(struct store_file *file, char **reterr_why);
 
 /*
- * Rows are joined within a transaction, and synced when store_file_commit() returns 0. Any other error than -EEXIST,
- * of any of them, means that nobody knows what is on the disk: close the file.
+ * Rows are joined within a transaction, and synced when store_file_commit() returns 0. Any other
+ * error than -EEXIST, of any of them, means that nobody knows what is on the disk: close the file.
  */
 int store_file_begin(struct store_file *file, char **reterr_why);
 int store_file_commit(struct store_file *file, char **reterr_why);

@@ -3,9 +3,9 @@
 /*
  * store_load.c - all copies become one.
  *
- * A row with a right checksum is a fact, wherever it was found, and facts only grow: so every copy is joined to what the
- * others said, and that is the truth. A copy whose totals are those of what is known by then is not
- * read: it cannot add anything (and its own process reads all of it soon).
+ * A row with a right checksum is a fact, wherever it was found, and facts only grow: so every copy
+ * is joined to what the others said, and that is the truth. A copy whose totals are those of what
+ * is known by then is not read: it cannot add anything (and its own process reads all of it soon).
  */
 
 #include "exportsd/store.h"
@@ -20,7 +20,10 @@ void store_copy_done(struct store_copy *copy)
 	copy->why = copy->set_aside = NULL;
 }
 
-/* What is wrong with one copy is no reason not to use the others; what is wrong with all of this is. */
+/*
+ * What is wrong with one copy is no reason not to use the others; what is wrong with all of this
+ * is.
+ */
 static bool is_fatal(int error)
 {
 	return error == -EBUSY || error == -EPROTONOSUPPORT || error == -ENOMEM;
@@ -49,7 +52,10 @@ static int pass_row(void *userdata, const struct store_row *row)
 	return reading->error;
 }
 
-/* Returns 0, also if there is something wrong with the copy; what makes all others useless; or the reader's error. */
+/*
+ * Returns 0, also if there is something wrong with the copy; what makes all others useless; or the
+ * reader's error.
+ */
 static int load_copy(struct store_copy *copy, const struct store_loader *loader)
 {
 	struct reading reading = { .loader = loader };

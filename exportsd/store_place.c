@@ -3,8 +3,8 @@
 /*
  * store_place.c - files are known by device, inode and size.
  *
- * A number store is known by its header, or by the text of its tables on the same page; noise in one of the two leaves the
- * other. A page of zeros is what a crash may leave of a file.
+ * A number store is known by its header, or by the text of its tables on the same page; noise in
+ * one of the two leaves the other. A page of zeros is what a crash may leave of a file.
  */
 
 #include "exportsd/store_place.h"

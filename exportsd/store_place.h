@@ -2,12 +2,13 @@
 #pragma once
 
 /*
- * store_place.h - what lies where a copy of the number store should be, and whether it is still that.
+ * store_place.h - what lies where a copy of the number store should be, and whether it is still
+ * that.
  *
- * A damaged copy is renamed and made anew, so before anything is called damaged it must be a file, and one that
- * was a number store as far as can be seen. Whoever could write to it could have numbers lead elsewhere. And a file that is
- * open can be removed, replaced or cut short by others: what is written to it then is lost, though every write and sync of it
- * succeeds.
+ * A damaged copy is renamed and made anew, so before anything is called damaged it must be a file,
+ * and one that was a number store as far as can be seen. Whoever could write to it could have
+ * numbers lead elsewhere. And a file that is open can be removed, replaced or cut short by others:
+ * what is written to it then is lost, though every write and sync of it succeeds.
  */
 
 #include <sys/types.h>
@@ -19,8 +20,8 @@
  *
  * @reterr_why: on failure what is there and what to do about it, to free(3)
  *
- * Returns 0; -ENOENT: nothing is there; -EUCLEAN: it is empty; -EINVAL: it is something else, to be left alone; -EPERM:
- * others could have written it, or a log beside it; -errno.
+ * Returns 0; -ENOENT: nothing is there; -EUCLEAN: it is empty; -EINVAL: it is something else, to be
+ * left alone; -EPERM: others could have written it, or a log beside it; -errno.
  */
 int store_place_look(const char *name, char **reterr_why);
 

@@ -3,9 +3,9 @@
 /*
  * store_row.c - facts of the number store.
  *
- * The checksum takes the fields in a fixed order as 64-bit words: numbers as they are, texts as their length and their
- * bytes, eight to a word, the first one lowest. Every step of it is reversible, so one wrong
- * word always shows. It guards against disks, not against people.
+ * The checksum takes the fields in a fixed order as 64-bit words: numbers as they are, texts as
+ * their length and their bytes, eight to a word, the first one lowest. Every step of it is
+ * reversible, so one wrong word always shows. It guards against disks, not against people.
  */
 
 #include "exportsd/store_row.h"

@@ -4,9 +4,10 @@
 /*
  * store_row.h - one fact of the number store, and how two copies' words about it become one.
  *
- * A row says which path a number belongs to. Number, path and the time it was made never change; an identity is
- * added once; which of a path's numbers is primary, and which are retired, is said with a sequence
- * number, and the highest wins. So rows only grow, in whatever order they meet, and all copies' union is the truth.
+ * A row says which path a number belongs to. Number, path and the time it was made never change; an
+ * identity is added once; which of a path's numbers is primary, and which are retired, is said with
+ * a sequence number, and the highest wins. So rows only grow, in whatever order they meet, and all
+ * copies' union is the truth.
  *
  * A row with number 0 says of a directory that the daemon made it, or (retired) does no longer.
  */
@@ -46,8 +47,8 @@ uint64_t store_row_checksum(const struct store_row *row);
 bool store_row_good(const struct store_row *row);
 
 /*
- * store_row_is_plausible - may it be taken from elsewhere? Each change takes the next sequence number, so one near their
- * end would leave none for changes to come.
+ * store_row_is_plausible - may it be taken from elsewhere? Each change takes the next sequence
+ * number, so one near their end would leave none for changes to come.
  */
 static inline bool store_row_is_plausible(const struct store_row *row)
 {

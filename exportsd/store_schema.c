@@ -3,11 +3,11 @@
 /*
  * store_schema.c - the tables of the number store, and their history.
  *
- * A new file is made complete beside its place, synced, and renamed into it, so a file of ours is never empty or half
- * made, and one that is, is damaged.
+ * A new file is made complete beside its place, synced, and renamed into it, so a file of ours is
+ * never empty or half made, and one that is, is damaged.
  *
- * Version 1 (exportsd 0.1): number (number, path, identity, is_primary, created, retired), directory
- * (path); no checksums. Version 2: as below.
+ * Version 1 (exportsd 0.1): number (number, path, identity, is_primary, created, retired),
+ * directory (path); no checksums. Version 2: as below.
  */
 
 #include "exportsd/store_schema.h"

@@ -9,8 +9,9 @@
  *	end n=1 sum=0123456789abcdef
  *	mac=...
  *
- * Values are escaped as in /proc/net/rpc. n and sum are those of struct store_totals. The last line is only in copies
- * that others could write to: HMAC-SHA256 of all before it, with this server's key.
+ * Values are escaped as in /proc/net/rpc. n and sum are those of struct store_totals. The last line
+ * is only in copies that others could write to: HMAC-SHA256 of all before it, with this server's
+ * key.
  */
 
 #include <stdio.h>
@@ -47,8 +48,8 @@ int store_text_end(struct store_text *text, const unsigned char *key, const char
  * @bytes: overwritten
  * @key:   NULL: a MAC is not looked at
  *
- * Returns 0; STORE_TEXT_NO_MAC: it is whole, but has no MAC, or another key's; -EUCLEAN: it is not whole,
- * or not of this form; nothing was given to @row then; or what @row returned.
+ * Returns 0; STORE_TEXT_NO_MAC: it is whole, but has no MAC, or another key's; -EUCLEAN: it is not
+ * whole, or not of this form; nothing was given to @row then; or what @row returned.
  */
 enum { STORE_TEXT_NO_MAC = 1 };
 int store_text_read(char *bytes, size_t n_bytes, const unsigned char *key, store_row_fn row,

@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * suspects.h - what exportfs(8) must still look at when the daemon has looked at all exported paths: those where
- * there is no directory, and one path of each file system, which nfsd is to try.
+ * suspects.h - what exportfs(8) must still look at when the daemon has looked at all exported
+ * paths: those where there is no directory, and one path of each file system, which nfsd is to try.
  *
- * Whether nfsd takes an export, and whether it needs a number, is a matter of the file system (linux
- * fs/nfsd/export.c check_export()).
+ * Whether nfsd takes an export, and whether it needs a number, is a matter of the file system
+ * (linux fs/nfsd/export.c check_export()).
  */
 
 #include <sys/types.h>

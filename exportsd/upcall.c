@@ -27,7 +27,10 @@ size_t fsid_length(enum upcall_fsid_type type)
 	return lengths[type];
 }
 
-/* Take the next word off a line, decoded, as a new string; NULL: there is none that can be used, or no memory. */
+/*
+ * Take the next word off a line, decoded, as a new string; NULL: there is none that can be used, or
+ * no memory.
+ */
 static char *next_word(const char **line)
 {
 	size_t length;
@@ -248,7 +251,10 @@ static size_t location_length(const char *text)
 	return i;
 }
 
-/* Those that can be sent: absolute, with hosts (nfs-utils support/nfs/exports.c, replicas_lookup of method_list()). */
+/*
+ * Those that can be sent: absolute, with hosts (nfs-utils support/nfs/exports.c, replicas_lookup of
+ * method_list()).
+ */
 static size_t fs_locations(const char *text, struct fs_location locations[FS_LOCATIONS_MAX])
 {
 	size_t n = 0;
@@ -313,8 +319,8 @@ static void put_flavors(struct answer *answer, const struct upcall_export *expor
 }
 
 /*
- * In etab the flags of each flavour come behind those of the entry, and change them, too (nfs-utils parseopts(),
- * setflags()): where flavours may differ, the entry has what the last one has.
+ * In etab the flags of each flavour come behind those of the entry, and change them, too (nfs-utils
+ * parseopts(), setflags()): where flavours may differ, the entry has what the last one has.
  */
 static uint32_t entry_flags(const struct upcall_export *export)
 {

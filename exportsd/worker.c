@@ -4,12 +4,12 @@
  * worker.c - pools of processes that can block.
  *
  * Each process has a socket pair of its own; the daemon sends a question to a process that is
- * free, so it is always known which process has which question. What no process has yet waits in one
- * list per pool, in order.
+ * free, so it is always known which process has which question. What no process has yet waits in
+ * one list per pool, in order.
  *
- * A question is in exactly one place: the pool's waiting list, or one process's list. Once a process has
- * it, it stays there until that process answers or dies; when its asker cancels it or is told
- * -ETIMEDOUT, only its done() is taken away ("abandoned").
+ * A question is in exactly one place: the pool's waiting list, or one process's list. Once a
+ * process has it, it stays there until that process answers or dies; when its asker cancels it or
+ * is told -ETIMEDOUT, only its done() is taken away ("abandoned").
  *
  * A process's death is heard from its pidfd alone, after its socket was read empty, so no answer
  * that it gave is lost.
@@ -195,8 +195,9 @@ static struct worker_question *question_new(struct worker *worker,
 }
 
 /*
- * Have a process take it: now, or as soon as one is free, or in the next turn. That is for questions to the store, which
- * go out together, and for whatever needs a new process or cannot be sent: nothing fails from within worker_ask().
+ * Have a process take it: now, or as soon as one is free, or in the next turn. That is for
+ * questions to the store, which go out together, and for whatever needs a new process or cannot be
+ * sent: nothing fails from within worker_ask().
  */
 static int send_soon(struct worker *worker, struct worker_question *question)
 {
@@ -370,8 +371,8 @@ static int on_socket(sd_event_source *source, int fd, uint32_t events, void *use
 }
 
 /*
- * Reap it by its pidfd, so never another process of the same number. Returns false if that cannot be
- * yet: a pidfd may poll as readable a moment before there is something to wait for.
+ * Reap it by its pidfd, so never another process of the same number. Returns false if that cannot
+ * be yet: a pidfd may poll as readable a moment before there is something to wait for.
  */
 static bool reap(const struct process *process, siginfo_t *ret_info)
 {
@@ -662,7 +663,10 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 	uint64_t now = now_usec();
 	struct process *process;
 
-	/* The store is never given up: a second process could not open the file, and nothing is gained. */
+	/*
+	 * The store is never given up: a second process could not open the file, and nothing is
+	 * gained.
+	 */
 	if (worker->kind != WORKER_STORE)
 		DL_FOREACH (worker->processes, process) {
 			uint64_t age_msec = (now - process->asked_usec) / 1000;

@@ -12,8 +12,8 @@
  * answer is one message with the same id: "ok", or "error" with number=ERRNO.
  *
  * A pool's processes are this same program, started again with its kind's name, when there
- * is something to ask. One that dies fails the questions it had with -EPIPE, others do not notice. One
- * that has not answered for a while no longer counts, and another is started; it is killed
+ * is something to ask. One that dies fails the questions it had with -EPIPE, others do not notice.
+ * One that has not answered for a while no longer counts, and another is started; it is killed
  * once nobody waits for its answer any more.
  */
 
@@ -61,16 +61,18 @@ struct worker *worker_free(struct worker *worker);
 /*
  * worker_ask - ask one question.
  *
- * @message:  begun and filled, but not ended: "id" and the end are added here. Copied; the writer stays the
- *            caller's to free
+ * @message:  begun and filled, but not ended: "id" and the end are added here. Copied; the writer
+ *            stays the caller's to free
  * @timeout_usec: after this, done() gets -ETIMEDOUT; 0: never
- * @done:     called exactly once, never from within this call: error 0 and the answer; or the negative errno that
- *            the process answered, with the answer (-E2BIG: it would be longer than a message can be); or
- *            -ETIMEDOUT, -EPIPE (the process died) and NULL. The answer is valid during the call.
+ * @done:     called exactly once, never from within this call: error 0 and the answer; or the
+ *            negative errno that the process answered, with the answer (-E2BIG: it would be longer
+ *            than a message can be); or -ETIMEDOUT, -EPIPE (the process died) and NULL. The answer
+ *            is valid during the call.
  * @ret_question: for worker_cancel(); may be NULL
  *
  * More questions than the pool takes at once wait here, in order.
- * Returns 0; -ENOMEM; -EAGAIN (too many waiting); -E2BIG, -EINVAL (what proto_end() says of the message).
+ * Returns 0; -ENOMEM; -EAGAIN (too many waiting); -E2BIG, -EINVAL (what proto_end() says of the
+ * message).
  */
 typedef void (*worker_done_fn)(void *userdata, int error, const struct proto_message *answer);
 int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t timeout_usec,
@@ -82,7 +84,10 @@ void worker_cancel(struct worker_question *question);
 /* worker_has_begun - does a process have it, or does it wait for one? */
 bool worker_has_begun(const struct worker_question *question);
 
-/* worker_rest - a burst of questions is over: let processes that have nothing to do go, but for one. NULL is fine. */
+/*
+ * worker_rest - a burst of questions is over: let processes that have nothing to do go, but for
+ * one. NULL is fine.
+ */
 void worker_rest(struct worker *worker);
 
 /* How many questions wait for a process; how many processes there are, those that hang included. */
@@ -102,7 +107,8 @@ int worker_main(const char *kind, int fd, const char *argument);
 /*
  * worker_serve - answer questions, one at a time, until the socket closes.
  *
- * @serve: begins and fills the answer ("ok", or worker_fail()), but neither gives it an id nor ends it
+ * @serve: begins and fills the answer ("ok", or worker_fail()), but neither gives it an id nor ends
+ *         it
  *
  * Returns 0 when the daemon is gone; -errno.
  */
@@ -120,10 +126,15 @@ enum { WORKER_NOTHING = 1, WORKER_END = 2 };
 int worker_receive(int fd, bool wait, char *buffer, struct proto_message *ret_message,
 		   uint64_t *ret_id);
 
-/* worker_reply - end and send an answer; one that is too long becomes -E2BIG. Returns 0; WORKER_END; -errno. */
+/*
+ * worker_reply - end and send an answer; one that is too long becomes -E2BIG. Returns 0;
+ * WORKER_END; -errno.
+ */
 int worker_reply(int fd, uint64_t id, struct proto_writer *answer);
 
-/* worker_fail - answer with a negative errno, and a text if not NULL, in place of what was begun. */
+/*
+ * worker_fail - answer with a negative errno, and a text if not NULL, in place of what was begun.
+ */
 void worker_fail(struct proto_writer *answer, int error, const char *message);
 
 /* Lists of numbers in messages: as many per field as a line takes. */

@@ -136,7 +136,9 @@ int worker_main(const char *kind, int fd, const char *argument)
 
 	settle(kind);
 	if (str_equal(kind, worker_kind_word(WORKER_STORE))) {
-		/* Not killed with the daemon: it ends its transaction, then reads the socket's end. */
+		/*
+		 * Not killed with the daemon: it ends its transaction, then reads the socket's end.
+		 */
 		r = argument ? store_main(fd, argument) : -EINVAL;
 	} else {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * identity.c - libblkid, asked about superblocks only: partition tables in an image are not looked at.
+ * identity.c - libblkid, asked about superblocks only: partition tables in an image are not looked
+ * at.
  */
 
 #include <blkid/blkid.h>
@@ -80,8 +81,8 @@ static int add_to_sum(int fd, uint64_t offset, size_t length, uint64_t *sum)
 }
 
 /*
- * The head holds every superblock, and of small images everything; samples come from all over the rest.
- * A loop device has no half sector at its end, so neither has the size.
+ * The head holds every superblock, and of small images everything; samples come from all over the
+ * rest. A loop device has no half sector at its end, so neither has the size.
  */
 static int checksum(int fd, uint64_t size, char **ret_text)
 {

@@ -11,8 +11,9 @@ struct identity {
 	char *type; /* libblkid's name, which is mount(8)'s */
 	char *label; /* NULL: it has none */
 	/*
-	 * "iso9660 DEBIAN_12 2023-06-10-10-21-00-00 sum-0123456789abcdef-658505728": type, label ('-': none), UUID,
-	 * and of what is never written, or has no UUID, a checksum of samples and the size.
+	 * "iso9660 DEBIAN_12 2023-06-10-10-21-00-00 sum-0123456789abcdef-658505728": type, label
+	 * ('-': none), UUID, and of what is never written, or has no UUID, a checksum of samples
+	 * and the size.
 	 */
 	char *text;
 };
@@ -32,9 +33,10 @@ enum identity_found {
  *         libblkid says: UDF
  *
  * Two discs may have one label and one UUID: that of iso9660 is a time, and what is made to be
- * reproducible has none of its own. So the text of a file system that is never written also tells its size
- * and a checksum of its beginning and of samples from all of it, of all of it if it is small. That
- * of others, whose superblock changes when they are mounted elsewhere, relies on the UUID.
+ * reproducible has none of its own. So the text of a file system that is never written also tells
+ * its size and a checksum of its beginning and of samples from all of it, of all of it if it is
+ * small. That of others, whose superblock changes when they are mounted elsewhere, relies on the
+ * UUID.
  *
  * Returns an enum identity_found; -errno.
  */

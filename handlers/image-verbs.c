@@ -260,8 +260,8 @@ static int check_path(struct kit_request *request)
 enum mount_plan { MOUNT_IT = PROTO_N_OUTCOMES, MOUNTED_ALREADY };
 
 /*
- * Something is mounted at the path. Its image may have been replaced or removed since: what is there counts, and
- * its identity tells which one it is.
+ * Something is mounted at the path. Its image may have been replaced or removed since: what is
+ * there counts, and its identity tells which one it is.
  */
 static int describe_mounted(struct kit_request *request, const struct image_handler *handler,
 			    const char *device)

@@ -2,14 +2,15 @@
 #pragma once
 
 /*
- * images.h - a directory of image files, as media: which file a key means, and which keys there are.
+ * images.h - a directory of image files, as media: which file a key means, and which keys there
+ * are.
  *
  * The key is the file's name without its ending: debian-12.iso is "debian-12". An ending counts as
  * given or in capitals; of several that fit a name, the longest. If two files have one key,
  * the one whose ending was given first is meant (then, lower case before capitals).
  *
- * Names that start with a dot are no images (rsync's half-copied files), nor is what is no regular file. A symbolic
- * link counts if it stays within the directory, or if follow_links is set.
+ * Names that start with a dot are no images (rsync's half-copied files), nor is what is no regular
+ * file. A symbolic link counts if it stays within the directory, or if follow_links is set.
  */
 
 #include <sys/stat.h>
@@ -66,7 +67,8 @@ struct image_keys {
 };
 
 /*
- * images_keys - the keys of all names in the directory; whether each can be opened is not looked at.
+ * images_keys - the keys of all names in the directory; whether each can be opened is not looked
+ * at.
  *
  * @max: IMAGES_MAX
  *

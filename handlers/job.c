@@ -5,8 +5,9 @@
  * A child's result is trusted no more than a peer's: one that writes nonsense or dies without an
  * outcome costs its own request.
  *
- * Who asks may say how long it waits (deadline-ms), counted anew from each sign of life. Then it is told "busy": a request
- * that was not started is dropped, one that changes nothing ends, and one that mounts or unmounts goes on.
+ * Who asks may say how long it waits (deadline-ms), counted anew from each sign of life. Then it is
+ * told "busy": a request that was not started is dropped, one that changes nothing ends, and one
+ * that mounts or unmounts goes on.
  */
 
 #include <errno.h>

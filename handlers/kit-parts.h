@@ -105,7 +105,10 @@ void connection_free(struct connection *connection);
 /* The last thing a callback does with a connection: it may be gone afterwards. */
 void connection_settle(struct connection *connection);
 
-/* Answer without an operation. @error: for PROTO_ERROR; @why: may be NULL. Sent by the next settling. */
+/*
+ * Answer without an operation. @error: for PROTO_ERROR; @why: may be NULL. Sent by the next
+ * settling.
+ */
 void connection_answer(struct connection *connection, uint64_t id, enum proto_outcome outcome,
 		       int error, const char *why);
 

@@ -2,7 +2,8 @@
 /*
  * loop.c - loop devices by ioctl (loop(4)), mounting by libmount.
  *
- * libmount can attach loop devices too, but only by the image's name, which may by then be another file.
+ * libmount can attach loop devices too, but only by the image's name, which may by then be another
+ * file.
  */
 
 #include <errno.h>

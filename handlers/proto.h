@@ -51,8 +51,8 @@ enum { PROTO_MORE = 1 };
  * @ret_used:    bytes of the buffer the message took
  * @ret_why:     on -EBADMSG a static text saying what is wrong
  *
- * Returns 0; PROTO_MORE (not complete yet, buffer untouched); -EBADMSG (bad version, a line without '=',
- * a bad key, a NUL byte, too many fields, a line or message beyond its limit: the
+ * Returns 0; PROTO_MORE (not complete yet, buffer untouched); -EBADMSG (bad version, a line without
+ * '=', a bad key, a NUL byte, too many fields, a line or message beyond its limit: the
  * connection cannot be used any more); -ENOMEM.
  */
 int proto_parse(char *buffer, size_t n_bytes, struct proto_message *ret_message, size_t *ret_used,
@@ -118,6 +118,9 @@ enum proto_outcome {
 int proto_outcome(const char *word);
 const char *proto_outcome_word(enum proto_outcome outcome);
 
-/* proto_errno_name - "EIO" for EIO (also for unknown numbers); proto_errno - the number, EIO for an unknown name. */
+/*
+ * proto_errno_name - "EIO" for EIO (also for unknown numbers); proto_errno - the number, EIO for an
+ * unknown name.
+ */
 const char *proto_errno_name(int number);
 int proto_errno(const char *name);

@@ -28,7 +28,10 @@ char *arena_copy(struct exports_arena *arena, const char *text, size_t length);
 /* As arena_copy(), but equal texts give the same pointer. */
 const char *arena_intern(struct exports_arena *arena, const char *text, size_t length);
 
-/* arena_forget_interned - nothing more will be asked for that may be there already: give back the table. */
+/*
+ * arena_forget_interned - nothing more will be asked for that may be there already: give back the
+ * table.
+ */
 void arena_forget_interned(struct exports_arena *arena);
 
 /* The same for any bytes, aligned for pointers and 64-bit numbers. */

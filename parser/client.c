@@ -103,8 +103,8 @@ static const char *read_mask(const char *text, sa_family_t family, struct addres
 }
 
 /*
- * A scope is a number, or an interface's name where the address is of one link (RFC 4007 section 11.2, glibc's
- * getaddrinfo(3)). Whether there is that interface is not asked: it may come.
+ * A scope is a number, or an interface's name where the address is of one link (RFC 4007 section
+ * 11.2, glibc's getaddrinfo(3)). Whether there is that interface is not asked: it may come.
  */
 static bool is_scope(const char *text, size_t length, const struct in6_addr *address)
 {

@@ -19,7 +19,9 @@ enum diag_level {
 	DIAG_MISTAKE, /* shown as a warning; exportfs(8) ends with 1 because of it, as nfs-utils' does */
 };
 
-/* A place in a file. Lines and columns count from 1, columns in bytes. line 0: the file as a whole. */
+/*
+ * A place in a file. Lines and columns count from 1, columns in bytes. line 0: the file as a whole.
+ */
 struct position {
 	const char *file; /* borrowed by diag_add(), which copies it */
 	unsigned int line;

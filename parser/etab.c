@@ -33,8 +33,8 @@ static bool is_octal(char byte)
 }
 
 /*
- * Is @byte the third digit behind a backslash? A reader takes a backslash, however it is written, and
- * three digits for an escape, unless the last of them was escaped itself.
+ * Is @byte the third digit behind a backslash? A reader takes a backslash, however it is written,
+ * and three digits for an escape, unless the last of them was escaped itself.
  */
 static bool ends_escape(const struct writing *writing, char byte)
 {

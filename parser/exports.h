@@ -52,7 +52,9 @@ enum { EXPORT_FLAVORS_MAX = 8, EXPORT_XPRTSEC_MAX = 3 };
 struct export_flavor {
 	uint32_t number; /* 0 null, 1 sys, 390003 krb5, 390004 krb5i, 390005 krb5p */
 	uint32_t flags; /* the entry's flags; only those of EXPORT_PER_FLAVOR may differ */
-	/* As nfs-utils has them when it writes etab: others that were cleared later are still set. */
+	/*
+	 * As nfs-utils has them when it writes etab: others that were cleared later are still set.
+	 */
 	uint32_t etab_flags;
 	bool old_name; /* written by its older name: unix, null; etab repeats it */
 };
@@ -66,8 +68,9 @@ enum export_reexport {
 };
 
 /*
- * The options of one item, complete: defaults, the entry's defaults and its own. But for the number of fsid=: that
- * is the item's, so that lines with a number each have their other options in common.
+ * The options of one item, complete: defaults, the entry's defaults and its own. But for the number
+ * of fsid=: that is the item's, so that lines with a number each have their other options in
+ * common.
  */
 struct export_options {
 	uint32_t flags; /* enum export_flag */
@@ -128,9 +131,10 @@ struct export_item {
 	 */
 	const char *path;
 	/*
-	 * NULL, or the rule's path for fnmatch(3): some component has a '*', a '?', or a '[' that a ']' of
-	 * the same component closes, none of them quoted or escaped. Bytes that mean themselves though they
-	 * could mean more are behind a backslash (also a '[' that nothing closes). No "." and "..".
+	 * NULL, or the rule's path for fnmatch(3): some component has a '*', a '?', or a '[' that a
+	 * ']' of the same component closes, none of them quoted or escaped. Bytes that mean
+	 * themselves though they could mean more are behind a backslash (also a '[' that nothing
+	 * closes). No "." and "..".
 	 */
 	const char *pattern;
 	const struct client_spec *client; /* shared between equal ones */
@@ -180,20 +184,22 @@ int exports_read_text(const char *name, const char *text, size_t n_bytes, struct
 /*
  * exports_read_etab - the same from what etab says, whoever wrote it, or a line in its form.
  *
- * To nfs-utils no character of a path is a wildcard, and it writes them as they are. So they make a rule only if the
- * line's options name a handler.
+ * To nfs-utils no character of a path is a wildcard, and it writes them as they are. So they make a
+ * rule only if the line's options name a handler.
  */
 int exports_read_etab(const char *name, const char *text, size_t n_bytes, struct diags *diags,
 		      struct exports_source **ret_source);
 
 /*
- * exports_read_argument - one item from the parts of a command line: nfs-utils' exportfs -o OPTIONS CLIENT:PATH.
+ * exports_read_argument - one item from the parts of a command line: nfs-utils' exportfs -o OPTIONS
+ * CLIENT:PATH.
  *
  * @options: a list without parentheses, applied to @base; NULL: none
- * @base:    with whose options they start; NULL: an entry's defaults. Its strings must live as long as ret_source
+ * @base:    with whose options they start; NULL: an entry's defaults. Its strings must live as long
+ *           as ret_source
  *
- * A path's wildcards make it a rule only if the options name a handler. Returns 0, and no item if there is a
- * fault in it; -ENOMEM.
+ * A path's wildcards make it a rule only if the options name a handler. Returns 0, and no item if
+ * there is a fault in it; -ENOMEM.
  */
 int exports_read_argument(const char *client, const char *path, const char *options,
 			  const struct export_item *base, struct diags *diags,
@@ -208,10 +214,16 @@ int exports_read_argument(const char *client, const char *path, const char *opti
  */
 int exports_source_append(struct exports_source *source, struct exports_source *more);
 
-/* exports_set_number - an item's fsid is this number, as if it had been written. Returns 0; -ENOMEM. */
+/*
+ * exports_set_number - an item's fsid is this number, as if it had been written. Returns 0;
+ * -ENOMEM.
+ */
 int exports_set_number(struct exports_source *source, size_t index, uint32_t number);
 
-/* exports_source_choose - other items: some of the source's own, in any order, changed or not. @items: copied. */
+/*
+ * exports_source_choose - other items: some of the source's own, in any order, changed or not.
+ * @items: copied.
+ */
 int exports_source_choose(struct exports_source *source, const struct export_item *items,
 			  size_t n_items);
 
@@ -241,16 +253,17 @@ bool client_name_matches(const char *pattern, const char *name);
 
 /*
  * export_print_etab - one line of etab, byte for byte as nfs-utils' putexportent() writes it,
- * but for what could not be read back: control bytes, blanks and '"' are escaped everywhere, a wildcard
- * that is a plain path's own character is, and squash_uids= and squash_gids= are written out.
+ * but for what could not be read back: control bytes, blanks and '"' are escaped everywhere, a
+ * wildcard that is a plain path's own character is, and squash_uids= and squash_gids= are written
+ * out.
  *
  * @path:   the export's path (canonical where it has one); a rule's: its pattern
  * @client: the client's name in etab
  * @fsid:   its number, if the options say that there is one
  * @per_flavor: the flags the kernel lets differ per flavour; 0xd where it says nothing
  *
- * exports_read_text() and exports_read_etab() read the line back as the same export; a rule prints fsid=<handler>.
- * Returns 0; -EIO if writing failed.
+ * exports_read_text() and exports_read_etab() read the line back as the same export; a rule prints
+ * fsid=<handler>. Returns 0; -EIO if writing failed.
  */
 int export_print_etab(FILE *to, const char *path, const char *client,
 		      const struct export_options *options, uint32_t fsid, uint32_t per_flavor);

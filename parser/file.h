@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * file.h - files that may be something else by mistake: a pipe, a directory, a socket. Nothing here waits.
+ * file.h - files that may be something else by mistake: a pipe, a directory, a socket. Nothing here
+ * waits.
  */
 
 #include <stdio.h>
@@ -23,16 +24,16 @@ int file_open(const char *path);
 FILE *file_open_stream(const char *path);
 
 /*
- * file_open_new - make an empty file to write, in the place of whatever has its name: what an earlier attempt left,
- * or a link to another file (/var/lib/nfs may belong to rpc.statd's user).
+ * file_open_new - make an empty file to write, in the place of whatever has its name: what an
+ * earlier attempt left, or a link to another file (/var/lib/nfs may belong to rpc.statd's user).
  *
  * Returns NULL and sets errno on failure.
  */
 FILE *file_open_new(const char *path);
 
 /*
- * file_replace - put a new file in a file's place: who reads sees the old one or the new one, never half of one. It
- * is not synced. FILE.tmp is used meanwhile.
+ * file_replace - put a new file in a file's place: who reads sees the old one or the new one, never
+ * half of one. It is not synced. FILE.tmp is used meanwhile.
  *
  * @mode:  its permissions, whatever the umask; 0: what the umask leaves
  * @write: writes what is in it; a negative result ends the matter

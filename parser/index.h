@@ -5,10 +5,10 @@
  * index.h - numbers found again by a hash, and the arrays that they are numbers of.
  *
  * An index is an open-addressing table of (hash, number) pairs, eight bytes a slot, at most two
- * thirds full, and about that once index_fit() was called: then 12 to 13 bytes an entry however many there are,
- * where a uthash handle in every record would take 56 and a pointer chase. Who stands farther from its
- * home keeps a slot, so all stand about two slots off, and who is not there is soon known not to be (Celis, Robin
- * Hood Hashing, 1986). Nothing is ever deleted from one.
+ * thirds full, and about that once index_fit() was called: then 12 to 13 bytes an entry however
+ * many there are, where a uthash handle in every record would take 56 and a pointer chase. Who
+ * stands farther from its home keeps a slot, so all stand about two slots off, and who is not there
+ * is soon known not to be (Celis, Robin Hood Hashing, 1986). Nothing is ever deleted from one.
  */
 
 #include <errno.h>
@@ -63,7 +63,9 @@ struct index {
 int index_add(struct index *index, uint32_t hash, uint32_t number);
 /* Put another number in a number's place. */
 void index_replace(struct index *index, uint32_t hash, uint32_t number, uint32_t by);
-/* Room for so many in all, so that adding them does not make it grow again and again: 0 or -ENOMEM. */
+/*
+ * Room for so many in all, so that adding them does not make it grow again and again: 0 or -ENOMEM.
+ */
 int index_reserve(struct index *index, uint32_t n);
 /* Gives back what is too much, if that can be done and is worth it. */
 void index_fit(struct index *index);

@@ -52,7 +52,10 @@ bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *k
 /* The client with this text, or NULL. */
 struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length);
 
-/* A new client, zero, its text being @text, which must live as long as @kept. NULL when memory is out. */
+/*
+ * A new client, zero, its text being @text, which must live as long as @kept. NULL when memory is
+ * out.
+ */
 struct reader_client *kept_add_client(struct kept *kept, struct exports_arena *arena,
 				      const char *text, size_t length);
 

@@ -6,8 +6,8 @@
  * A word without quotes and backslashes, nearly every one, is found with a table and copied.
  * Others are decoded byte by byte into the buffer, with their origins beside.
  *
- * Octal escapes are undone where the buffer ends in backslash and three digits, looking at the buffer
- * and not at the file: a decoded backslash takes part ("\134040" is a space), a decoded
+ * Octal escapes are undone where the buffer ends in backslash and three digits, looking at the
+ * buffer and not at the file: a decoded backslash takes part ("\134040" is a space), a decoded
  * last digit does not. That is xgettok()'s way, and etab files depend on it.
  */
 
@@ -176,7 +176,10 @@ static int decode_step(struct lexer *lexer, struct decoding *decoding)
 	return append(lexer, decoding, byte, origin);
 }
 
-/* Go on behind the line with the quote that nothing closes, and what continues it: only that is lost. */
+/*
+ * Go on behind the line with the quote that nothing closes, and what continues it: only that is
+ * lost.
+ */
 static int unclosed_quote(struct lexer *lexer, struct lex_word *word,
 			  const struct decoding *decoding)
 {

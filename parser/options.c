@@ -550,7 +550,9 @@ static uint32_t flavor_flags(const struct printing *p, const struct export_flavo
 	return flavor->etab_flags | (p->options->flags & ~p->per_flavor);
 }
 
-/* Flavours with the same flags, as long as they follow each other, are one sec= (secinfo_show()). */
+/*
+ * Flavours with the same flags, as long as they follow each other, are one sec= (secinfo_show()).
+ */
 static void print_sec(struct printing *p)
 {
 	static const struct export_flavor sys = { .number = 1 };

@@ -21,7 +21,10 @@ struct option_list {
 
 enum { OPTIONS_FAULTY = 1 };
 
-/* options_init - what an entry starts with, its number being 0. Padding is zero, so that equal sets are equal bytes. */
+/*
+ * options_init - what an entry starts with, its number being 0. Padding is zero, so that equal sets
+ * are equal bytes.
+ */
 void options_init(struct export_options *options);
 
 /*

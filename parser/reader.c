@@ -3,25 +3,30 @@
 /*
  * reader.c - sets of options, option lists and clients, found again by their text.
  *
- * A list's key is the address of the defaults it starts from, their number, and its text; as sets of defaults
- * are kept once, the address stands for what they are. A list that there was a message about is
- * not kept: the message is due at the next place, too.
+ * A list's key is the address of the defaults it starts from, their number, and its text; as sets
+ * of defaults are kept once, the address stands for what they are. A list that there was a message
+ * about is not kept: the message is due at the next place, too.
  *
- * Where many lines have a number of their own, as in (ro,fsid=17), their lists are one list but for that number: the key
- * has a byte in its place that no number has.
+ * Where many lines have a number of their own, as in (ro,fsid=17), their lists are one list but for
+ * that number: the key has a byte in its place that no number has.
  */
 
 #include "parser/reader.h"
 
 #include <errno.h>
 
-/* Where in a list the only number of an fsid= is; length 0: there is none, or it is not that simple. */
+/*
+ * Where in a list the only number of an fsid= is; length 0: there is none, or it is not that
+ * simple.
+ */
 struct number_in_list {
 	size_t at, length;
 	uint32_t value;
 };
 
-/* Digits that mean what they say: no octal, no overflow. Returns how many, and 0 for anything else. */
+/*
+ * Digits that mean what they say: no octal, no overflow. Returns how many, and 0 for anything else.
+ */
 static size_t plain_number(const char *text, size_t length, uint32_t *ret_value)
 {
 	enum { DIGITS_MAX = 9 };

@@ -42,7 +42,9 @@ const struct export *snapshot_export(const struct snapshot *snapshot, size_t ind
 struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
 					     const struct export *export)
 {
-	/* The item knows what was written: "" or "*", and the options of a "/" that became fsid=0. */
+	/*
+	 * The item knows what was written: "" or "*", and the options of a "/" that became fsid=0.
+	 */
 	const struct export_item *item = export_item_of(snapshot, export);
 
 	return (struct export_as_written){

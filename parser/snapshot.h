@@ -68,7 +68,10 @@ struct snapshot_facts {
 	void *userdata;
 	/* realpath(3) of an exported path; NULL: it failed, the text is taken as it is. */
 	const char *(*real_path)(void *userdata, const char *path);
-	/* NULL, or: what lies at the real path of an exported path, as it is written; inode 0: not known. */
+	/*
+	 * NULL, or: what lies at the real path of an exported path, as it is written; inode 0: not
+	 * known.
+	 */
 	struct snapshot_seen (*seen)(void *userdata, const char *path);
 	/*
 	 * Addresses and canonical name of a host-name client.
@@ -89,10 +92,11 @@ struct snapshot_facts {
  *             real_path() once per distinct plain path (never for rules)
  * @drop_unresolved: leave out items whose host name does not resolve, with a warning, as
  *             exportfs does; false: keep them, matching nobody until a later snapshot
- * @diags:     warnings: a duplicate (same client and path: the first stays, as in stock), one number for two
- *             paths of a client, a rule that matches another rule's directory, a rule whose
- *             directory nobody can walk to because fsid=0 is exported; errors (the item is not in
- *             force): one pattern with two handlers, a number that is another path's for ever
+ * @diags:     warnings: a duplicate (same client and path: the first stays, as in stock), one
+ *             number for two paths of a client, a rule that matches another rule's directory, a
+ *             rule whose directory nobody can walk to because fsid=0 is exported; errors (the item
+ *             is not in force): one pattern with two handlers, a number that is another path's for
+ *             ever
  *
  * Two host names with a common address are one client (the first one's name and addresses), as in
  * stock; so are two with the same canonical name (all their addresses). Client texts are
@@ -103,7 +107,9 @@ int snapshot_new(struct exports_source *source, const struct snapshot_facts *fac
 		 bool drop_unresolved, struct diags *diags, struct snapshot **ret_snapshot);
 struct snapshot *snapshot_free(struct snapshot *snapshot);
 
-/* snapshot_equal - do both say the same, in the same order? Then a reload need not tell the kernel. */
+/*
+ * snapshot_equal - do both say the same, in the same order? Then a reload need not tell the kernel.
+ */
 bool snapshot_equal(const struct snapshot *a, const struct snapshot *b);
 
 /* snapshot_same_etab - and are they the same lines of etab? Said of two that are equal. */
@@ -126,7 +132,8 @@ const struct export *snapshot_export(const struct snapshot *snapshot, size_t ind
 /*
  * snapshot_listed - which of them is this path's, for this client.
  *
- * @path: canonical; @pattern: NULL, or a rule's, in its place; @client: its name, compared without case
+ * @path: canonical; @pattern: NULL, or a rule's, in its place; @client: its name, compared without
+ *        case
  *
  * Returns its index, or -ENOENT.
  */
@@ -134,8 +141,9 @@ ssize_t snapshot_listed(const struct snapshot *snapshot, const char *path, const
 			const char *client);
 
 /*
- * snapshot_copy_items - exports of the snapshot as items that another snapshot can be made of: with what was
- * written, so that paths and host names are asked about again. Each gives way to other items.
+ * snapshot_copy_items - exports of the snapshot as items that another snapshot can be made of: with
+ * what was written, so that paths and host names are asked about again. Each gives way to other
+ * items.
  *
  * @indices: of those to copy, in this order
  */
@@ -156,7 +164,10 @@ int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_
 int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
 			  uint32_t per_flavor);
 
-/* snapshot_as_written - where an export that snapshot_export() gave was written, and what stands in etab for it. */
+/*
+ * snapshot_as_written - where an export that snapshot_export() gave was written, and what stands in
+ * etab for it.
+ */
 struct export_as_written {
 	const char *client; /* its name; "" or "*", as written, for everybody */
 	const struct export_options *options;
@@ -184,8 +195,8 @@ size_t snapshot_n_netgroups(const struct snapshot *snapshot);
 const char *snapshot_netgroup(const struct snapshot *snapshot, size_t index);
 
 /*
- * snapshot_names_by_address - are there so many netgroups that domains are better named "$ADDRESS"? When their names
- * take more than 512 bytes (nfs-utils support/export/auth.c check_useipaddr()).
+ * snapshot_names_by_address - are there so many netgroups that domains are better named "$ADDRESS"?
+ * When their names take more than 512 bytes (nfs-utils support/export/auth.c check_useipaddr()).
  */
 bool snapshot_names_by_address(const struct snapshot *snapshot);
 
@@ -222,7 +233,10 @@ size_t client_set_size(const struct client_set *set);
 /* Is any of them named by its address or a subnet? */
 bool client_set_is_by_address(const struct client_set *set, const struct snapshot *snapshot);
 
-/* client_set_new - the same, not remembered: for a thread beside the snapshot's owner. NULL when memory is out. */
+/*
+ * client_set_new - the same, not remembered: for a thread beside the snapshot's owner. NULL when
+ * memory is out.
+ */
 struct client_set *client_set_new(const struct snapshot *snapshot, const char *domain);
 struct client_set *client_set_free(struct client_set *set);
 
@@ -243,7 +257,9 @@ enum snapshot_found {
 
 struct snapshot_match {
 	const struct export *export; /* the one that answers; NULL for NOTHING */
-	/* The same; of a pseudo-root what it is there for: the first export of these clients below. */
+	/*
+	 * The same; of a pseudo-root what it is there for: the first export of these clients below.
+	 */
 	const struct export *real;
 	/* MEDIUM, and BELOW a medium: the path's owner, else NULL. */
 	const struct snapshot_rule *rule;
@@ -287,7 +303,10 @@ enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
 const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
 					const struct client_set *clients, uint32_t fsid);
 
-/* Does any export, of any client, have this number written by hand? Such numbers are never given to media. */
+/*
+ * Does any export, of any client, have this number written by hand? Such numbers are never given to
+ * media.
+ */
 bool snapshot_has_fsid(const struct snapshot *snapshot, uint32_t fsid);
 
 /* ---- where they lie ---- */
@@ -308,20 +327,23 @@ struct snapshot_place snapshot_place(const struct snapshot *snapshot, size_t ind
 ssize_t snapshot_place_of(const struct snapshot *snapshot, const char *path);
 
 /*
- * snapshot_next_seen - the next place whose inode number, when the snapshot was made, had these lower 32 bits, of
- * whatever file system.
+ * snapshot_next_seen - the next place whose inode number, when the snapshot was made, had these
+ * lower 32 bits, of whatever file system.
  *
  * @position: 0 for the first
  * Returns its index, or -ENOENT.
  */
 ssize_t snapshot_next_seen(const struct snapshot *snapshot, uint32_t inode, uint32_t *position);
 
-/* snapshot_is_crossed - is there an export or a rule with crossmnt, of any client, at a path or above it? */
+/*
+ * snapshot_is_crossed - is there an export or a rule with crossmnt, of any client, at a path or
+ * above it?
+ */
 bool snapshot_is_crossed(const struct snapshot *snapshot, const char *path);
 
 /*
- * snapshot_same_answer - is nfsd.export answered alike for a path by two snapshots? @a_clients are @a's.
- * snapshot_same_number - is nfsd.fh for a number (of plain exports)?
+ * snapshot_same_answer - is nfsd.export answered alike for a path by two snapshots? @a_clients are
+ * @a's. snapshot_same_number - is nfsd.fh for a number (of plain exports)?
  */
 bool snapshot_same_answer(const struct snapshot *a, const struct client_set *a_clients,
 			  const struct snapshot *b, const struct client_set *b_clients,
@@ -332,7 +354,10 @@ bool snapshot_same_number(const struct snapshot *a, const struct client_set *a_c
 
 /* ---- rules ---- */
 
-/* Rules, one per distinct pattern, in the order of the files: what placeholders and handlers are kept for. */
+/*
+ * Rules, one per distinct pattern, in the order of the files: what placeholders and handlers are
+ * kept for.
+ */
 struct snapshot_rule {
 	const char *pattern; /* for fnmatch(3), component by component; see struct export_item */
 	const char *text; /* as in messages: /mnt/cdrom/<star> */
@@ -356,8 +381,8 @@ const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
 					     const struct export *export);
 
 /*
- * snapshot_rule_for_path - the rule that owns a path, whoever asks: the path is a medium's or lies below
- * one (ret_medium_length bytes of it are the medium's; may be NULL). NULL: no medium.
+ * snapshot_rule_for_path - the rule that owns a path, whoever asks: the path is a medium's or lies
+ * below one (ret_medium_length bytes of it are the medium's; may be NULL). NULL: no medium.
  */
 const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapshot,
 						   const char *path, size_t *ret_medium_length);
@@ -366,7 +391,8 @@ const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapsh
 bool snapshot_is_in_rule(const struct snapshot *snapshot, const char *path);
 
 /*
- * rule_matches_key - is @key (relative to rule->directory, components joined by '/') one of the rule's?
+ * rule_matches_key - is @key (relative to rule->directory, components joined by '/') one of the
+ * rule's?
  *
  * Component by component: * ? [set] match within one name; a leading dot only if written; "." and
  * ".." and empty components never match.

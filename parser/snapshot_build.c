@@ -4,12 +4,14 @@
  * snapshot_build.c - making a snapshot: items become records, pseudo-roots are added,
  * everything is indexed.
  *
- * Each item becomes one record, or a message. A plain item's path is a place; a rule's items hang on their
- * rule instead, and the rule on the place of its literal directory. Records are in the order of the
- * items, pseudo-roots come after them; nothing is moved, so a record's number may be kept anywhere.
+ * Each item becomes one record, or a message. A plain item's path is a place; a rule's items hang
+ * on their rule instead, and the rule on the place of its literal directory. Records are in the
+ * order of the items, pseudo-roots come after them; nothing is moved, so a record's number may be
+ * kept anywhere.
  *
- * Sources: nfs-utils support/export/export.c export_create(), export_lookup(); support/nfs/exports.c
- * (fsid=0 turns pseudo-roots off); support/export/v4root.c v4root_set(), v4root_add_parents().
+ * Sources: nfs-utils support/export/export.c export_create(), export_lookup();
+ * support/nfs/exports.c (fsid=0 turns pseudo-roots off); support/export/v4root.c v4root_set(),
+ * v4root_add_parents().
  */
 
 #include <assert.h>
@@ -318,7 +320,10 @@ static uint32_t rule_find(const struct build *build, const char *pattern)
 	return NOTHING;
 }
 
-/* The rule's directory becomes a place, and so does each one above; last in order among the rules there. */
+/*
+ * The rule's directory becomes a place, and so does each one above; last in order among the rules
+ * there.
+ */
 static int hang_up(struct snapshot *snapshot, uint32_t number)
 {
 	struct prefix prefix = { .path = snapshot->rules.items[number].public.directory };
@@ -492,7 +497,9 @@ static int add_parent(struct snapshot *snapshot, uint32_t number, uint32_t recor
 	return add_pseudo(snapshot, number, place->path, &place->pseudo_root);
 }
 
-/* Has the client of a record others below the directory it lies in? Then also below each one above. */
+/*
+ * Has the client of a record others below the directory it lies in? Then also below each one above.
+ */
 static bool has_parents(const struct snapshot *snapshot, const struct export *export)
 {
 	const char *slash = strrchr(export->path, '/');
@@ -594,7 +601,9 @@ static int add_pseudo_roots(struct build *build)
 
 /* ---- what needs all records ---- */
 
-/* Two records of a client with one number: which stands for it, as nfsd_handle_fh() would choose. */
+/*
+ * Two records of a client with one number: which stands for it, as nfsd_handle_fh() would choose.
+ */
 static void settle_number(struct build *build, uint32_t hash, uint32_t first, uint32_t second)
 {
 	struct snapshot *snapshot = build->snapshot;
@@ -649,7 +658,10 @@ static int index_numbers(struct build *build)
 	return r;
 }
 
-/* Is a directory covered by a real export? @client NOTHING: anybody's; else this client's or everybody's */
+/*
+ * Is a directory covered by a real export? @client NOTHING: anybody's; else this client's or
+ * everybody's
+ */
 static bool is_covered(const struct snapshot *snapshot, const char *directory, uint32_t client)
 {
 	struct prefix prefix = { .path = directory };

@@ -20,7 +20,10 @@
 
 /* ---- addresses ---- */
 
-/* Only what is compared, the rest zero: scopes tell apart link-local and site-local addresses alone. */
+/*
+ * Only what is compared, the rest zero: scopes tell apart link-local and site-local addresses
+ * alone.
+ */
 static struct address address_key(const struct address *address)
 {
 	struct address key = { .family = address->family };
@@ -286,8 +289,8 @@ static int add_addresses(struct clients_builder *builder, uint32_t client,
 }
 
 /*
- * May a name that the name service made up stand in a domain? Not one with a comma, and none that reads as
- * another kind of client: who answers for a name in DNS must not become "*" or "@trusted".
+ * May a name that the name service made up stand in a domain? Not one with a comma, and none that
+ * reads as another kind of client: who answers for a name in DNS must not become "*" or "@trusted".
  */
 static bool is_harmless(const char *canonical)
 {
@@ -721,7 +724,10 @@ static void sort_by_type(const struct snapshot *snapshot, uint32_t *clients, siz
 	}
 }
 
-/* The clients whose names begin at @text and end at one of the next commas (a netgroup's may hold some). */
+/*
+ * The clients whose names begin at @text and end at one of the next commas (a netgroup's may hold
+ * some).
+ */
 static size_t clients_at(const struct snapshot *snapshot, const char *text, uint32_t *clients)
 {
 	const char *end = text;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * snapshot_compare.c - what is different between two snapshots, and what of it the kernel must be told.
+ * snapshot_compare.c - what is different between two snapshots, and what of it the kernel must be
+ * told.
  *
- * A client and a path are the same in both if they are called the same: numbers of clients and places are each
- * snapshot's own. Neither snapshot is changed, so both may be in use meanwhile.
+ * A client and a path are the same in both if they are called the same: numbers of clients and
+ * places are each snapshot's own. Neither snapshot is changed, so both may be in use meanwhile.
  */
 
 #include "parser/snapshot_private.h"

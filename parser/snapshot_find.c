@@ -85,7 +85,10 @@ uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t c
 	return NOTHING;
 }
 
-/* Has its client pseudo-roots at a place because of this record? A rule has one at its own directory, too. */
+/*
+ * Has its client pseudo-roots at a place because of this record? A rule has one at its own
+ * directory, too.
+ */
 static bool leads_from(const struct place *place, const struct export *export)
 {
 	const char *end = export->path + place->length;
@@ -219,7 +222,10 @@ static bool is_before(const struct record *a, const struct record *b)
 	return a->export.order < b->export.order;
 }
 
-/* The best of these clients' entries at a place, or NULL. @flags: only those that have all of these. */
+/*
+ * The best of these clients' entries at a place, or NULL. @flags: only those that have all of
+ * these.
+ */
 static const struct record *best_at(const struct snapshot *snapshot,
 				    const struct client_set *clients, uint32_t place,
 				    uint32_t flags)
@@ -354,7 +360,10 @@ static struct rule_match match_rule(const struct rule *rule, const char *path,
 	return match;
 }
 
-/* Is there a rule's directory at or below this one? Only other rules' can be: with one rule there are none. */
+/*
+ * Is there a rule's directory at or below this one? Only other rules' can be: with one rule there
+ * are none.
+ */
 static bool is_above_rule(const struct snapshot *snapshot, const char *path, size_t length)
 {
 	const struct place *place;

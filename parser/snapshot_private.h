@@ -73,8 +73,9 @@ struct snapshot {
 	struct exports_source *source; /* its arena holds our strings and small structs too */
 
 	/*
-	 * n_listed of them are plain exports and rules in the order of the files. The others are pseudo-roots, one for
-	 * all clients that have one there: those that have an export below (snapshot_find.c export_below()).
+	 * n_listed of them are plain exports and rules in the order of the files. The others are
+	 * pseudo-roots, one for all clients that have one there: those that have an export below
+	 * (snapshot_find.c export_below()).
 	 */
 	VECTOR(struct record) records;
 	uint32_t n_listed;
@@ -83,7 +84,10 @@ struct snapshot {
 	struct index places_by_path;
 	struct index places_by_inode; /* of those whose inode is known */
 	struct index records_by_pair; /* (place, client); not of pseudo-roots */
-	/* (place, client): the first of the client's below the place, but for what first_of_client is below. */
+	/*
+	 * (place, client): the first of the client's below the place, but for what first_of_client
+	 * is below.
+	 */
 	struct index records_below;
 	struct index
 		records_by_number; /* (number, client), and (number, NOTHING): somebody has it */
@@ -173,7 +177,10 @@ bool prefix_next(struct prefix *prefix);
 uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length,
 		    uint32_t hash);
 uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t client);
-/* The first export of a client for which it has a pseudo-root at a place, if nothing is exported to it there; NOTHING. */
+/*
+ * The first export of a client for which it has a pseudo-root at a place, if nothing is exported to
+ * it there; NOTHING.
+ */
 uint32_t export_below(const struct snapshot *snapshot, uint32_t place, uint32_t client);
 uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t client);
 /* Is a path below another, "/" included? */

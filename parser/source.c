@@ -3,8 +3,8 @@
 /*
  * source.c - items put together from several places: other files, a snapshot, a command line.
  *
- * A source's items point into its arena. So what is joined brings its arena along, and what is copied is
- * copied with every string; sets of options that items share are shared by the copies.
+ * A source's items point into its arena. So what is joined brings its arena along, and what is
+ * copied is copied with every string; sets of options that items share are shared by the copies.
  */
 
 #include <errno.h>
