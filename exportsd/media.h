@@ -132,8 +132,8 @@ void media_cancel(struct media_request *request);
  * MEDIA_DRAIN_EJECT: questions wait; the handler is told to give the medium up (open the tray)
  * MEDIA_DRAIN_FORCE: as EJECT, and NFSv4 clients lose what they hold on it
  * MEDIA_DRAIN_GONE:  it was taken out by hand, or its device fails: as EJECT, and nothing is to be
- * given up. What is on a
- *                    device that is gone for good is unmounted, whoever holds it
+ *                    given up. What is on a device that is gone for good is unmounted, whoever
+ *                    holds it
  *
  * @done: exactly once, never from within this call
  * Returns 0; -ENOENT (no rule claims the path); -EALREADY (it is being drained); -errno.
@@ -156,16 +156,15 @@ void media_drain_cancel(struct media_drain *drain);
  * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).
  *
  * is_held:  does NFSv4 state hold this file system that a client may need? @quiet_usec: how long
- * nobody used the
- *           medium; delegations count only for a while, clients that are gone do not
+ *           nobody used the medium; delegations count only for a while, clients that are gone do
+ *           not
  * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
  * revoke:   begin to take away all of it; @spares_others: if that can be had without what clients
- * hold elsewhere, else
- *           shed
+ *           hold elsewhere, else shed
  * withdraw: the kernel forgets the medium within MEDIA_FORGET_USEC: for each domain its export
- * entries, also of
- *           paths within it, and its numbers' keys; then sweep. @domains: those that
- *           media_note_domain() named; @all: and whatever else the kernel lists. Returns 0; -errno.
+ *           entries, also of paths within it, and its numbers' keys; then sweep. @domains: those
+ *           that media_note_domain() named; @all: and whatever else the kernel lists. Returns 0;
+ *           -errno.
  * sweep:    have it free what it forgot (a write that changes nothing)
  */
 static const uint64_t MEDIA_FORGET_USEC = 2000000;

@@ -84,7 +84,8 @@ enum medium_action medium_step(struct medium_machine *machine, enum medium_event
  *	  └────────┴──────────────┘
  *
  * TRYING: the kernel has forgotten the medium, and it is looked whether anything still holds its
- * mount. UNMOUNTING: nothing does, and its handler is at it.
+ *         mount.
+ * UNMOUNTING: nothing does, and its handler is at it.
  */
 enum drain_stage { DRAIN_NONE, DRAIN_TRYING, DRAIN_UNMOUNTING };
 

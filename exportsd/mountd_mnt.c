@@ -2,7 +2,7 @@
 
 /*
  * MNT: from a path to a file handle. One job a call, a chain of questions, at most one of which is
- * open at a time:
+ *      open at a time:
  *
  *	whose domain is the caller's? -> which export? (realpath, if the text alone does not say)
  *	medium:  have it mounted
