@@ -540,7 +540,7 @@ bool media_is_still(struct media *media, const char *path, int root_fd)
 	CLEANUP(closep) int fd = media_open_mounted(media, path, &number);
 
 	return fd >= 0 && mounts_look(root_fd, &given) == 0 && mounts_look(fd, &now) == 0 &&
-	       mounts_same(&given, &now) && given.mount_id == now.mount_id;
+	       mounts_same_mount(&given, &now);
 }
 
 int media_placeholder_fd(struct media *media, const char *path)

@@ -70,10 +70,6 @@ struct media_drain {
 static void drain_event(struct medium *medium, enum drain_event event);
 static int on_idle_time(sd_event_source *source, uint64_t usec, void *userdata);
 
-#define ABOUT_MEDIUM(medium)                                                                       \
-	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
-	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
-
 static struct media *media_of(const struct medium *medium)
 {
 	return medium->rule->media;
@@ -429,8 +425,7 @@ static void help(struct medium *medium)
 static bool is_overtaken(const struct medium *medium)
 {
 	return medium->drain_kind != MEDIA_DRAIN_EJECT && medium->drain_kind != MEDIA_DRAIN_FORCE &&
-	       !(mounts_same(&medium->seen, &medium->draining) &&
-		 medium->seen.mount_id == medium->draining.mount_id);
+	       !mounts_same_mount(&medium->seen, &medium->draining);
 }
 
 static void try(struct medium *medium)

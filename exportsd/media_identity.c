@@ -34,10 +34,6 @@
 /* Bound, then made primary; more steps mean that somebody else changes them, too. */
 enum { STEPS_MAX = 4 };
 
-#define ABOUT_MEDIUM(medium)                                                                       \
-	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
-	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
-
 static const struct numbers *numbers_of(const struct medium *medium)
 {
 	return medium->rule->media->numbers;
@@ -169,8 +165,7 @@ static bool is_known_again(struct medium *medium, int root_fd)
 
 	hear_unmounts(media);
 	hear_mount_changes(media);
-	return mounts_look(root_fd, &place) == 0 && mounts_same(&place, &medium->settled) &&
-	       place.mount_id == medium->settled.mount_id &&
+	return mounts_look(root_fd, &place) == 0 && mounts_same_mount(&place, &medium->settled) &&
 	       (place.id_is_unique || medium->unmount_watch >= 0 ||
 		medium->settled_changes == media->n_mount_changes);
 }

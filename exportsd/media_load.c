@@ -22,10 +22,6 @@ static const uint64_t placeholder_usec = 10 * 1000000ull;
 static void load_event(struct medium *medium, enum medium_event event);
 static void load_on(struct medium *medium);
 
-#define ABOUT_MEDIUM(medium)                                                                       \
-	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
-	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
-
 static struct media *media_of(const struct medium *medium)
 {
 	return medium->rule->media;
@@ -42,7 +38,7 @@ static int look(struct medium *medium, int directory_fd, int fd, enum placeholde
 	if (r < 0)
 		return r;
 	if (place.is_mount_root && medium->seen.is_mount_root &&
-	    mounts_same(&place, &medium->seen) && place.mount_id == medium->seen.mount_id) {
+	    mounts_same_mount(&place, &medium->seen)) {
 		*ret_state = medium->seen_state;
 		return 0;
 	}

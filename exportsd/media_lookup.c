@@ -13,10 +13,6 @@
 #include "exportsd/log.h"
 #include "exportsd/media_private.h"
 
-#define ABOUT_MEDIUM(medium)                                                                       \
-	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
-	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
-
 static struct media *media_of(const struct medium *medium)
 {
 	return medium->rule->media;

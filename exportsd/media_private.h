@@ -24,6 +24,7 @@
 #include <utlist.h>
 
 #include "exportsd/handler.h"
+#include "exportsd/log.h"
 #include "exportsd/media.h"
 #include "exportsd/medium.h"
 #include "exportsd/placeholder.h"
@@ -35,6 +36,11 @@ enum {
 	MEDIA_NUMBERED = 2000, /* that get a number in one turn: each is some microseconds */
 	MEDIA_KEY_MAX = 3800, /* bytes of a key; the path must fit the kernel's PATH_MAX */
 };
+
+/* What a log message is about (log.h). */
+#define ABOUT_MEDIUM(medium)                                                                       \
+	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
+	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
 
 struct medium;
 struct medium_watch;

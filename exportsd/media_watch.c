@@ -46,10 +46,6 @@ struct medium_watch {
 	struct worker_question *question;
 };
 
-#define ABOUT_MEDIUM(medium)                                                                       \
-	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
-	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
-
 static void schedule(struct media *media, uint64_t usec);
 static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata);
 

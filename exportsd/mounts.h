@@ -28,6 +28,15 @@ static inline bool mounts_same(const struct mounts_place *a, const struct mounts
 }
 
 /*
+ * mounts_same_mount - the same directory, seen through the same mount; ids are used again
+ * (@id_is_unique).
+ */
+static inline bool mounts_same_mount(const struct mounts_place *a, const struct mounts_place *b)
+{
+	return mounts_same(a, b) && a->mount_id == b->mount_id;
+}
+
+/*
  * mounts_open - open a directory by its absolute path: O_PATH, no symbolic link anywhere on the
  * way.
  *

@@ -123,38 +123,32 @@ int store_place_look(const char *name, char **reterr_why)
 
 /* ---- is it still that? ---- */
 
-static bool log_stat(const char *name, struct stat *ret_st)
+static struct store_place_file look_at(const char *name)
 {
-	CLEANUP(freep) char *log = NULL;
+	struct stat st;
 
-	if (asprintf(&log, "%s-wal", name) < 0) {
-		log = NULL;
-		return false;
-	}
-	return stat(log, ret_st) == 0;
+	if (!name || stat(name, &st) < 0)
+		return (struct store_place_file){};
+	return (struct store_place_file){ st.st_dev, st.st_ino, st.st_size };
 }
 
 void store_place_note(const char *name, struct store_place *ret_place)
 {
-	struct stat st;
+	CLEANUP(freep) char *log = NULL;
 
-	*ret_place = (struct store_place){};
-	if (stat(name, &st) == 0) {
-		ret_place->file.device = st.st_dev;
-		ret_place->file.inode = st.st_ino;
-		ret_place->file.size = st.st_size;
-	}
-	if (log_stat(name, &st)) {
-		ret_place->log.device = st.st_dev;
-		ret_place->log.inode = st.st_ino;
-		ret_place->log.size = st.st_size;
-	}
+	if (asprintf(&log, "%s-wal", name) < 0)
+		log = NULL;
+	*ret_place = (struct store_place){ .file = look_at(name), .log = look_at(log) };
+}
+
+static bool same_file(const struct store_place_file *a, const struct store_place_file *b)
+{
+	return a->device == b->device && a->inode == b->inode;
 }
 
 static bool same_files(const struct store_place *a, const struct store_place *b)
 {
-	return a->file.device == b->file.device && a->file.inode == b->file.inode &&
-	       a->log.device == b->log.device && a->log.inode == b->log.inode;
+	return same_file(&a->file, &b->file) && same_file(&a->log, &b->log);
 }
 
 static int refuse_other(const char *name, char **reterr_why)

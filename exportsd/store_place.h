@@ -26,7 +26,7 @@
 int store_place_look(const char *name, char **reterr_why);
 
 struct store_place {
-	struct {
+	struct store_place_file {
 		dev_t device;
 		ino_t inode; /* 0: it was not there */
 		off_t size;
