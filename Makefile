@@ -33,19 +33,25 @@ XCFLAGS   += $(HARDENING)
 XLIBS     := $(shell pkg-config --silence-errors --libs $(PACKAGES))
 
 objects    = $(patsubst %.c,$(B)/%.o,$(1))
-PROGRAMS  := exportsd exportsctl exportfs exportsd-image exportsd-generator
+# The whole tree: a folder with a main.c is a program, and so each handlers/NAME/ is exportsd-NAME.
+SOURCES   := $(wildcard parser/*.c parser/*/*.c handlers/*.c handlers/*/*.c exportsd/*.c exportsd/*/*.c)
+HEADERS   := $(wildcard parser/*.h parser/*/*.h handlers/*.h handlers/*/*.h exportsd/*.h exportsd/*/*.h)
+MAINS     := $(filter %/main.c,$(SOURCES))
+HANDLERS  := $(patsubst handlers/%/main.c,exportsd-%,$(filter handlers/%,$(MAINS)))
+PROGRAMS  := exportsd exportsctl exportfs exportsd-generator $(HANDLERS)
+main_exportsd           := exportsd/main.c
+main_exportsctl         := exportsd/ctl/main.c
+main_exportfs           := exportsd/exportfs/main.c
+main_exportsd-generator := exportsd/generator/main.c
+$(foreach handler,$(HANDLERS),$(eval main_$(handler) := handlers/$(handler:exportsd-%=%)/main.c))
 
-PARSER    := $(call objects,$(wildcard parser/*.c))
-PROTO     := $(B)/handlers/proto.o
-KIT       := $(call objects,$(filter-out handlers/proto.c handlers/image.c,$(wildcard handlers/*.c)))
-# What each program adds to the shared objects.
-MAINS     := exportsd/main.c exportsd/exportsctl.c exportsd/exportfs.c exportsd/generator.c
-# MOUNT's XDR routines are generated from exportsd/mount.x (RFC 1813, RFC 1094).
-XDR       := $(B)/exportsd/mount_xdr.o
-CORE      := $(call objects,$(filter-out $(MAINS),$(wildcard exportsd/*.c))) $(XDR)
+# MOUNT's XDR routines are generated from exportsd/mountd/mount.x (RFC 1813, RFC 1094).
+XDR       := $(B)/exportsd/mountd/mount_xdr.o
+PARTS     := $(call objects,$(filter-out $(MAINS),$(SOURCES))) $(XDR)
 # Everything but the mains, as one archive: a program or a test takes the objects it needs, and a
 # test that brings a seam of its own (tests/fake/) has it linked in the real one's place.
 LIBRARY   := $(B)/libexportsd.a
+PRODUCT   := $(PARTS) $(call objects,$(MAINS))
 
 UNIT      := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/test-*.c))
 FUZZ      := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz-*.c))
@@ -69,44 +75,35 @@ $(B)/%.o: %.c
 	$(call SAY,CC,$<)
 	$(Q)$(CC) $(XCPPFLAGS) $(CPPFLAGS) $(XCFLAGS) $(CFLAGS) -c $< -o $@
 
-$(B)/exportsd/mount_xdr.h: exportsd/mount.x
+$(B)/exportsd/mountd/mount_xdr.h: exportsd/mountd/mount.x
 	@pkg-config --exists $(PACKAGES) || { echo 'make: libraries or their headers are missing: run make deps' >&2; exit 1; }
 	@mkdir -p $(@D)
 	$(call SAY,RPC,$<)
 	$(Q)rpcgen -C -h $< >$@.new && mv $@.new $@
 
-$(B)/exportsd/mount_xdr.c: exportsd/mount.x $(B)/exportsd/mount_xdr.h
+$(B)/exportsd/mountd/mount_xdr.c: exportsd/mountd/mount.x $(B)/exportsd/mountd/mount_xdr.h
 	$(call SAY,RPC,$<)
-	$(Q)rpcgen -C -c $< | sed 's|#include ".*mount.h"|#include "exportsd/mount_xdr.h"|' >$@.new && mv $@.new $@
+	$(Q)rpcgen -C -c $< | sed 's|#include ".*mount.h"|#include "exportsd/mountd/mount_xdr.h"|' >$@.new && mv $@.new $@
 
-$(XDR): $(B)/exportsd/mount_xdr.c
+$(XDR): $(B)/exportsd/mountd/mount_xdr.c
 	$(call SAY,CC,$<)
 	$(Q)$(CC) $(XCPPFLAGS) $(CPPFLAGS) $(XCFLAGS) -Wno-unused-variable $(CFLAGS) -c $< -o $@
 
 # Who includes the generated header must not be compiled before it is there.
-$(CORE) $(call objects,$(MAINS) $(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)): | $(B)/exportsd/mount_xdr.h
+$(PRODUCT) $(call objects,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)): | $(B)/exportsd/mountd/mount_xdr.h
 
-$(LIBRARY): $(PARSER) $(PROTO) $(KIT) $(CORE)
+$(LIBRARY): $(PARTS)
 	$(call SAY,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 LINK = $(Q)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(XLIBS)
 
-$(B)/bin/exportsd: $(B)/exportsd/main.o $(LIBRARY)
-	$(call SAY,LD,$@)
-	$(LINK)
-$(B)/bin/exportsctl: $(B)/exportsd/exportsctl.o $(LIBRARY)
-	$(call SAY,LD,$@)
-	$(LINK)
-$(B)/bin/exportfs: $(B)/exportsd/exportfs.o $(LIBRARY)
-	$(call SAY,LD,$@)
-	$(LINK)
-$(B)/bin/exportsd-generator: $(B)/exportsd/generator.o $(LIBRARY)
-	$(call SAY,LD,$@)
-	$(LINK)
-$(B)/bin/exportsd-image: $(B)/handlers/image.o $(LIBRARY)
-	$(call SAY,LD,$@)
-	$(LINK)
+define program
+$(B)/bin/$(1): $(call objects,$(main_$(1))) $(LIBRARY)
+	$$(call SAY,LD,$$@)
+	$$(LINK)
+endef
+$(foreach name,$(PROGRAMS),$(eval $(call program,$(name))))
 $(B)/bin/%: $(B)/tests/vm/tools/%.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
@@ -152,16 +149,14 @@ check-unit: all $(UNIT) $(TRIES) ## unit tests: no disk, clock or network; fuzze
 	@tests/run $(UNIT) $(TRIES)
 check-cases: all $(B)/tests/golden/print ## golden files; exports as nfs-utils reads them
 	@tests/run $(CASES)
-check-headers: $(B)/exportsd/mount_xdr.h ## every header compiles alone
-	@for header in $(wildcard parser/*.h exportsd/*.h handlers/*.h); do \
+check-headers: $(B)/exportsd/mountd/mount_xdr.h ## every header compiles alone
+	@for header in $(HEADERS); do \
 	  echo "#include \"$$header\"" | $(CC) $(XCPPFLAGS) -std=gnu17 -Wall -Werror -fsyntax-only -xc - || exit 1; done
 check-deps: ## the folders' arrows: parser knows nobody, handlers never the daemon
-	@! grep -nE '#include "(exportsd|handlers)/' parser/*.[ch] || exit 1
-	@! grep -nE '#include <(systemd|libmount|blkid|sqlite3)' parser/*.[ch] || exit 1
-	@! grep -nE '#include "exportsd/' handlers/*.[ch] || exit 1
-	@! grep -nE '#include "handlers/' exportsd/*.[ch] | grep -v 'handlers/proto.h' || exit 1
-	@! grep -nE '#include "exportsd/(daemon|questions|mountd|control|reload)\.h"' \
-	  $(filter-out exportsd/main.c $(foreach m,questions mountd control reload daemon,$(wildcard exportsd/$(m)*.[ch])),$(wildcard exportsd/*.[ch])) || exit 1
+	@! grep -nE '#include "(exportsd|handlers)/' $(filter parser/%,$(SOURCES) $(HEADERS)) || exit 1
+	@! grep -nE '#include <(systemd|libmount|blkid|sqlite3)' $(filter parser/%,$(SOURCES) $(HEADERS)) || exit 1
+	@! grep -nE '#include "exportsd/' $(filter handlers/%,$(SOURCES) $(HEADERS)) || exit 1
+	@! grep -nE '#include "handlers/' $(filter exportsd/%,$(SOURCES) $(HEADERS)) | grep -v 'handlers/proto.h' || exit 1
 
 check-bats: all $(TOOLS) $(BATS) ## the real programs in namespaces of their own, the kernel's files faked
 	@B=$(B) tests/run $(BATS)
@@ -189,7 +184,7 @@ fuzz-run: $(FUZZ)
 
 # ---- the code itself ----
 
-C_FILES   := $(wildcard parser/*.[ch] exportsd/*.[ch] handlers/*.[ch] tests/*.h tests/*/*.[ch] tests/vm/tools/*.[ch])
+C_FILES   := $(SOURCES) $(HEADERS) $(wildcard tests/*.h tests/*/*.[ch] tests/vm/tools/*.[ch])
 # What is data for tests looks as the tests want it.
 DATA_FILES := tests/golden/% tests/fuzz/corpus/% tests/fuzz/seeds/% tests/differential/corpus/%
 ALL_FILES := $(shell git ls-files 2>/dev/null || find . -type f ! -path './build/*')
@@ -198,7 +193,6 @@ PAGES     := $(wildcard man/*.[1-9])
 # attributes, lists' macros and asprintf(3): those faults are the sanitizers' and valgrind's to find.
 ANALYZER  := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-after-free \
              -Wno-analyzer-use-of-uninitialized-value
-PRODUCT    = $(PARSER) $(PROTO) $(KIT) $(CORE) $(call objects,$(MAINS) handlers/image.c)
 product: $(PRODUCT)
 objects: $(PRODUCT) $(call objects,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/vm/tools/*.c))
 
@@ -238,7 +232,7 @@ lint-c:
 # ---- installing ----
 
 # What is installed, as FILE:DIRECTORY:MODE; units with @NAME@ replaced.
-INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportfs:$(LIBEXECDIR) exportsd-image:$(LIBEXECDIR) exportsd-generator:$(GENERATORDIR)
+INSTALL_PROGRAMS := exportsd:$(SBINDIR) exportsctl:$(SBINDIR) exportfs:$(LIBEXECDIR) exportsd-generator:$(GENERATORDIR) $(HANDLERS:%=%:$(LIBEXECDIR))
 INSTALL_UNITS := $(patsubst units/%,%,$(wildcard units/*.service units/*.socket units/*.timer units/*.d/*.conf))
 INSTALL_TMPFILES := $(notdir $(wildcard units/*.tmpfiles))
 INSTALL_SYSUSERS := $(notdir $(wildcard units/*.sysusers))

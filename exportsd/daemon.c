@@ -16,14 +16,14 @@
 #include <systemd/sd-daemon.h>
 #include <time.h>
 
-#include "exportsd/control.h"
-#include "exportsd/fsidd.h"
-#include "exportsd/log.h"
-#include "exportsd/mountd.h"
-#include "exportsd/questions.h"
-#include "exportsd/reload.h"
+#include "exportsd/base/log.h"
+#include "exportsd/control/control.h"
+#include "exportsd/control/fsidd.h"
+#include "exportsd/exports/reload.h"
+#include "exportsd/mountd/mountd.h"
+#include "exportsd/numbers/store.h"
+#include "exportsd/questions/questions.h"
 #include "exportsd/rivals.h"
-#include "exportsd/store.h"
 
 enum { STATUS_SECONDS = 10 };
 

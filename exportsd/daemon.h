@@ -3,19 +3,19 @@
 
 /*
  * daemon.h - the daemon's parts, put together: borrowed by those that see the whole
- * (questions*.c, mountd.c, control.c, reload.c). What lies lower (kernel, names, paths,
+ * (questions*.c, mountd/mountd.c, control/control.c, exports/reload.c). What lies lower (kernel, names, paths,
  * numbers, media, handler, rpc) never sees it.
  */
 
 #include <systemd/sd-event.h>
 
-#include "exportsd/config.h"
-#include "exportsd/kernel.h"
-#include "exportsd/media.h"
-#include "exportsd/names.h"
-#include "exportsd/numbers.h"
-#include "exportsd/paths.h"
-#include "parser/snapshot.h"
+#include "exportsd/config/config.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
+#include "parser/snapshot/snapshot.h"
 
 struct questions;
 struct mountd;
@@ -32,7 +32,7 @@ struct daemon {
 	struct numbers *numbers;
 	struct media *media;
 	struct snapshot *
-		snapshot; /* in force; only reload.c replaces it: never keep a pointer into it over a callback */
+		snapshot; /* in force; only exports/reload.c replaces it: never keep a pointer into it over a callback */
 	struct questions *questions;
 	struct mountd *mountd; /* NULL: mount-service off */
 	struct control *control;

@@ -14,9 +14,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include "exportsd/base/log.h"
 #include "exportsd/daemon.h"
-#include "exportsd/log.h"
-#include "exportsd/worker.h"
+#include "exportsd/worker/worker.h"
 
 enum { EXIT_USAGE = 2 };
 

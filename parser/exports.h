@@ -6,7 +6,7 @@
  *
  * First of two steps. exports_read*() knows the grammar of exports(5), the option
  * table and the wildcard rules; its result says what the files say, in their order.
- * The second step (snapshot.h) takes that, with what the file system and the name
+ * The second step (snapshot/snapshot.h) takes that, with what the file system and the name
  * service answered, and makes what is in force.
  *
  * Grammar, option table and their odd corners are nfs-utils' (support/nfs/exports.c,

@@ -10,9 +10,9 @@
  * flags of EXPORT_PER_FLAVOR; the kernel refuses others (fs/nfsd/export.c secinfo_parse()).
  */
 
-#include "parser/options.h"
 #include "parser/advice.h"
 #include "parser/etab.h"
+#include "parser/options.h"
 
 #include <ctype.h>
 #include <errno.h>

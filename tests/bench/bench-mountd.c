@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "exportsd/mountproto.h"
+#include "exportsd/mountd/mountproto.h"
 
 enum { CONNECTIONS_MAX = 512, SAMPLES_MAX = 4 * 1000 * 1000, WAIT_MS = 30000 };
 

@@ -13,8 +13,8 @@
 
 #include <stdio.h>
 
-#include "exportsd/address.h"
-#include "exportsd/questions.h"
+#include "exportsd/base/address.h"
+#include "exportsd/questions/questions.h"
 
 static unsigned long n_answers;
 

@@ -24,7 +24,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 
-#include "parser/snapshot.h"
+#include "parser/snapshot/snapshot.h"
 
 static void fail(const char *what)
 {

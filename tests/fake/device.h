@@ -2,13 +2,13 @@
 #pragma once
 
 /*
- * device.h - one block device, in the place of exportsd/device.c and of the processes that read: what happens to it, the
+ * device.h - one block device, in the place of exportsd/fs/device.c and of the processes that read: what happens to it, the
  * test says. Every file system is on it. Included once, by the test.
  */
 
 #include <systemd/sd-event.h>
 
-#include "exportsd/device.h"
+#include "exportsd/fs/device.h"
 
 static struct {
 	struct device_facts facts;

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "parser/snapshot.h"
+#include "parser/snapshot/snapshot.h"
 
 enum { FACTS_ADDRESSES_MAX = 4 };
 

@@ -4,7 +4,7 @@
 /*
  * numbers.h - the number store for tests, in memory: synced whenever the test's loop turns.
  *
- * Include it once: it defines the functions of exportsd/numbers.h, so the real ones are not linked.
+ * Include it once: it defines the functions of exportsd/numbers/numbers.h, so the real ones are not linked.
  */
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
-#include "exportsd/numbers.h"
+#include "exportsd/numbers/numbers.h"
 
 struct known_number {
 	UT_hash_handle hh;

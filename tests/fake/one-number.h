@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "exportsd/numbers.h"
+#include "exportsd/numbers/numbers.h"
 
 static struct {
 	const char *path;

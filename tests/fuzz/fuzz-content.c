@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exportsd/content.h"
+#include "exportsd/kernel/content.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

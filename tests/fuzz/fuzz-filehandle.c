@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exportsd/filehandle.h"
+#include "exportsd/kernel/filehandle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,8 +12,8 @@
 #include <sys/un.h>
 #include <syslog.h>
 
-#include "exportsd/fsidd.h"
-#include "exportsd/log.h"
+#include "exportsd/base/log.h"
+#include "exportsd/control/fsidd.h"
 #include "tests/fake/numbers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

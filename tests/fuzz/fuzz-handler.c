@@ -13,8 +13,8 @@
 #include <fcntl.h>
 #include <syslog.h>
 
-#include "exportsd/handler.h"
-#include "exportsd/log.h"
+#include "exportsd/base/log.h"
+#include "exportsd/media/handler.h"
 #include "tests/fake/peer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

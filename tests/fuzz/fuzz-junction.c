@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exportsd/junction.h"
+#include "exportsd/fs/junction.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/kernel_clients.h"
+#include "exportsd/kernel/clients.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

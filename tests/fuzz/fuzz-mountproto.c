@@ -7,7 +7,7 @@
  * which RFC 5531 gives the fault; an MNT reply carries back the handle that was put into it.
  */
 
-#include "exportsd/mountproto.h"
+#include "exportsd/mountd/mountproto.h"
 
 static void require(bool good)
 {

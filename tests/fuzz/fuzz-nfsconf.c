@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "exportsd/nfsconf.h"
+#include "exportsd/config/nfsconf.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <sys/mman.h>
 
-#include "exportsd/rmtab.h"
-#include "exportsd/runtime.h"
+#include "exportsd/exports/runtime.h"
+#include "exportsd/mountd/rmtab.h"
 #include "parser/diag.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exportsd/upcall.h"
+#include "exportsd/kernel/upcall.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include "exportsd/background.h"
+#include "exportsd/base/background.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

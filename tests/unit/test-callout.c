@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "exportsd/callout.h"
-#include "exportsd/log.h"
+#include "exportsd/base/log.h"
+#include "exportsd/mountd/callout.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

@@ -6,8 +6,8 @@
 
 #include <errno.h>
 
-#include "exportsd/clients.h"
 #include "exportsd/daemon.h"
+#include "exportsd/names/clients.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"

@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "exportsd/config.h"
+#include "exportsd/config/config.h"
 #include "tests/tap.h"
 
 static char directory[] = "/tmp/test-config-XXXXXX";

@@ -6,14 +6,14 @@
  */
 
 #define CONTROL_PEER_USEC (300 * 1000)
-#include "exportsd/control.c"
+#include "exportsd/control/control.c"
 
 #include <poll.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/mountd.h"
-#include "exportsd/questions.h"
-#include "exportsd/reload.h"
+#include "exportsd/exports/reload.h"
+#include "exportsd/mountd/mountd.h"
+#include "exportsd/questions/questions.h"
 #include "tests/fake/numbers.h"
 #include "tests/tap.h"
 

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/device.h"
+#include "exportsd/fs/device.h"
 #include "tests/tap.h"
 
 static char top[] = "/tmp/test-device.XXXXXX";

@@ -6,7 +6,7 @@
 
 #include <errno.h>
 
-#include "exportsd/filehandle.h"
+#include "exportsd/kernel/filehandle.h"
 #include "tests/tap.h"
 
 static const char iso_file[] = "010001026700000020000000c0010000000000002000000000000000";

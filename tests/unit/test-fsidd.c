@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "exportsd/fsidd.h"
-#include "exportsd/log.h"
+#include "exportsd/base/log.h"
+#include "exportsd/control/fsidd.h"
 #include "tests/fake/numbers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/handler.h"
-#include "exportsd/log.h"
+#include "exportsd/base/log.h"
+#include "exportsd/media/handler.h"
 #include "tests/fake/peer.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"

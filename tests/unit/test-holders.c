@@ -9,8 +9,8 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/holders.h"
-#include "exportsd/kernel_clients.h"
+#include "exportsd/ctl/holders.h"
+#include "exportsd/kernel/clients.h"
 #include "tests/tap.h"
 
 static char proc[] = "/tmp/test-holders-XXXXXX";

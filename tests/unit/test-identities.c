@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/identities.h"
+#include "exportsd/fs/identities.h"
 #include "tests/fake/facts.h"
 #include "tests/fake/own_mounts.h"
 #include "tests/tap.h"

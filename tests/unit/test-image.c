@@ -12,10 +12,10 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "handlers/identity.h"
-#include "handlers/image-verbs.h"
-#include "handlers/loop.h"
-#include "handlers/request.h"
+#include "handlers/image/identity.h"
+#include "handlers/image/loop.h"
+#include "handlers/image/verbs.h"
+#include "handlers/kit/request.h"
 #include "tests/tap.h"
 
 static char directory[] = "/tmp/test-image.XXXXXX";

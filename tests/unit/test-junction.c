@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/junction.h"
+#include "exportsd/fs/junction.h"
 #include "tests/tap.h"
 
 #define LOCATION(host, path)                                                                       \

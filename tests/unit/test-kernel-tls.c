@@ -29,11 +29,11 @@ static ssize_t fake_write(int fd, const void *bytes, size_t n)
 }
 
 #define write(fd, bytes, n) fake_write(fd, bytes, n)
-#include "exportsd/kernel.c" /* NOLINT(bugprone-suspicious-include) */
+#include "exportsd/kernel/kernel.c" /* NOLINT(bugprone-suspicious-include) */
 #undef write
 
-#include "exportsd/tls.h"
-#include "exportsd/upcall.h"
+#include "exportsd/kernel/tls.h"
+#include "exportsd/kernel/upcall.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 

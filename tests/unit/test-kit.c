@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-#include "handlers/kit.h"
+#include "handlers/kit/kit.h"
 #include "tests/tap.h"
 
 enum { ANSWER_MSEC = 10000, QUIET_MSEC = 100 };

@@ -14,7 +14,7 @@
 #define SD_JOURNAL_SUPPRESS_LOCATION 1
 #include <systemd/sd-journal.h>
 
-#include "exportsd/log.h"
+#include "exportsd/base/log.h"
 #include "tests/tap.h"
 
 static char sent[4096]; /* the journal's fields, with '|' between them */

@@ -8,8 +8,8 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-#include "exportsd/log.h"
-#include "exportsd/media_private.h"
+#include "exportsd/base/log.h"
+#include "exportsd/media/private.h"
 #include "tests/fake/numbers.h"
 #include "tests/fake/own_mounts.h"
 #include "tests/fake/peer.h"

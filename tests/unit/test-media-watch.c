@@ -7,8 +7,8 @@
 
 #include <sys/stat.h>
 
-#include "exportsd/log.h"
-#include "exportsd/media_private.h"
+#include "exportsd/base/log.h"
+#include "exportsd/media/private.h"
 #include "tests/fake/device.h"
 #include "tests/fake/numbers.h"
 #include "tests/fake/own_mounts.h"

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "exportsd/log.h"
-#include "exportsd/media_private.h"
-#include "exportsd/mounts.h"
+#include "exportsd/base/log.h"
+#include "exportsd/fs/mounts.h"
+#include "exportsd/media/private.h"
 #include "parser/escape.h"
 #include "tests/fake/numbers.h"
 #include "tests/fake/own_mounts.h"

@@ -2,7 +2,7 @@
 
 /* The state machine of one medium: pure, so each case is a few steps with made-up times. */
 
-#include "exportsd/medium.h"
+#include "exportsd/media/medium.h"
 #include "tests/tap.h"
 
 enum { SECOND = 1000000 };

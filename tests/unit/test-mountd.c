@@ -10,11 +10,11 @@
 #include <stdarg.h>
 #include <sys/stat.h>
 
-#include "exportsd/log.h"
-#include "exportsd/mountd.h"
-#include "exportsd/mountproto.h"
-#include "exportsd/questions.h"
-#include "exportsd/rpc.h"
+#include "exportsd/base/log.h"
+#include "exportsd/mountd/mountd.h"
+#include "exportsd/mountd/mountproto.h"
+#include "exportsd/mountd/rpc.h"
+#include "exportsd/questions/questions.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 #include "tests/unit/rpc-words.h"

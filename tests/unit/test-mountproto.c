@@ -4,7 +4,7 @@
  * MOUNT's messages against golden bytes.
  */
 
-#include "exportsd/mountproto.h"
+#include "exportsd/mountd/mountproto.h"
 #include "tests/tap.h"
 #include "tests/unit/rpc-words.h"
 

@@ -19,10 +19,10 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include "exportsd/address.h"
-#include "exportsd/clients.h"
-#include "exportsd/names.h"
-#include "exportsd/worker.h"
+#include "exportsd/base/address.h"
+#include "exportsd/names/clients.h"
+#include "exportsd/names/names.h"
+#include "exportsd/worker/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

@@ -13,7 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#include "exportsd/nfsconf.h"
+#include "exportsd/config/nfsconf.h"
 #include "tests/tap.h"
 
 static char directory[] = "/tmp/test-nfsconf-XXXXXX";

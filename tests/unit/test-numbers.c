@@ -8,8 +8,8 @@
 #include <limits.h>
 #include <stdio.h>
 
-#include "exportsd/numbers.h"
-#include "exportsd/worker.h"
+#include "exportsd/numbers/numbers.h"
+#include "exportsd/worker/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "exportsd/ordering.h"
+#include "exportsd/generator/ordering.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 

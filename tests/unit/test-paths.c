@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-#include "exportsd/paths.h"
-#include "exportsd/worker.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/worker/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "exportsd/clients.h"
-#include "exportsd/mountd.h"
-#include "exportsd/questions.h"
-#include "exportsd/upcall.h"
+#include "exportsd/kernel/upcall.h"
+#include "exportsd/mountd/mountd.h"
+#include "exportsd/names/clients.h"
+#include "exportsd/questions/questions.h"
 #include "tests/tap.h"
 
 static struct daemon server;

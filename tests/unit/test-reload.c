@@ -8,11 +8,11 @@
 #include <errno.h>
 #include <sys/stat.h>
 
-#include "exportsd/background.h"
-#include "exportsd/mountd.h"
-#include "exportsd/questions.h"
-#include "exportsd/reload.h"
-#include "exportsd/renew.h"
+#include "exportsd/base/background.h"
+#include "exportsd/exports/reload.h"
+#include "exportsd/exports/renew.h"
+#include "exportsd/mountd/mountd.h"
+#include "exportsd/questions/questions.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 
-#include "exportsd/content.h"
-#include "exportsd/renew.h"
+#include "exportsd/exports/renew.h"
+#include "exportsd/kernel/content.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"

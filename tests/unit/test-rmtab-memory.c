@@ -6,7 +6,7 @@
 
 #include "tests/fake/scarce.h"
 
-#include "exportsd/rmtab.c"
+#include "exportsd/mountd/rmtab.c"
 #undef malloc
 #undef calloc
 #undef reallocarray

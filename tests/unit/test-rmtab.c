@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "exportsd/rmtab.h"
+#include "exportsd/mountd/rmtab.h"
 #include "tests/tap.h"
 
 static char text[4096];

@@ -2,7 +2,7 @@
 
 /* test-rootdir.c - paths and the kernel's lines, beneath a directory and not */
 
-#include "exportsd/rootdir.h"
+#include "exportsd/kernel/rootdir.h"
 #include "tests/tap.h"
 
 static void answers(enum kernel_cache cache, const char *line, const char *wanted, const char *what)

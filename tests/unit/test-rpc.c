@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 
-#include "exportsd/rpc.h"
+#include "exportsd/mountd/rpc.h"
 #include "tests/tap.h"
 
 enum { CALLS_MAX = 2048 };

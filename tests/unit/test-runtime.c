@@ -8,10 +8,10 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/change.h"
-#include "exportsd/etab_file.h"
-#include "exportsd/runtime.h"
-#include "exportsd/stock_order.h"
+#include "exportsd/exports/change.h"
+#include "exportsd/exports/etab_file.h"
+#include "exportsd/exports/runtime.h"
+#include "exportsd/exports/stock_order.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 

@@ -9,10 +9,10 @@ static unsigned long n_probes;
 #define SNAPSHOT_PROBE() (n_probes++)
 
 #include "parser/index.c"
-#include "parser/snapshot.c"
-#include "parser/snapshot_build.c"
-#include "parser/snapshot_clients.c"
-#include "parser/snapshot_find.c"
+#include "parser/snapshot/build.c"
+#include "parser/snapshot/clients.c"
+#include "parser/snapshot/find.c"
+#include "parser/snapshot/snapshot.c"
 
 #include "tests/fake/facts.h"
 #include "tests/tap.h"

@@ -9,10 +9,10 @@
 
 #include "parser/arena.c"
 #include "parser/index.c"
-#include "parser/snapshot.c"
-#include "parser/snapshot_build.c"
-#include "parser/snapshot_clients.c"
-#include "parser/snapshot_find.c"
+#include "parser/snapshot/build.c"
+#include "parser/snapshot/clients.c"
+#include "parser/snapshot/find.c"
+#include "parser/snapshot/snapshot.c"
 #undef malloc
 #undef calloc
 #undef reallocarray

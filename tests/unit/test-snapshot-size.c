@@ -9,7 +9,7 @@
 #include <arpa/inet.h>
 #include <malloc.h>
 
-#include "parser/snapshot.h"
+#include "parser/snapshot/snapshot.h"
 #include "tests/tap.h"
 
 enum { N_LINES = 30000, BYTES_MAX = 400 };

@@ -15,9 +15,9 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "exportsd/numbers.h"
-#include "exportsd/numbers_copies.h"
-#include "exportsd/worker.h"
+#include "exportsd/numbers/copies.h"
+#include "exportsd/numbers/numbers.h"
+#include "exportsd/worker/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

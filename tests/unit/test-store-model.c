@@ -23,8 +23,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "exportsd/numbers.h"
-#include "exportsd/worker.h"
+#include "exportsd/numbers/numbers.h"
+#include "exportsd/worker/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 #include "tests/unit/shared.h"

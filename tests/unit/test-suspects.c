@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "exportsd/suspects.h"
+#include "exportsd/exports/suspects.h"
 #include "tests/tap.h"
 
 static const struct export_options plain = { .flags = EXPORT_READONLY };

@@ -4,7 +4,7 @@
 
 #include <errno.h>
 
-#include "exportsd/upcall.h"
+#include "exportsd/kernel/upcall.h"
 #include "tests/tap.h"
 
 static void questions(void)

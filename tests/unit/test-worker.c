@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "exportsd/worker.h"
+#include "exportsd/worker/worker.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

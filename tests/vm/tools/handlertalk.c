@@ -22,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "exportsd/handlecheck.h"
+#include "exportsd/ctl/handlecheck.h"
 #include "handlers/proto.h"
 #include "tests/tap.h"
 

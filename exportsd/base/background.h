@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * background.h - work that only computes, beside the loop, in a thread.
+ *
+ * What the work reads and writes is its own until done() is called: the loop leaves it alone, but
+ * for what never changes, such as a snapshot. It asks no other part of the daemon, logs nothing,
+ * and gives its results back in memory. What may wait for a file system or a server is for worker
+ * processes (worker/worker.h), which can be killed.
+ */
+
+#include <systemd/sd-event.h>
+
+struct background;
+
+/*
+ * background_start - begin some work.
+ *
+ * @work: in a thread of its own, all signals blocked
+ * @done: in the loop, once, never from within this call; the struct background is gone by then
+ *
+ * Returns 0; -errno (no memory, too many threads).
+ */
+typedef void (*background_fn)(void *userdata);
+int background_start(struct background **ret_background, sd_event *event, background_fn work,
+		     background_fn done, void *userdata);
+
+/* background_abandon - wait until the work is over; done() will not be called. NULL is fine. */
+struct background *background_abandon(struct background *background);

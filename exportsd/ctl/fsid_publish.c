@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * fsid_publish.c - exportsctl fsid publish: a copy of the numbers on each writable exported file
+ * system.
+ *
+ * Clients can reach these copies, so each carries a MAC and is never read but by fsid recover. And
+ * clients can be in the way of writing: nothing there is followed, opened or written to that was
+ * there before. A new file is made, which must not exist, and renamed over the old name, whatever
+ * that is by then. It is the administrator's process that a dead disk holds up, not the daemon.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+
+#include "exportsd/ctl/fsid_recover.h"
+#include "exportsd/numbers/store_text.h"
+
+static const char name[] = ".exportsd-numbers";
+static const char new_name[] = ".exportsd-numbers.new";
+
+struct publishing {
+	const char *bytes;
+	size_t n_bytes;
+	dev_t *done; /* file systems */
+	size_t n_done, n_failed;
+};
+
+static int open_directory(const char *path)
+{
+	struct open_how how = { .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC,
+				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
+
+	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
+}
+
+static int write_all(int fd, const char *bytes, size_t n_bytes)
+{
+	while (n_bytes) {
+		ssize_t n = write(fd, bytes, n_bytes);
+
+		if (n < 0)
+			return -errno;
+		bytes += n;
+		n_bytes -= (size_t)n;
+	}
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+static int write_copy(int directory, const struct publishing *publishing)
+{
+	CLEANUP(closep) int fd = -1;
+	struct stat st;
+	int r;
+
+	(void)unlinkat(directory, new_name, 0);
+	fd = openat(directory, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
+	if (fd < 0)
+		return -errno;
+	r = write_all(fd, publishing->bytes, publishing->n_bytes);
+	if (r == 0 && (fstat(fd, &st) < 0 || st.st_uid != geteuid()))
+		r = -EPERM;
+	if (r == 0 && renameat(directory, new_name, directory, name) < 0)
+		r = -errno;
+	if (r < 0)
+		(void)unlinkat(directory, new_name, 0);
+	else if (fsync(directory) < 0)
+		r = -errno;
+	return r;
+}
+
+static bool was_done(struct publishing *publishing, dev_t device)
+{
+	dev_t *grown;
+
+	for (size_t i = 0; i < publishing->n_done; i++)
+		if (publishing->done[i] == device)
+			return true;
+	grown = reallocarray(publishing->done, publishing->n_done + 1, sizeof(device));
+	if (!grown)
+		return true;
+	publishing->done = grown;
+	publishing->done[publishing->n_done++] = device;
+	return false;
+}
+
+static void publish_at(struct publishing *publishing, const char *path)
+{
+	CLEANUP(closep) int directory = open_directory(path);
+	struct statvfs vfs;
+	struct stat st;
+	int r = directory < 0 ? -errno : 0;
+
+	/* An exported file has no place for one. */
+	if (r == -ENOTDIR)
+		return;
+	if (r == 0 && (fstat(directory, &st) < 0 || fstatvfs(directory, &vfs) < 0))
+		r = -errno;
+	if (r == 0 && (vfs.f_flag & ST_RDONLY || was_done(publishing, st.st_dev)))
+		return;
+	if (r == 0)
+		r = write_copy(directory, publishing);
+	if (r == 0) {
+		print_shown(stdout, path);
+		printf("/%s\n", name);
+		return;
+	}
+	publishing->n_failed++;
+	complain("no copy in '%s': %s", path,
+		 r == -ELOOP ? "a symbolic link is in its path" : strerror(-r));
+}
+
+/* Plain exports that some client may write to. */
+static bool publish_everywhere(const struct invocation *invocation, struct publishing *publishing)
+{
+	const struct proto_message *message;
+	struct caller *caller = NULL;
+	int exit_code = EXIT_FAILURE;
+
+	if (!ask_daemon(invocation, "exports", NULL, NULL, &caller))
+		return false;
+	while (next_answer(caller, &message) && !is_outcome(message, "exports", &exit_code)) {
+		const char *path = proto_get(message, "path"), *etab = proto_get(message, "etab");
+
+		if (path && *path == '/' && etab && strstr(etab, "(rw,") &&
+		    !proto_get(message, "handler"))
+			publish_at(publishing, path);
+	}
+	caller_close(caller);
+	return exit_code == EXIT_SUCCESS && publishing->n_failed == 0;
+}
+
+static bool make_text(struct store_text *text, struct entries *entries, const unsigned char *key,
+		      struct publishing *publishing)
+{
+	for (const struct number *entry = NULL;
+	     (entry = entries_next(entries, entry ? entry->number : 0));) {
+		const struct store_row row = entries_row(entry);
+
+		store_text_row(text, &row);
+	}
+	return store_text_end(text, key, &publishing->bytes, &publishing->n_bytes) == 0;
+}
+
+int fsid_publish(const struct invocation *invocation, struct fsid_store *store)
+{
+	unsigned char key[STORE_KEY_BYTES];
+	struct publishing publishing = {};
+	struct store_text *text = NULL;
+	struct entries entries = {};
+	bool done = false;
+	int r;
+
+	if (!store->caller) {
+		complain("exportsd does not run; it knows what is exported");
+		return EXIT_FAILURE;
+	}
+	r = store_key_read(store->config->state_directory, true, key);
+	if (r < 0)
+		complain("cannot use the key in %s: %s", store->config->state_directory,
+			 strerror(-r));
+	else if (fsid_read_all(store, &entries) > 0 && store_text_new(&text) == 0 &&
+		 make_text(text, &entries, key, &publishing))
+		done = publish_everywhere(invocation, &publishing);
+	store_text_free(text);
+	entries_done(&entries);
+	free(publishing.done);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * fsid_recover.c - exportsctl fsid recover and import: numbers from files that are not the store's.
+ *
+ * A file to recover from is evidence: it is read from a private copy, and never written. Whoever
+ * could write to it could have numbers lead elsewhere, so it must be root's, or carry this server's
+ * MAC, or be trusted by name.
+ */
+
+#include "exportsd/ctl/fsid_recover.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+
+#include "exportsd/numbers/store_text.h"
+
+struct source {
+	const char *name;
+	struct entries *entries;
+	size_t n;
+};
+
+static int take_row(void *userdata, const struct store_row *row)
+{
+	struct source *source = userdata;
+
+	if (!store_row_is_plausible(row)) {
+		complain("'%s': sequence %" PRIu64 " of number %" PRIu32
+			 " is none that exportsd gave; correct it",
+			 source->name, row->sequence, row->number);
+		return -EINVAL;
+	}
+	source->n++;
+	return fsid_join(source->entries, row, source->name);
+}
+
+/* ---- opening what others may have put there ---- */
+
+static int open_safely(const char *name, struct stat *ret_st)
+{
+	/* A pipe that nobody writes to must not stop us. */
+	CLEANUP(closep) int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+
+	if (fd < 0 || fstat(fd, ret_st) < 0) {
+		complain("cannot open '%s': %s", name,
+			 errno == ELOOP ? "it is a symbolic link" : strerror(errno));
+		return -1;
+	}
+	if (!S_ISREG(ret_st->st_mode) || ret_st->st_size > STORE_TEXT_MAX) {
+		complain("'%s' is %s", name, S_ISREG(ret_st->st_mode) ? "too large" : "not a file");
+		return -1;
+	}
+	return TAKE_FD(fd);
+}
+
+static bool is_private(const struct stat *st)
+{
+	return (st->st_uid == 0 || st->st_uid == geteuid()) && !(st->st_mode & 022) &&
+	       st->st_nlink == 1;
+}
+
+static char *read_whole(int fd, size_t n_bytes)
+{
+	char *bytes = malloc(n_bytes + 1);
+	size_t n_read = 0;
+
+	while (bytes && n_read < n_bytes) {
+		ssize_t n = pread(fd, bytes + n_read, n_bytes - n_read, (off_t)n_read);
+
+		if (n <= 0)
+			break;
+		n_read += (size_t)n;
+	}
+	if (bytes && n_read < n_bytes) {
+		free(bytes);
+		return NULL;
+	}
+	return bytes;
+}
+
+/* ---- a list in text ---- */
+
+static bool refuse_untrusted(const char *name, const struct stat *st, bool has_mac, bool has_key)
+{
+	if (has_mac || is_private(st))
+		return false;
+	complain("'%s' could have been written by others, and %s; look at it, then give "
+		 "--untrusted to believe it",
+		 name, has_key ? "its MAC is not this server's" : "this server's key is lost");
+	return true;
+}
+
+static bool read_text(const struct invocation *invocation, const struct fsid_store *store,
+		      struct source *source, int fd, const struct stat *st)
+{
+	CLEANUP(freep) char *bytes = read_whole(fd, (size_t)st->st_size), *why = NULL;
+	unsigned char key[STORE_KEY_BYTES];
+	bool has_key = store_key_read(store->config->state_directory, false, key) == 0;
+	int r;
+
+	if (!bytes) {
+		complain("cannot read '%s'", source->name);
+		return false;
+	}
+	/* Rows are taken into memory, no further, before it is known whose they are. */
+	r = store_text_read(bytes, (size_t)st->st_size, has_key ? key : NULL, take_row, source,
+			    &why);
+	if (r < 0) {
+		if (r != -EEXIST)
+			complain("'%s': %s", source->name, why ?: strerror(-r));
+		return false;
+	}
+	return invocation->options & COMMAND_UNTRUSTED ||
+	       !refuse_untrusted(source->name, st, has_key && r == 0, has_key);
+}
+
+/* ---- a copy of the store ---- */
+
+static bool copy_to(int from, const char *name)
+{
+	CLEANUP(closep) int to = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	static char buffer[1 << 16];
+	ssize_t n = to < 0 ? -1 : 1;
+
+	for (off_t offset = 0; n > 0; offset += n) {
+		n = pread(from, buffer, sizeof(buffer), offset);
+		if (n > 0 && write(to, buffer, (size_t)n) != n)
+			n = -1;
+	}
+	return n == 0;
+}
+
+/* With its log, if it has one. */
+static bool make_private_copy(const char *name, int fd, const char *copy)
+{
+	CLEANUP(freep) char *log = NULL, *log_copy = NULL;
+	CLEANUP(closep) int log_fd = -1;
+
+	if (asprintf(&log, "%s-wal", name) < 0 || asprintf(&log_copy, "%s-wal", copy) < 0)
+		return false;
+	log_fd = open(log, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	return copy_to(fd, copy) && (log_fd < 0 || copy_to(log_fd, log_copy));
+}
+
+static bool read_private_copy(struct source *source, const char *copy)
+{
+	CLEANUP(freep) char *why = NULL;
+	struct store_file *file = NULL;
+	int r = store_file_open(copy, 0, &file, &why);
+
+	if (r >= 0)
+		r = store_file_read(file, take_row, source, &why);
+	store_file_close(file);
+	if (r == -EEXIST || r == -ENOMEM)
+		return false;
+	if (r < 0)
+		complain("'%s' is not good (%s); %zu rows of it are right", source->name,
+			 why ?: strerror(-r), source->n);
+	return r >= 0 || source->n > 0;
+}
+
+static bool read_copy_of_store(const struct invocation *invocation, struct source *source, int fd,
+			       const struct stat *st)
+{
+	char directory[] = "/tmp/exportsctl-XXXXXX", copy[sizeof(directory) + 16];
+	char log[sizeof(copy) + 4];
+	bool done;
+
+	if (!(invocation->options & COMMAND_UNTRUSTED) &&
+	    refuse_untrusted(source->name, st, false, true))
+		return false;
+	if (!mkdtemp(directory)) {
+		complain("cannot make a directory in /tmp: %s", strerror(errno));
+		return false;
+	}
+	snprintf(copy, sizeof(copy), "%s/numbers", directory);
+	snprintf(log, sizeof(log), "%s-wal", copy);
+	done = make_private_copy(source->name, fd, copy);
+	if (!done)
+		complain("cannot copy '%s' to %s", source->name, directory);
+	done = done && read_private_copy(source, copy);
+	(void)unlink(log);
+	(void)unlink(copy);
+	(void)rmdir(directory);
+	return done;
+}
+
+bool fsid_read_file(const struct invocation *invocation, const struct fsid_store *store,
+		    const char *name, struct entries *entries)
+{
+	struct source source = { .name = name, .entries = entries };
+	static const char sqlite_magic[] = "SQLite format 3";
+	char magic[sizeof(sqlite_magic)] = "";
+	struct stat st;
+	CLEANUP(closep) int fd = open_safely(name, &st);
+
+	if (fd < 0)
+		return false;
+	if (pread(fd, magic, sizeof(magic), 0) == sizeof(magic) &&
+	    memcmp(magic, sqlite_magic, sizeof(magic)) == 0)
+		return read_copy_of_store(invocation, &source, fd, &st);
+	return read_text(invocation, store, &source, fd, &st);
+}
+
+/* ---- fsidd's database ---- */
+
+/* Returns 1: taken; 0: left out, and that was said; -1: it failed. */
+static int take_fsidd_row(sqlite3_stmt *statement, struct source *source)
+{
+	int64_t number = sqlite3_column_int64(statement, 0);
+	const char *path = (const char *)sqlite3_column_text(statement, 1);
+	struct store_row row = {
+		.number = (uint32_t)number,
+		.path = path ?: "",
+		.n_path = (size_t)sqlite3_column_bytes(statement, 1),
+	};
+
+	/* The kernel reads a signed int: fsidd cannot find these again either. */
+	if (number < 1 || number > STORE_NUMBER_LAST || !store_row_good(&row)) {
+		complain("left out: number %" PRId64 " of '%s' cannot be used", number, row.path);
+		return 0;
+	}
+	return take_row(source, &row) < 0 ? -1 : 1;
+}
+
+bool fsid_read_fsidd(const char *name, struct entries *entries)
+{
+	struct source source = { .name = name, .entries = entries };
+	sqlite3_stmt *statement = NULL;
+	sqlite3 *db = NULL;
+	int taken = 0, rc;
+
+	rc = sqlite3_open_v2(name, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db, "SELECT num, path FROM fsidnums ORDER BY num", -1,
+					&statement, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(statement);
+	for (; rc == SQLITE_ROW && taken >= 0; rc = sqlite3_step(statement))
+		taken = take_fsidd_row(statement, &source);
+	if (taken >= 0 && rc != SQLITE_DONE)
+		complain("cannot read '%s' as fsidd's database: %s", name,
+			 db ? sqlite3_errmsg(db) : sqlite3_errstr(rc));
+	sqlite3_finalize(statement);
+	sqlite3_close(db);
+	return taken >= 0 && rc == SQLITE_DONE;
+}

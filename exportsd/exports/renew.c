@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Three phases. A thread reads the content files and lists what is to be forgotten, comparing by
+ * both snapshots. The paths of exports among it are looked at (fs/paths.h). Then the loop writes, some
+ * entries a turn: a "no" that has long expired takes an entry's place and dies with the next sweep,
+ * so the next use asks. First nfsd.export, then nfsd.fh, whose sweep also removes what of
+ * nfsd.export held a mount.
+ *
+ * Entries that are not valid look alike whether the answer was "no" or nobody answered yet.
+ * Somebody may wait for the latter, who would be told "no" by such a write. So if one of these has
+ * another answer now, nfsd.export is flushed: a flush leaves alone what was never answered (linux
+ * net/sunrpc/cache.c cache_is_expired()), and that is asked anew by us already. So it is with
+ * nfsd.fh: an export that is back must not seem stale for the seconds that a "no" still has to
+ * live.
+ */
+
+#include "exportsd/exports/renew.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <uthash.h>
+
+#include "exportsd/base/address.h"
+#include "exportsd/base/background.h"
+#include "exportsd/base/log.h"
+#include "exportsd/kernel/content.h"
+#include "exportsd/kernel/rootdir.h"
+
+enum {
+	/* A write resolves a path and sweeps the caches. */
+	WRITES_A_TURN = 32,
+	/* Long over, and taken for a time by every kernel (get_expiry()). */
+	LONG_OVER = 1,
+};
+
+/* A domain, as both snapshots understand it. */
+struct domain {
+	UT_hash_handle hh;
+	struct client_set *old_clients, *new_clients;
+	char name[];
+};
+
+/* An entry that the kernel is to forget. */
+struct entry {
+	struct upcall upcall; /* domain and path are its own */
+};
+
+struct renew {
+	sd_event *event;
+	struct kernel *kernel;
+	struct paths *paths;
+	struct media *media;
+	struct snapshot *old;
+	const struct snapshot *new;
+	renew_done_fn done;
+	void *userdata;
+	struct background *background;
+	sd_event_source *turn;
+
+	/* The thread's. */
+	struct domain *domains;
+	int error; /* not everything could be found out: flush */
+	bool flush_all, flush_exports, flush_handles;
+	bool came_or_went; /* some path */
+	struct entry *entries;
+	size_t n_entries, n_room;
+
+	const char **export_paths; /* of entries */
+	struct paths_question *paths_question;
+	size_t n_written;
+};
+
+/* ---- in the thread: what has another answer ---- */
+
+static struct domain *domain_named(struct renew *renew, const char *name)
+{
+	size_t length = strlen(name);
+	struct domain *domain;
+
+	HASH_FIND(hh, renew->domains, name, length, domain);
+	if (domain)
+		return domain;
+	domain = calloc(1, sizeof(*domain) + length + 1);
+	if (!domain)
+		return NULL;
+	memcpy(domain->name, name, length);
+	HASH_ADD_KEYPTR(hh, renew->domains, domain->name, length, domain);
+	if (!domain->hh.tbl) {
+		free(domain);
+		return NULL;
+	}
+	domain->old_clients = client_set_new(renew->old, name);
+	domain->new_clients = client_set_new(renew->new, name);
+	return domain->old_clients && domain->new_clients ? domain : NULL;
+}
+
+static void domains_clear(struct renew *renew)
+{
+	struct domain *domain, *next;
+
+	HASH_ITER (hh, renew->domains, domain, next) {
+		HASH_DEL(renew->domains, domain);
+		client_set_free(domain->old_clients);
+		client_set_free(domain->new_clients);
+		free(domain);
+	}
+}
+
+static void entry_done(struct entry *entry)
+{
+	upcall_done(&entry->upcall);
+}
+
+static int entry_add(struct renew *renew, enum kernel_cache cache, const struct content *content)
+{
+	struct entry *entry;
+
+	if (renew->n_entries == renew->n_room) {
+		size_t n_room = renew->n_room ? 2 * renew->n_room : 64;
+
+		entry = reallocarray(renew->entries, n_room, sizeof(*entry));
+		if (!entry)
+			return -ENOMEM;
+		renew->entries = entry;
+		renew->n_room = n_room;
+	}
+	entry = &renew->entries[renew->n_entries];
+	entry->upcall = content->upcall;
+	entry->upcall.cache = cache;
+	entry->upcall.domain = strdup(content->domain);
+	entry->upcall.path = content->path ? strdup(content->path) : NULL;
+	if (entry->upcall.domain && (entry->upcall.path || !content->path)) {
+		renew->n_entries++;
+		return 0;
+	}
+	entry_done(entry);
+	return -ENOMEM;
+}
+
+static bool same_domain(const struct renew *renew, const char *text)
+{
+	char *old_domain = NULL, *new_domain = NULL;
+	struct address address;
+	bool same = false;
+	int r, s;
+
+	if (!address_parse(text, &address))
+		return false;
+	/* Clients that are matched by names are the same ones: they add the same to both. */
+	r = snapshot_domain(renew->old, &address, NULL, &old_domain);
+	s = snapshot_domain(renew->new, &address, NULL, &new_domain);
+	if (r == s)
+		same = r == SNAPSHOT_NOBODY || (r == 0 && str_equal(old_domain, new_domain));
+	free(old_domain);
+	free(new_domain);
+	return same;
+}
+
+static int look_at_ip(struct renew *renew, const struct content *content)
+{
+	renew->flush_all |= !same_domain(renew, content->address);
+	return 0;
+}
+
+/*
+ * Who "$ADDRESS" is, only the name service can say: then all is forgotten, as rpc.mountd does at
+ * every change.
+ */
+static bool is_by_address(struct renew *renew, const char *domain)
+{
+	renew->flush_all |= *domain == '$';
+	return *domain == '$';
+}
+
+static int look_at_export(struct renew *renew, const struct content *content)
+{
+	const struct domain *domain;
+
+	if (is_by_address(renew, content->domain))
+		return 0;
+	domain = domain_named(renew, content->domain);
+	if (!domain)
+		return -ENOMEM;
+	if (snapshot_same_answer(renew->old, domain->old_clients, renew->new, domain->new_clients,
+				 content->path))
+		return 0;
+	if (!content->is_not_valid)
+		return entry_add(renew, KERNEL_EXPORT, content);
+	renew->flush_exports = true;
+	return 0;
+}
+
+static bool same_handle(const struct renew *renew, const struct domain *domain,
+			const struct content *content)
+{
+	const struct upcall *upcall = &content->upcall;
+
+	if (upcall->fsid_type == FSID_NUM &&
+	    !snapshot_same_number(renew->old, domain->old_clients, renew->new, domain->new_clients,
+				  upcall_fsid_number(upcall)))
+		return false;
+	return snapshot_same_answer(renew->old, domain->old_clients, renew->new,
+				    domain->new_clients, content->path);
+}
+
+/*
+ * Whose number or file system it is cannot be told from the snapshots alone: it may be a medium's.
+ */
+static bool same_no(const struct renew *renew, const struct domain *domain,
+		    const struct content *content)
+{
+	const struct upcall *upcall = &content->upcall;
+
+	return !renew->came_or_went &&
+	       (upcall->fsid_type != FSID_NUM ||
+		snapshot_same_number(renew->old, domain->old_clients, renew->new,
+				     domain->new_clients, upcall_fsid_number(upcall)));
+}
+
+static int look_at_fh(struct renew *renew, const struct content *content)
+{
+	const struct domain *domain;
+
+	if (is_by_address(renew, content->domain))
+		return 0;
+	domain = domain_named(renew, content->domain);
+	if (!domain)
+		return -ENOMEM;
+	if (content->is_not_valid) {
+		renew->flush_handles |= !same_no(renew, domain, content);
+		return 0;
+	}
+	if (!content->path)
+		return 0;
+	return same_handle(renew, domain, content) ? 0 : entry_add(renew, KERNEL_FH, content);
+}
+
+/* Each entry of a cache; as long as it is not to be flushed anyway. */
+static int look_at(struct renew *renew, enum kernel_cache cache,
+		   int (*look)(struct renew *renew, const struct content *content),
+		   const bool *is_flushed)
+{
+	CLEANUP(freep) char *text = NULL;
+	char *line, *next;
+	int r = kernel_read_content(renew->kernel, cache, &text);
+
+	for (line = text; r == 0 && line && *line && !*is_flushed; line = next) {
+		struct content content;
+		bool has_path;
+
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = '\0';
+		if (content_parse(cache, line, &content) != 0)
+			continue;
+		has_path = content.path;
+		if (has_path)
+			content.path = rootdir_strip(kernel_rootdir(renew->kernel), content.path);
+		if (content.path || !has_path)
+			r = look(renew, &content);
+	}
+	return r;
+}
+
+static int find_out(struct renew *renew)
+{
+	unsigned int changes = snapshot_changes(renew->old, renew->new);
+	int r = 0;
+
+	if (!changes)
+		return 0;
+	renew->flush_all = changes & SNAPSHOT_CHANGED_NAMES;
+	renew->flush_exports = renew->came_or_went = changes & SNAPSHOT_CHANGED_PATHS;
+	if (changes & SNAPSHOT_CHANGED_CLIENTS && !renew->flush_all)
+		r = look_at(renew, KERNEL_IP, look_at_ip, &renew->flush_all);
+	if (r == 0 && !renew->flush_all && !renew->flush_exports)
+		r = look_at(renew, KERNEL_EXPORT, look_at_export, &renew->flush_exports);
+	if (r == 0 && !renew->flush_all)
+		r = look_at(renew, KERNEL_FH, look_at_fh, &renew->flush_handles);
+	return r;
+}
+
+static void work(void *userdata)
+{
+	struct renew *renew = userdata;
+
+	renew->error = find_out(renew);
+	domains_clear(renew);
+	renew->old = snapshot_free(renew->old);
+}
+
+/* ---- in the loop: telling ---- */
+
+static void finish(struct renew *renew)
+{
+	renew_done_fn done = renew->done;
+	void *whose = renew->userdata;
+
+	renew_cancel(renew);
+	done(whose);
+}
+
+static void write_line(struct renew *renew, enum kernel_cache cache, char *line)
+{
+	/* What cannot be written is not there any more: its path went. */
+	if (line)
+		(void)kernel_forget(renew->kernel, cache, line, strlen(line));
+	free(line);
+}
+
+static void forget_export(struct renew *renew, const struct upcall *upcall)
+{
+	int covered = media_placeholder_fd(renew->media, upcall->path);
+	char hidden[64];
+
+	write_line(renew, KERNEL_EXPORT,
+		   upcall_answer_export(upcall->domain, upcall->path, LONG_OVER, NULL));
+	if (covered < 0)
+		return;
+	/* The directory that the medium covers has an entry of its own (questions/export.c). */
+	(void)snprintf(hidden, sizeof(hidden), "/proc/self/fd/%d/.", covered);
+	write_line(renew, KERNEL_EXPORT,
+		   upcall_answer_export(upcall->domain, hidden, LONG_OVER, NULL));
+}
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	struct renew *renew = userdata;
+
+	for (size_t n = 0; n < WRITES_A_TURN && renew->n_written < renew->n_entries; n++) {
+		const struct upcall *upcall = &renew->entries[renew->n_written++].upcall;
+
+		if (upcall->cache == KERNEL_FH && renew->flush_handles)
+			continue;
+		if (upcall->cache == KERNEL_FH)
+			write_line(renew, KERNEL_FH, upcall_answer_fh(upcall, LONG_OVER, NULL));
+		else if (!renew->flush_exports)
+			forget_export(renew, upcall);
+	}
+	if (renew->n_written == renew->n_entries)
+		finish(renew);
+	return 0;
+}
+
+static void log_failure(int error)
+{
+	errno = -error;
+	log_warning(NULL, "Cannot make the kernel forget the old exports: %m");
+}
+
+static void flush_all(struct renew *renew)
+{
+	int r = kernel_flush(renew->kernel);
+
+	if (r < 0)
+		log_failure(r);
+	finish(renew);
+}
+
+static void start_writing(struct renew *renew)
+{
+	int r = 0;
+
+	if (renew->flush_exports)
+		r = kernel_flush_exports(renew->kernel);
+	if (renew->flush_handles && r == 0)
+		r = kernel_flush_handles(renew->kernel);
+	if (r < 0)
+		log_failure(r);
+	if (renew->n_entries == 0) {
+		finish(renew);
+		return;
+	}
+	r = sd_event_add_defer(renew->event, &renew->turn, on_turn, renew);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(renew->turn, SD_EVENT_ON);
+	if (r < 0)
+		flush_all(renew);
+}
+
+static void on_paths(void *userdata, const char *const *real, size_t n_paths)
+{
+	struct renew *renew = userdata;
+
+	renew->paths_question = NULL;
+	for (size_t i = 0; i < n_paths; i++)
+		renew->flush_exports |= real[i] == paths_unknown;
+	start_writing(renew);
+}
+
+/* Returns 0; -errno. */
+static int look_at_paths(struct renew *renew)
+{
+	size_t n = 0;
+
+	renew->export_paths = calloc(renew->n_entries + 1, sizeof(*renew->export_paths));
+	if (!renew->export_paths)
+		return -ENOMEM;
+	for (size_t i = 0; i < renew->n_entries; i++)
+		if (renew->entries[i].upcall.cache == KERNEL_EXPORT)
+			renew->export_paths[n++] = renew->entries[i].upcall.path;
+	return paths_real(renew->paths, renew->export_paths, n, NULL, on_paths, renew,
+			  &renew->paths_question);
+}
+
+static void on_found(void *userdata)
+{
+	struct renew *renew = userdata;
+
+	renew->background = NULL;
+	if (renew->flush_all || renew->error < 0) {
+		flush_all(renew);
+	} else if (renew->flush_exports || renew->n_entries == 0) {
+		start_writing(renew);
+	} else if (look_at_paths(renew) < 0) {
+		renew->flush_exports = true;
+		start_writing(renew);
+	}
+}
+
+int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
+		struct paths *paths, struct media *media, struct snapshot *old,
+		const struct snapshot *new, renew_done_fn done, void *userdata)
+{
+	struct renew *renew = calloc(1, sizeof(*renew));
+	int r;
+
+	if (!renew)
+		return -ENOMEM;
+	*renew = (struct renew){
+		.event = event,
+		.kernel = kernel,
+		.paths = paths,
+		.media = media,
+		.old = old,
+		.new = new,
+		.done = done,
+		.userdata = userdata,
+	};
+	r = background_start(&renew->background, event, work, on_found, renew);
+	if (r < 0) {
+		free(renew);
+		return r;
+	}
+	*ret_renew = renew;
+	return 0;
+}
+
+struct renew *renew_cancel(struct renew *renew)
+{
+	if (!renew)
+		return NULL;
+	background_abandon(renew->background);
+	paths_cancel(renew->paths_question);
+	free(renew->export_paths);
+	sd_event_source_disable_unref(renew->turn);
+	for (size_t i = 0; i < renew->n_entries; i++)
+		entry_done(&renew->entries[i]);
+	free(renew->entries);
+	free(renew);
+	return NULL;
+}

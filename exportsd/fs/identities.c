@@ -1,0 +1,704 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Two ways from an id to places.
+ *
+ * An id with an inode number: the snapshot knows which exports had that inode when they were
+ * loaded, and of each file system that they lie on the uuids are known. Nobody else's export is
+ * touched for it.
+ *
+ * The rest is few, and looked at: pseudo-roots, what is mounted at or below exports, one export of
+ * each file system (for its uuids), exports that could not be looked at when they were loaded,
+ * those at or below a place where something was mounted or unmounted since, and those found to be
+ * another directory since when the kernel asked about their path. They are a table, made in one
+ * look round: a list of paths, of which a few at a time are asked about. The table before answers
+ * until the new one is whole; what it does not know waits for its place to be looked at, or for the
+ * end. So a dead file system, which delays the end by its time-out, holds up only what may be on
+ * it, and what nobody knows.
+ *
+ * Media are not here: their handles hold numbers.
+ */
+
+#include "exportsd/fs/identities_private.h"
+
+#include <errno.h>
+#include <libmount/libmount.h>
+
+#include "exportsd/fs/mount_changes.h"
+#include "exportsd/kernel/rootdir.h"
+
+enum {
+	LOOKS_AT_ONCE = 32,
+	LEARNED_MAX = 4096, /* places that were told by the way, under one snapshot */
+	SLOW_USEC = 200 * 1000, /* a look round that takes longer waits for a dead disk */
+};
+
+/* A path that is being asked about, on behalf of the look round. */
+struct look {
+	struct identities *identities;
+	struct place *place;
+	struct paths_question *question;
+};
+
+struct identities_question {
+	struct identities *identities;
+	const struct snapshot *snapshot;
+	struct identity_id id;
+	identities_fn done;
+	void *userdata;
+	/* The hits, each looked at again. */
+	const struct place *places[IDENTITIES_PATHS_MAX];
+	size_t n_places, next_place;
+	struct place *seen
+		[IDENTITIES_PATHS_MAX]; /* those of them that are in no table; their paths are the snapshot's */
+	size_t n_seen;
+	const char *found[IDENTITIES_PATHS_MAX];
+	size_t n_found;
+	bool complete;
+	bool looked_round; /* since it was asked: do not begin again */
+	bool waits_for_look, is_due; /* its end; to be woken after it */
+	struct paths_question *verifying;
+	sd_event_source *deferred;
+	struct identities_question *next, *previous;
+};
+
+struct identities {
+	sd_event *event;
+	struct paths *paths;
+	const struct numbers *numbers;
+	const char *rootdir;
+	struct mount_changes *changes;
+	sd_event_source *look_source; /* on: a look round is to begin */
+	sd_event_source *slow_timer; /* of the look round */
+	bool is_slow; /* it takes longer than that */
+	struct table known;
+	bool is_whole; /* it is a look round's */
+	size_t n_learned;
+	bool stale; /* mounts changed, some place did not answer, or nothing was looked at yet */
+	bool looking;
+	struct table next; /* while looking */
+	bool all_answered; /* as far as the last look round has come */
+	struct place *next_to_look;
+	struct look looks[LOOKS_AT_ONCE];
+	size_t n_looking;
+	struct identities_question *questions;
+};
+
+static void question_step(struct identities_question *question);
+
+/* ---- the look round ---- */
+
+static void stop_looking(struct identities *identities)
+{
+	for (size_t i = 0; i < LOOKS_AT_ONCE; i++) {
+		paths_cancel(identities->looks[i].question);
+		identities->looks[i] = (struct look){ 0 };
+	}
+	identities->n_looking = 0;
+	identities->looking = false;
+	(void)sd_event_source_set_enabled(identities->look_source, SD_EVENT_OFF);
+	identities->slow_timer = sd_event_source_disable_unref(identities->slow_timer);
+	identities->next_to_look = NULL;
+	table_clear(&identities->next);
+}
+
+/* No memory: it is passed over, and the look round is not complete. */
+static struct place *add_place(struct identities *identities, const char *path, size_t length)
+{
+	struct place *place = table_have(&identities->next, path, length);
+
+	identities->all_answered &= place != NULL;
+	return place;
+}
+
+/* The directories above a medium are pseudo-roots. */
+static void add_parents(struct identities *identities, const char *path)
+{
+	size_t length = strlen(path);
+	bool is_new = true;
+
+	while (is_new && length > 1) {
+		struct place *place;
+
+		while (length > 1 && path[length - 1] != '/')
+			length--;
+		if (length > 1)
+			length--;
+		place = add_place(identities, path, length);
+		is_new = place && !place->is_pseudo_root;
+		if (place)
+			place->is_pseudo_root = true;
+	}
+}
+
+/* Some change that is no medium's: those come and go, and no export but their rules' is there. */
+static bool has_changes(const struct identities *identities, const struct snapshot *snapshot)
+{
+	const char *place = NULL;
+
+	if (mount_changes_all(identities->changes))
+		return true;
+	while ((place = mount_changes_next(identities->changes, place)))
+		if (!snapshot_rule_for_path(snapshot, place, NULL))
+			return true;
+	return false;
+}
+
+/* Exports that the snapshot says nothing of, or what is no longer true, and pseudo-roots. */
+static void add_exports(struct identities *identities, const struct snapshot *snapshot)
+{
+	bool changed = has_changes(identities, snapshot);
+	dev_t last_device = 0;
+
+	for (size_t i = 0; i < snapshot_n_places(snapshot); i++) {
+		struct snapshot_place exported = snapshot_place(snapshot, i);
+		bool is_needed =
+			exported.is_pseudo_root ||
+			(exported.is_exported &&
+			 (!exported.seen.inode ||
+			  (changed && mount_changes_at(identities->changes, exported.path))));
+
+		if (exported.seen.inode && (i == 0 || exported.seen.device != last_device)) {
+			last_device = exported.seen.device;
+			is_needed |= table_add_file_system(&identities->next, last_device);
+		}
+		if (is_needed && !table_have_exported(&identities->next, &exported))
+			identities->all_answered = false;
+	}
+}
+
+static void add_learned(struct identities *identities)
+{
+	for (const struct place *place = identities->known.places; place; place = place->hh.next) {
+		struct place *again =
+			place->is_learned ? add_place(identities, place->path, strlen(place->path))
+					  : NULL;
+
+		if (!again)
+			continue;
+		again->is_learned = true;
+		again->is_pseudo_root |= place->is_pseudo_root;
+		again->has_uuid = place->has_uuid;
+		memcpy(again->uuid, place->uuid, sizeof(again->uuid));
+	}
+}
+
+/*
+ * Directories between a rule's and its media are pseudo-roots, too. A client that has the handle of
+ * one got it when it looked for a medium, which has a number since.
+ */
+static void add_parents_of_media(struct identities *identities, const struct snapshot *snapshot)
+{
+	bool is_needed = false;
+
+	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++)
+		is_needed |= snapshot_rule(snapshot, i)->depth > 1;
+	if (!is_needed || !identities->numbers)
+		return;
+	for (uint32_t number = 0; (number = numbers_next(identities->numbers, number));) {
+		const char *path = numbers_path(identities->numbers, number);
+
+		if (snapshot_rule_for_path(snapshot, path, NULL))
+			add_parents(identities, path);
+	}
+}
+
+/*
+ * What is mounted: at an export, which is a file system's root then, or a part of one; and below
+ * crossmnt, unless it is a medium. A pseudo-root is above everything, and the host's own NFS
+ * mounts, which may wait for this very server, are looked at only if exported.
+ */
+static void add_mount(struct identities *identities, const struct snapshot *snapshot,
+		      struct libmnt_fs *fs)
+{
+	const char *target = mnt_fs_get_target(fs), *root = mnt_fs_get_root(fs);
+	struct place *place;
+	ssize_t index;
+
+	target = target ? rootdir_strip(identities->rootdir, target) : NULL;
+	if (!target)
+		return;
+	index = snapshot_place_of(snapshot, target);
+	if (index >= 0 && snapshot_place(snapshot, (size_t)index).is_exported) {
+		struct snapshot_place exported = snapshot_place(snapshot, (size_t)index);
+
+		if (!table_have_exported(&identities->next, &exported))
+			identities->all_answered = false;
+	} else if (snapshot_is_crossed(snapshot, target) &&
+		   !snapshot_rule_for_path(snapshot, target, NULL)) {
+		add_place(identities, target, strlen(target));
+	}
+	place = table_find(&identities->next, target);
+	if (place) /* of several mounts the last is on top */
+		place->is_part = root && !str_equal(root, "/");
+}
+
+static void add_mounts(struct identities *identities, const struct snapshot *snapshot)
+{
+	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_FORWARD);
+	struct libmnt_fs *fs;
+
+	if (!table || !iterator)
+		identities->all_answered = false;
+	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
+		add_mount(identities, snapshot, fs);
+	mnt_free_iter(iterator);
+	mnt_unref_table(table);
+}
+
+static void on_look(void *userdata, int error, const struct paths_facts *facts);
+
+static void drop_hits(struct identities_question *question)
+{
+	paths_cancel(question->verifying);
+	question->verifying = NULL;
+	while (question->n_seen)
+		free(question->seen[--question->n_seen]);
+	question->n_places = question->next_place = question->n_found = 0;
+}
+
+/* What a question had found goes with the table it was found in. */
+static void wait_for_look(struct identities_question *question)
+{
+	drop_hits(question);
+	question->waits_for_look = true;
+}
+
+static struct identities_question *next_due(const struct identities *identities)
+{
+	struct identities_question *question = identities->questions;
+
+	while (question && !question->is_due)
+		question = question->next;
+	return question;
+}
+
+/* Each that waited for the end of a look round, even where one of them begins the next one. */
+static void wake_questions(struct identities *identities)
+{
+	struct identities_question *question;
+
+	for (question = identities->questions; question; question = question->next) {
+		question->is_due |= question->waits_for_look;
+		question->waits_for_look = false;
+	}
+	while ((question = next_due(identities))) {
+		question->is_due = false;
+		question_step(question);
+	}
+}
+
+static void look_on(struct identities *identities)
+{
+	for (size_t i = 0; i < LOOKS_AT_ONCE && identities->next_to_look; i++) {
+		struct look *look = &identities->looks[i];
+
+		if (look->question)
+			continue;
+		look->identities = identities;
+		look->place = identities->next_to_look;
+		if (paths_facts(identities->paths, look->place->path, on_look, look,
+				&look->question) < 0) {
+			identities->all_answered = false;
+			break; /* what is under way goes on from its answers */
+		}
+		identities->next_to_look = identities->next_to_look->hh.next;
+		identities->n_looking++;
+	}
+	if (identities->n_looking > 0)
+		return;
+	/* Over, or nothing can be asked at all. */
+	for (struct identities_question *q = identities->questions; q; q = q->next)
+		if (!q->deferred)
+			wait_for_look(q);
+	table_clear(&identities->known);
+	identities->known = identities->next;
+	identities->next = (struct table){ 0 };
+	identities->is_whole = true;
+	identities->looking = false;
+	identities->slow_timer = sd_event_source_disable_unref(identities->slow_timer);
+	identities->stale |= !identities->all_answered;
+	wake_questions(identities);
+}
+
+static void finish(struct identities_question *question);
+
+/*
+ * Who waits for an id of this place need not wait for the end of a slow look round. There may be a
+ * place that suits better, but then it has to be asked for again: this is not all.
+ */
+static void tell_early(struct identities *identities, const struct place *place,
+		       const struct paths_facts *facts)
+{
+	struct identities_question *question = identities->questions;
+
+	while (question) {
+		if (!question->waits_for_look || !place_has_id(place, facts, &question->id)) {
+			question = question->next;
+			continue;
+		}
+		question->found[question->n_found++] = place->path;
+		question->complete = false;
+		finish(question);
+		question = identities->questions; /* the list may be another one now */
+	}
+}
+
+static void on_look(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct look *look = userdata;
+	struct identities *identities = look->identities;
+
+	look->question = NULL;
+	identities->n_looking--;
+	if (error == 0) {
+		if (table_enter(&identities->next, look->place, facts) < 0)
+			identities->all_answered = false;
+		table_note_file_system(&identities->next, facts);
+		if (identities->is_slow)
+			tell_early(identities, look->place, facts);
+	} else if (!paths_is_gone(error)) {
+		identities->all_answered = false;
+	}
+	look_on(identities);
+}
+
+/* From now on each answer is used at once, beginning with those there are. */
+static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct identities *identities = userdata;
+
+	identities->is_slow = true;
+	wake_questions(identities);
+	return 0;
+}
+
+static void look_round(struct identities *identities, const struct snapshot *snapshot)
+{
+	identities->is_slow =
+		sd_event_add_time_relative(identities->event, &identities->slow_timer,
+					   CLOCK_MONOTONIC, SLOW_USEC, 1, on_slow, identities) < 0;
+	for (struct identities_question *q = identities->questions; q; q = q->next)
+		q->looked_round = true;
+	identities->looking = true;
+	identities->stale = false;
+	identities->all_answered = true;
+	add_exports(identities, snapshot);
+	add_learned(identities);
+	add_parents_of_media(identities, snapshot);
+	add_mounts(identities, snapshot);
+	identities->next_to_look = identities->next.places;
+	(void)sd_event_source_set_enabled(identities->look_source, SD_EVENT_ONESHOT);
+}
+
+static int on_look_round(sd_event_source *source, void *userdata)
+{
+	look_on(userdata);
+	return 0;
+}
+
+/* ---- questions ---- */
+
+static void unlink_question(struct identities_question *question)
+{
+	if (question->previous)
+		question->previous->next = question->next;
+	else
+		question->identities->questions = question->next;
+	if (question->next)
+		question->next->previous = question->previous;
+}
+
+static void finish(struct identities_question *question)
+{
+	identities_fn done = question->done;
+	void *userdata = question->userdata;
+	const char *found[IDENTITIES_PATHS_MAX];
+	size_t n = question->n_found;
+	bool complete = question->complete;
+
+	memcpy(found, question->found, n * sizeof(found[0]));
+	identities_cancel(question);
+	done(userdata, found, n, complete);
+}
+
+static void on_verified(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct identities_question *question = userdata;
+	const struct place *place = question->places[question->next_place++];
+
+	question->verifying = NULL;
+	if (error < 0 && !paths_is_gone(error))
+		question->complete = false;
+	else if (error == 0 && place_has_id(place, facts, &question->id))
+		question->found[question->n_found++] = place->path;
+	question_step(question);
+}
+
+/* Returns whether it waits for a look round. */
+static bool wait_for_more(struct identities_question *question)
+{
+	struct identities *identities = question->identities;
+
+	if (identities->looking) {
+		wait_for_look(question);
+		return true;
+	}
+	mount_changes_look(identities->changes);
+	if (question->looked_round || !identities->stale)
+		return false;
+	look_round(identities, question->snapshot);
+	wait_for_look(question);
+	return true;
+}
+
+static void add_hit(struct identities_question *question, const struct place *place)
+{
+	for (size_t i = 0; i < question->n_places; i++)
+		if (str_equal(question->places[i]->path, place->path))
+			return;
+	if (question->n_places < IDENTITIES_PATHS_MAX)
+		question->places[question->n_places++] = place;
+}
+
+/* From the table, or from what there is of the next one. */
+static void take_hits(struct identities_question *question)
+{
+	const struct identities *identities = question->identities;
+	const struct entry *entry;
+
+	HASH_FIND(hh, identities->known.entries, &question->id, sizeof(question->id), entry);
+	if (!entry) {
+		HASH_FIND(hh, identities->next.entries, &question->id, sizeof(question->id), entry);
+		question->complete &= !entry;
+	}
+	for (size_t i = 0; entry && i < entry->n_places; i++)
+		add_hit(question, entry->places[i]);
+}
+
+/* Does an export that was seen there have the id? Without its file system's uuids it may. */
+static bool may_have_id(const struct identities_question *question, const struct place *place,
+			const struct snapshot_seen *seen)
+{
+	const struct file_system *file_system =
+		table_find_file_system(&question->identities->known, seen->device);
+	struct paths_facts facts = { .device = seen->device, .inode = seen->inode };
+
+	if (file_system && file_system->is_known)
+		facts = file_system->facts;
+	else if (question->id.type >= FSID_UUID4_INUM)
+		return true;
+	facts.inode = seen->inode;
+	return place_has_id(place, &facts, &question->id);
+}
+
+static void add_seen(struct identities_question *question, const struct snapshot_place *exported)
+{
+	struct place *place = calloc(1, sizeof(*place));
+	size_t n = question->n_places;
+
+	if (place) {
+		place->path = (char *)exported->path;
+		place_set_exported(place, exported);
+		if (may_have_id(question, place, &exported->seen))
+			add_hit(question, place);
+	}
+	question->complete &= place != NULL;
+	if (question->n_places > n)
+		question->seen[question->n_seen++] = place;
+	else
+		free(place);
+}
+
+/* From what the snapshot says of exports. */
+static void take_seen(struct identities_question *question)
+{
+	uint32_t inode, position = 0;
+	ssize_t index;
+
+	if (!identity_inode(&question->id, &inode))
+		return;
+	while (question->n_places < IDENTITIES_PATHS_MAX &&
+	       (index = snapshot_next_seen(question->snapshot, inode, &position)) >= 0) {
+		struct snapshot_place exported = snapshot_place(question->snapshot, (size_t)index);
+
+		add_seen(question, &exported);
+	}
+}
+
+/*
+ * One thing at a time: take the hits, look at each again; without any wait for a look round; end.
+ */
+static void question_step(struct identities_question *question)
+{
+	struct identities *identities = question->identities;
+
+	if (!identities->is_whole && !identities->looking)
+		look_round(identities, question->snapshot);
+	if (question->n_places == 0) {
+		take_hits(question);
+		take_seen(question);
+	}
+	if (question->next_place < question->n_places) {
+		if (paths_facts(identities->paths, question->places[question->next_place]->path,
+				on_verified, question, &question->verifying) == 0)
+			return;
+		question->complete = false;
+	}
+	if (question->n_found == 0 && wait_for_more(question))
+		return;
+	if (!identities->all_answered || !identities->is_whole)
+		question->complete = false;
+	finish(question);
+}
+
+static int on_deferred(sd_event_source *source, void *userdata)
+{
+	struct identities_question *question = userdata;
+
+	question->deferred = sd_event_source_disable_unref(question->deferred);
+	question_step(question);
+	return 0;
+}
+
+int identities_find(struct identities *identities, const struct snapshot *snapshot,
+		    enum upcall_fsid_type type, const uint8_t *fsid, identities_fn done,
+		    void *userdata, struct identities_question **ret_question)
+{
+	struct identities_question *question = calloc(1, sizeof(*question));
+	int r;
+
+	if (!question)
+		return -ENOMEM;
+	question->identities = identities;
+	question->snapshot = snapshot;
+	question->id.type = type;
+	memcpy(question->id.bytes, fsid, fsid_length(type));
+	question->done = done;
+	question->userdata = userdata;
+	question->complete = true;
+	r = sd_event_add_defer(identities->event, &question->deferred, on_deferred, question);
+	if (r < 0) {
+		free(question);
+		return r;
+	}
+	question->next = identities->questions;
+	if (question->next)
+		question->next->previous = question;
+	identities->questions = question;
+	*ret_question = question;
+	return 0;
+}
+
+void identities_cancel(struct identities_question *question)
+{
+	if (!question)
+		return;
+	unlink_question(question);
+	drop_hits(question);
+	sd_event_source_disable_unref(question->deferred);
+	free(question);
+}
+
+void identities_begin_load(struct identities *identities)
+{
+	mount_changes_begin(identities->changes);
+}
+
+void identities_forget(struct identities *identities)
+{
+	mount_changes_put_in_force(identities->changes);
+	stop_looking(identities);
+	table_clear(&identities->known);
+	identities->is_whole = false;
+	identities->n_learned = 0;
+	identities->stale = true;
+}
+
+/* ---- by the way ---- */
+
+static void learn(struct table *table, const struct snapshot_place *exported,
+		  const struct paths_facts *facts)
+{
+	struct place *place = table_have_exported(table, exported);
+
+	if (!place)
+		return;
+	place->is_learned = true;
+	(void)table_enter(table, place, facts);
+}
+
+static bool is_same(const struct snapshot_seen *seen, const struct paths_facts *facts)
+{
+	return seen->inode == facts->inode && seen->device == facts->device;
+}
+
+void identities_learn(struct identities *identities, const struct snapshot *snapshot,
+		      const char *path, const struct paths_facts *facts)
+{
+	ssize_t index = snapshot_place_of(snapshot, path);
+	const struct place *place;
+	struct snapshot_place exported;
+
+	if (index < 0 || facts->is_mount_root) /* mounts are looked at when they change */
+		return;
+	exported = snapshot_place(snapshot, (size_t)index);
+	place = table_find(&identities->known, path);
+	if (is_same(&exported.seen, facts) || (place && is_same(&place->seen, facts)) ||
+	    identities->n_learned == LEARNED_MAX)
+		return;
+	identities->n_learned++;
+	learn(&identities->known, &exported, facts);
+	if (identities->looking)
+		learn(&identities->next, &exported, facts);
+}
+
+/* ---- the whole ---- */
+
+static void on_mounts_changed(void *userdata)
+{
+	struct identities *identities = userdata;
+
+	identities->stale = true;
+}
+
+int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths,
+		   const struct numbers *numbers, const char *rootdir)
+{
+	struct identities *identities = calloc(1, sizeof(*identities));
+	int r;
+
+	if (!identities)
+		return -ENOMEM;
+	identities->event = event;
+	identities->paths = paths;
+	identities->numbers = numbers;
+	identities->rootdir = rootdir;
+	identities->stale = true;
+	r = mount_changes_new(&identities->changes, event, rootdir, on_mounts_changed, identities);
+	if (r >= 0)
+		r = sd_event_add_defer(event, &identities->look_source, on_look_round, identities);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(identities->look_source, SD_EVENT_OFF);
+	if (r < 0) {
+		identities_free(identities);
+		return r;
+	}
+	*ret_identities = identities;
+	return 0;
+}
+
+struct identities *identities_free(struct identities *identities)
+{
+	if (!identities)
+		return NULL;
+	while (identities->questions)
+		identities_cancel(identities->questions);
+	stop_looking(identities);
+	table_clear(&identities->known);
+	sd_event_source_disable_unref(identities->look_source);
+	mount_changes_free(identities->changes);
+	free(identities);
+	return NULL;
+}

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * identity.c - which of a path's numbers goes with the medium that is mounted there.
+ *
+ * Two discs may have the same inode numbers in the same places, so a handle of one, decoded on the
+ * other, is another file. Under identity=strict a number therefore stands for one medium: the
+ * identity that its handler gave when it was first mounted. At every mount, and of every mount that
+ * was made by somebody else or by an earlier run, the handler is asked which medium it is before
+ * anybody is told anything of it; the number of that medium is the path's primary number, durably,
+ * before the first answer. Numbers of other media of the path are "no" as long as this one is
+ * there.
+ *
+ * What was said is true of one mount: the one that was there when its handler was asked, and still
+ * is when the answer comes. So of what a handler has just mounted it is asked once more, but of
+ * what it sent detached. And that mount must be known again. Its unique id tells (Linux 6.8).
+ * Before that, ids are used again at once, as are loop devices and the device numbers of file
+ * systems without a device: then its file system is watched for its end, which inotify(7) tells in
+ * order with everything else (IN_UNMOUNT), and a file system that has not ended shares its device
+ * number with no other. What cannot be watched is known as long as nothing at all was mounted or
+ * unmounted.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libmount/libmount.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/inotify.h>
+#include <sys/sysmacros.h>
+
+#include "exportsd/base/log.h"
+#include "exportsd/media/private.h"
+
+/* Bound, then made primary; more steps mean that somebody else changes them, too. */
+enum { STEPS_MAX = 4 };
+
+static const struct numbers *numbers_of(const struct medium *medium)
+{
+	return medium->rule->media->numbers;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a && b && str_equal(a, b);
+}
+
+/* ---- strict or not ---- */
+
+void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word)
+{
+	const char *removable = proto_get(message, "removable");
+
+	if (removable)
+		rule->removable = str_equal(removable, "1") ? REMOVABLE_YES : REMOVABLE_NO;
+	else if (is_last_word && rule->removable == REMOVABLE_UNKNOWN)
+		rule->removable = REMOVABLE_NO;
+}
+
+bool identity_is_strict(const struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+
+	if (medium->rule->identity != CONFIG_AUTO)
+		return medium->rule->identity == CONFIG_STRICT;
+	/* Until its handler has said so: as it was when the number was first used. */
+	if (medium->rule->removable == REMOVABLE_UNKNOWN)
+		return numbers_identity(numbers, numbers_get(numbers, medium->path)) != NULL;
+	return medium->rule->removable == REMOVABLE_YES;
+}
+
+/* ---- knowing a mount again ---- */
+
+/* Also one that is just being settled, so it is the place that is forgotten. */
+static void forget_file_system(struct media *media, int watch, bool all)
+{
+	struct medium *medium, *next;
+
+	HASH_ITER (hh, media->by_path, medium, next)
+		if (medium->unmount_watch >= 0 && (all || medium->unmount_watch == watch)) {
+			medium->unmount_watch = -1;
+			medium->settled = (struct mounts_place){ 0 };
+		}
+}
+
+/* File systems that have ended since this was called last. */
+static void hear_unmounts(struct media *media)
+{
+	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n;
+
+	while (media->unmounts_fd >= 0 &&
+	       (n = read(media->unmounts_fd, events, sizeof(events))) > 0)
+		for (char *at = events; at < events + n;) {
+			const struct inotify_event *event = (const void *)at;
+
+			if (event->mask & (IN_UNMOUNT | IN_IGNORED | IN_Q_OVERFLOW))
+				forget_file_system(media, event->wd, event->mask & IN_Q_OVERFLOW);
+			at += sizeof(*event) + event->len;
+		}
+}
+
+static void hear_mount_changes(struct media *media)
+{
+	struct pollfd changes = { .fd = media->changes_fd, .events = POLLPRI };
+
+	if (changes.fd >= 0 && poll(&changes, 1, 0) != 0)
+		media->n_mount_changes++;
+}
+
+/* Does a server or a process answer for it, which may never do so? */
+static bool may_hang(const struct mounts_place *place)
+{
+	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
+	struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_BACKWARD);
+	bool is_harmless = false;
+	struct libmnt_fs *fs;
+
+	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
+		if ((uint64_t)mnt_fs_get_id(fs) == place->mount_id) {
+			is_harmless = !mnt_fs_is_netfs(fs) &&
+				      strncmp(mnt_fs_get_fstype(fs), "fuse", strlen("fuse")) != 0;
+			break;
+		}
+	mnt_free_iter(iterator);
+	mnt_unref_table(table);
+	return !is_harmless;
+}
+
+static void watch_for_unmount(struct medium *medium, int root_fd)
+{
+	struct media *media = medium->rule->media;
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	if (major(medium->settled.device) == 0 && may_hang(&medium->settled))
+		return;
+	if (media->unmounts_fd < 0)
+		media->unmounts_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", root_fd);
+	if (media->unmounts_fd >= 0)
+		medium->unmount_watch = inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
+}
+
+/* To be known again: a mount that @root_fd holds. */
+static int take_note(struct medium *medium, int root_fd)
+{
+	struct media *media = medium->rule->media;
+	int r = mounts_look(root_fd, &medium->settled);
+
+	medium->unmount_watch = -1;
+	if (r == 0 && !medium->settled.id_is_unique)
+		watch_for_unmount(medium, root_fd);
+	if (r == 0 && !medium->settled.id_is_unique && medium->unmount_watch < 0 &&
+	    media->changes_fd < 0)
+		media->changes_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	hear_mount_changes(media);
+	medium->settled_changes = media->n_mount_changes;
+	return r;
+}
+
+/* Is this the mount that was looked at last? */
+static bool is_known_again(struct medium *medium, int root_fd)
+{
+	struct media *media = medium->rule->media;
+	struct mounts_place place;
+
+	hear_unmounts(media);
+	hear_mount_changes(media);
+	return mounts_look(root_fd, &place) == 0 && mounts_same_mount(&place, &medium->settled) &&
+	       (place.id_is_unique || medium->unmount_watch >= 0 ||
+		medium->settled_changes == media->n_mount_changes);
+}
+
+void identity_asked(struct medium *medium, int root_fd)
+{
+	medium->is_settled = false;
+	if (root_fd < 0 || take_note(medium, root_fd) < 0)
+		medium->settled = (struct mounts_place){ 0 };
+}
+
+bool identity_is_told(struct medium *medium, int root_fd)
+{
+	return !identity_is_strict(medium) || !medium->claimed_identity ||
+	       is_known_again(medium, root_fd);
+}
+
+bool identity_is_settled(struct medium *medium, int root_fd)
+{
+	return !identity_is_strict(medium) ||
+	       (medium->is_settled && is_known_again(medium, root_fd));
+}
+
+/* ---- its number ---- */
+
+uint32_t identity_number(const struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t number = 0;
+
+	if (identity_is_strict(medium) && medium->mounted_identity)
+		number = numbers_get_for(numbers, medium->path, medium->mounted_identity);
+	return number ? number : numbers_get(numbers, medium->path);
+}
+
+/* Was any other medium ever at the path? */
+static bool has_others(const struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t number = 0;
+
+	while ((number = numbers_next_of_path(numbers, medium->path, number))) {
+		const char *identity = numbers_identity(numbers, number);
+
+		if (identity && !same_text(identity, medium->mounted_identity))
+			return true;
+	}
+	return false;
+}
+
+bool media_number_fits(struct media *media, const char *path, uint32_t number)
+{
+	const struct medium *medium = media_find(media, path);
+	const char *identity = numbers_identity(media->numbers, number);
+
+	if (!medium || !identity_is_strict(medium) || !medium->is_settled)
+		return true;
+	/*
+	 * Given before the first medium was known, and not that one's: its handles may be of any
+	 * that was there since.
+	 */
+	if (!identity)
+		return number == identity_number(medium) || !has_others(medium);
+	/* Whatever its handler does not name may be another one. */
+	return same_text(identity, medium->mounted_identity);
+}
+
+/* Another medium than the last one: whoever looks at the path is to be told its number. */
+static void tell_of_change(struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t number = numbers_get(numbers, medium->path);
+	const char *before = numbers_identity(numbers, medium->number_before);
+	const char *now = numbers_identity(numbers, number);
+
+	if (number == medium->number_before)
+		return;
+	log_info(
+		ABOUT_MEDIUM(medium),
+		"Another medium is at '%s' now: '%s', number %u. Handles of '%s', number %u, are stale "
+		"until it is back",
+		medium->path, now ? now : "?", number, before ? before : "?",
+		medium->number_before);
+	media_names_changed(medium->rule->media);
+	medium_changed(medium);
+}
+
+static void on_recorded(void *userdata, int error);
+
+/*
+ * One step towards: the number of this identity is the path's primary one.
+ * Returns 0: it is; -EINPROGRESS; -errno.
+ */
+static int step(struct medium *medium)
+{
+	struct media *media = medium->rule->media;
+	struct numbers *numbers = media->numbers;
+	uint32_t primary = numbers_get(numbers, medium->path);
+	uint32_t own = numbers_get_for(numbers, medium->path, medium->new_identity);
+	int r;
+
+	if (own && own == primary)
+		return 0;
+	if (medium->n_identity_steps++ == STEPS_MAX)
+		return -ELOOP;
+	if (!own && primary && !numbers_identity(numbers, primary))
+		r = numbers_bind(numbers, primary, medium->new_identity, on_recorded, medium,
+				 &medium->identity_question);
+	else
+		r = numbers_assign_for(numbers, medium->path, medium->new_identity,
+				       media_is_reserved, media, on_recorded, medium,
+				       &medium->identity_question);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
+static void finish(struct medium *medium, int error)
+{
+	bool is_listed_only = medium->identity_is_listed;
+
+	medium->identity_is_listed = false;
+	if (error == 0)
+		tell_of_change(medium);
+	else if (is_listed_only) {
+		errno = -error;
+		log_warning(
+			ABOUT_MEDIUM(medium),
+			"The number of the medium that is at '%s' now cannot be recorded; it is "
+			"tried again when it is mounted: %m",
+			medium->path);
+	}
+	if (!is_listed_only)
+		medium_identified(medium, error);
+}
+
+static void on_recorded(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+	bool is_listed_only = medium->identity_is_listed;
+
+	medium->identity_question = NULL;
+	if (error == 0 || error == -EEXIST)
+		error = step(medium);
+	if (error == -EINPROGRESS)
+		return;
+	finish(medium, error);
+	if (is_listed_only)
+		medium_release(medium);
+}
+
+static int begin(struct medium *medium, const char *identity)
+{
+	identity_stop(medium);
+	medium->n_identity_steps = 0;
+	medium->number_before = numbers_get(numbers_of(medium), medium->path);
+	set_string(&medium->new_identity, identity);
+	return same_text(medium->new_identity, identity) ? step(medium) : -ENOMEM;
+}
+
+/* ---- a mount ---- */
+
+int identity_settle(struct medium *medium, int root_fd, const char *identity)
+{
+	int r;
+
+	medium->is_settled = false;
+	free(TAKE_PTR(medium->mounted_identity));
+	r = take_note(medium, root_fd);
+	if (r < 0)
+		return r;
+	if (!identity_is_strict(medium))
+		return 0;
+	if (!identity || !*identity)
+		return numbers_identity(numbers_of(medium),
+					numbers_get(numbers_of(medium), medium->path))
+			       ? -ENODATA
+			       : 0;
+	r = begin(medium, identity);
+	if (r == 0)
+		tell_of_change(medium);
+	return r;
+}
+
+void identity_settled(struct medium *medium, const char *identity)
+{
+	/* Otherwise it is asked about when it comes to matter. */
+	medium->is_settled = identity_is_strict(medium);
+	if (!medium->is_settled || !identity || !*identity)
+		return;
+	set_string(&medium->mounted_identity, identity);
+	/* Without memory for it nobody could tell which numbers are its own. */
+	medium->is_settled = same_text(medium->mounted_identity, identity);
+}
+
+/* ---- a list ---- */
+
+void identity_follow_list(struct medium *medium)
+{
+	const struct numbers *numbers = numbers_of(medium);
+	uint32_t primary = numbers_get(numbers, medium->path);
+	const char *bound = numbers_identity(numbers, primary);
+	CLEANUP(closep) int root = -1;
+	int r;
+
+	if (!medium->is_listed || !medium->listed_identity || !identity_is_strict(medium))
+		return;
+	/* It was changed under its mount: what is read from now on may be another medium's. */
+	if (medium->load.stage == MEDIUM_DONE && medium->is_settled && medium->mounted_identity &&
+	    !str_equal(medium->listed_identity, medium->mounted_identity)) {
+		medium_drain_gone(medium);
+		return;
+	}
+	/* The first medium takes the number that is there when it is mounted. */
+	if (!bound || str_equal(medium->listed_identity, bound))
+		return;
+	if (medium->load.stage == MEDIUM_ASKING || medium->identity_question)
+		return; /* the mount will tell */
+	root = medium_open_root(medium);
+	if (root != -ENOENT)
+		return; /* what is mounted is what counts */
+	medium->identity_is_listed = true;
+	r = begin(medium, medium->listed_identity);
+	if (r != -EINPROGRESS)
+		finish(medium, r);
+}
+
+void identity_stop(struct medium *medium)
+{
+	numbers_cancel(TAKE_PTR(medium->identity_question));
+	medium->identity_is_listed = false;
+}
+
+void identity_done(struct medium *medium)
+{
+	identity_stop(medium);
+	free(medium->new_identity);
+	free(medium->mounted_identity);
+	free(medium->listed_identity);
+}

@@ -1,0 +1,690 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * load.c - from a wish to a mount, with a handler's help and none of its word taken on trust.
+ *
+ * A medium that is mounted already, by whomever, is taken as it is. Else, in this order: it gets
+ * its number; its placeholder is made if it is missing, and opened, so that the covered directory
+ * can still be named once something is mounted on it (media_placeholder_fd()); the handler is
+ * asked; a detached mount that it sent is attached; and then we look whether that path, beneath the
+ * rule's literal directory and over no symbolic link, is the root of a mount that is not the
+ * placeholder's own, and which medium it is (identity.c). A handler whose "ok" does not stand
+ * up to this is asked to unmount again, and its answer counts as an error.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/base/log.h"
+#include "exportsd/media/private.h"
+
+static const uint64_t placeholder_usec = 10 * 1000000ull;
+
+static void load_event(struct medium *medium, enum medium_event event);
+static void load_on(struct medium *medium);
+
+static struct media *media_of(const struct medium *medium)
+{
+	return medium->rule->media;
+}
+
+/* ---- looking at the path ---- */
+
+/* What a mount root is does not change; finding out copies a mount (fs/mounts.c). */
+static int look(struct medium *medium, int directory_fd, int fd, enum placeholder_state *ret_state)
+{
+	struct mounts_place place;
+	int r = mounts_look(fd, &place);
+
+	if (r < 0)
+		return r;
+	if (place.is_mount_root && medium->seen.is_mount_root &&
+	    mounts_same_mount(&place, &medium->seen)) {
+		*ret_state = medium->seen_state;
+		return 0;
+	}
+	r = placeholder_state(directory_fd, medium->key, fd, ret_state);
+	if (r < 0)
+		return r;
+	medium->seen = place;
+	medium->seen_state = *ret_state;
+	return 0;
+}
+
+/* Open what is at the path now. Returns a descriptor; -errno. */
+static int open_path(struct medium *medium, enum placeholder_state *ret_state)
+{
+	CLEANUP(closep) int directory = mounts_open(medium->rule->facts.directory);
+	CLEANUP(closep)
+	int fd = directory < 0 ? directory : mounts_open_beneath(directory, medium->key);
+	int r = fd < 0 ? fd : look(medium, directory, fd, ret_state);
+
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+int medium_open_root(struct medium *medium)
+{
+	enum placeholder_state state;
+	CLEANUP(closep) int fd = open_path(medium, &state);
+
+	if (fd < 0)
+		return fd;
+	return state == PLACEHOLDER_MEDIUM ? TAKE_FD(fd) : -ENOENT;
+}
+
+int medium_open_mounted(struct medium *medium)
+{
+	CLEANUP(closep) int fd = medium_open_root(medium);
+
+	if (fd < 0)
+		return fd;
+	return identity_is_settled(medium, fd) ? TAKE_FD(fd) : -EAGAIN;
+}
+
+static bool is_mounted(struct medium *medium)
+{
+	CLEANUP(closep) int fd = medium_open_mounted(medium);
+
+	return fd >= 0;
+}
+
+/* ---- have it mounted ---- */
+
+/* Who loads it waits for its number. */
+void medium_number_decided(struct medium *medium)
+{
+	if (!medium->load_waits_for_number)
+		return;
+	medium->load_waits_for_number = false;
+	if (medium->lookup.stage == MEDIUM_DONE)
+		load_on(medium);
+	else
+		load_event(medium, medium->lookup.reason);
+}
+
+static int on_load_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	load_event(userdata, MEDIUM_TIMER);
+	return 0;
+}
+
+static void close_placeholder(struct medium *medium)
+{
+	closep(&medium->placeholder_fd);
+	medium->placeholder_fd = -1;
+}
+
+static int on_placeholder_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	close_placeholder(userdata);
+	return 0;
+}
+
+static void close_mount(struct medium *medium)
+{
+	closep(&medium->mount_fd);
+	medium->mount_fd = -1;
+}
+
+/* It is there. */
+static void found(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+
+	medium->percent = 100;
+	if (medium->placeholder_fd >= 0)
+		media_arm(media, &medium->placeholder_timer, media_now(media) + placeholder_usec,
+			  on_placeholder_timer, medium);
+	load_event(medium, MEDIUM_FOUND);
+}
+
+static void broken(struct medium *medium, int error, const char *what)
+{
+	medium_message_errno(medium, what, error);
+	load_event(medium, MEDIUM_BROKEN);
+}
+
+static void on_undone(void *userdata, enum handler_outcome outcome,
+		      const struct proto_message *message, int mount_fd, const char *why)
+{
+	struct medium *medium = userdata;
+
+	medium->load_request = NULL;
+	closep(&mount_fd);
+	load_event(medium, MEDIUM_BROKEN);
+}
+
+/* Its handler said ok, and it is not: medium->message says why. */
+static void refuse(struct medium *medium)
+{
+	static const struct handler_events events = { .done = on_undone };
+	struct proto_writer writer = { 0 };
+
+	close_mount(medium);
+	if (medium->has_sent_mount) {
+		load_event(medium, MEDIUM_BROKEN);
+		return;
+	}
+	medium_begin_request(&writer, "unmount", medium);
+	if (medium_ask(medium, &writer, &events, &medium->load_request) < 0)
+		load_event(medium, MEDIUM_BROKEN);
+}
+
+void medium_identified(struct medium *medium, int error)
+{
+	if (error == -ENODATA) {
+		set_string(&medium->message,
+			   "its handler does not say which medium this is, as it did before "
+			   "(identity = path in exportsd.conf would not ask)");
+		load_event(medium, MEDIUM_BROKEN);
+		return;
+	}
+	if (error < 0) {
+		broken(medium, error, "the number of what is mounted cannot be recorded");
+		return;
+	}
+	identity_settled(medium, medium->claimed_identity);
+	found(medium);
+}
+
+/* It is mounted; which of its numbers is it now? */
+static void identify(struct medium *medium, int root_fd)
+{
+	int r = identity_settle(medium, root_fd, medium->claimed_identity);
+
+	if (r != -EINPROGRESS)
+		medium_identified(medium, r);
+}
+
+/* A file system that has no device of its own is another one each time. */
+static bool is_what_was_sent(const struct medium *medium, int root_fd)
+{
+	struct mounts_place sent, there;
+
+	return root_fd >= 0 && mounts_look(root_fd, &there) == 0 &&
+	       mounts_look(medium->mount_fd, &sent) == 0 && mounts_same(&sent, &there);
+}
+
+/*
+ * Returns false if the mount that its handler sent cannot be had at the path: medium->message says
+ * why.
+ */
+static bool attach(struct medium *medium)
+{
+	int r = mounts_is_detached(medium->mount_fd);
+
+	if (r > 0 && medium->was_mounted) {
+		CLEANUP(closep) int root = medium_open_root(medium);
+
+		if (is_what_was_sent(medium, root))
+			return true;
+		set_string(&medium->message,
+			   "another mount is there than the one its handler sent; unmount it");
+		return false;
+	}
+	if (r == 0) {
+		set_string(&medium->message,
+			   "what its handler sent is no detached mount (fsmount(2), open_tree(2))");
+		return false;
+	}
+	if (r > 0)
+		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
+	if (r < 0)
+		medium_message_errno(medium, "the mount that its handler sent cannot be attached",
+				     r);
+	return r == 0;
+}
+
+/*
+ * It is mounted. What its handler said may be of another mount: of one that came and went, or of
+ * none yet.
+ */
+static void identify_if_told(struct medium *medium, int root_fd)
+{
+	bool is_told = medium->mount_fd >= 0 ? is_what_was_sent(medium, root_fd)
+					     : identity_is_told(medium, root_fd);
+
+	close_mount(medium);
+	if (is_told) {
+		identify(medium, root_fd);
+	} else if (medium->was_mounted) {
+		set_string(&medium->message,
+			   "something else was mounted there while its handler was asked");
+		load_event(medium, MEDIUM_DELAYED);
+	} else {
+		load_on(medium);
+	}
+}
+
+/* The handler says it is mounted: is it? */
+static void verify(struct medium *medium)
+{
+	enum placeholder_state state;
+	CLEANUP(closep) int fd = -1;
+
+	if (medium->mount_fd >= 0 && !attach(medium)) {
+		refuse(medium);
+		return;
+	}
+	fd = open_path(medium, &state);
+	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
+		identify_if_told(medium, fd);
+		return;
+	}
+	if (fd >= 0)
+		set_string(&medium->message, "its handler said ok, but nothing is mounted there");
+	else if (fd == -ELOOP)
+		set_string(&medium->message,
+			   "its handler said ok, but the path leads over a symbolic link");
+	else
+		medium_message_errno(medium, "its handler said ok, but the path cannot be opened",
+				     fd);
+	if (medium->mount_fd >= 0 && !medium->was_mounted)
+		(void)mounts_detach(medium->mount_fd);
+	refuse(medium);
+}
+
+static void refuse_number(struct medium *medium, int error)
+{
+	struct media *media = media_of(medium);
+	const char *other = numbers_path(media->numbers, medium->offered_number);
+	CLEANUP(freep) char *text = NULL;
+	int n;
+
+	if (other)
+		n = asprintf(&text, "its handler wants number %u, which is that of '%s'",
+			     medium->offered_number, other);
+	else
+		n = asprintf(&text,
+			     "its handler wants number %u, but it has number %u for ever: %s",
+			     medium->offered_number, numbers_get(media->numbers, medium->path),
+			     strerror(-error));
+	if (n < 0)
+		text = NULL;
+	set_string(&medium->message, text);
+	refuse(medium);
+}
+
+static void on_adopted(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+
+	medium->load_question = NULL;
+	if (error < 0)
+		refuse_number(medium, error);
+	else
+		verify(medium);
+}
+
+/* Returns 0: nothing against the number; -EINPROGRESS: on_adopted() will go on; -errno. */
+static int check_number(struct medium *medium, const struct proto_message *message)
+{
+	struct media *media = media_of(medium);
+	const char *owner, *identity = NULL;
+	uint64_t number;
+	int r = proto_get_u64(message, "fsid", UINT32_MAX, &number);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	/*
+	 * The proposed one, given back: of whichever medium it is, that is for identity.c to
+	 * say.
+	 */
+	if (number == numbers_get(media->numbers, medium->path))
+		return 0;
+	if (identity_is_strict(medium))
+		identity = proto_get(message, "identity");
+	owner = numbers_path(media->numbers, (uint32_t)number);
+	if (owner && str_equal(owner, medium->path) &&
+	    (!identity || numbers_get_for(media->numbers, medium->path, identity) == number))
+		return 0;
+	medium->offered_number = (uint32_t)number;
+	r = numbers_adopt(media->numbers, medium->path, identity, (uint32_t)number,
+			  media_is_reserved, media, on_adopted, medium, &medium->load_question);
+	return r < 0 ? r : -EINPROGRESS;
+}
+
+/* Never what it said of an earlier mount. */
+static int take_identity(struct medium *medium, const struct proto_message *message)
+{
+	const char *identity = proto_get(message, "identity");
+
+	free(TAKE_PTR(medium->claimed_identity));
+	if (!identity || !*identity)
+		return 0;
+	medium->claimed_identity = strdup(identity);
+	return medium->claimed_identity ? 0 : -ENOMEM;
+}
+
+static void take_ok(struct medium *medium, const struct proto_message *message, int mount_fd)
+{
+	int r;
+
+	medium->mount_fd = mount_fd;
+	medium->has_sent_mount = mount_fd >= 0;
+	rule_take_kind(medium->rule, message, true);
+	medium_take_facts(medium, message);
+	r = take_identity(medium, message);
+	if (r == 0)
+		r = check_number(medium, message);
+	if (r == -EINPROGRESS)
+		return;
+	if (r == 0) {
+		verify(medium);
+		return;
+	}
+	medium_message_errno(medium, "the number its handler wants cannot be used", r);
+	refuse(medium);
+}
+
+static void on_mount_message(void *userdata, const struct proto_message *message)
+{
+	struct medium *medium = userdata;
+	const char *text = proto_get(message, "message");
+	uint64_t percent;
+
+	if (!str_equal(message->word, "progress"))
+		return;
+	if (proto_get_u64(message, "percent", 100, &percent) == 0)
+		medium->percent = (unsigned int)percent;
+	if (text)
+		set_string(&medium->message, text);
+	medium_changed(medium);
+}
+
+static void on_mount_done(void *userdata, enum handler_outcome outcome,
+			  const struct proto_message *message, int mount_fd, const char *why)
+{
+	struct medium *medium = userdata;
+
+	medium->load_request = NULL;
+	medium_explain(medium, outcome, message, why);
+	if (outcome == HANDLER_OK) {
+		take_ok(medium, message, mount_fd);
+		return;
+	}
+	closep(&mount_fd);
+	load_event(medium, medium_event_of(outcome));
+}
+
+static void ask_mount(struct medium *medium)
+{
+	static const struct handler_events events = { .message = on_mount_message,
+						      .done = on_mount_done };
+	struct media *media = media_of(medium);
+	const char *client = NULL, *domain = NULL;
+	struct proto_writer writer = { 0 };
+	int r;
+
+	medium_forget_users(medium);
+	if (medium_first_asker(medium, &client, &domain)) {
+		set_string(&medium->asked_client, client);
+		set_string(&medium->asked_domain, domain);
+	}
+	medium_begin_request(&writer, "mount", medium);
+	proto_put_u64(&writer, "fsid", numbers_get(media->numbers, medium->path));
+	proto_put(&writer, "options", medium->rule->is_writable ? "rw" : "ro");
+	if (medium->asked_client)
+		proto_put(&writer, "client", medium->asked_client);
+	if (medium->asked_domain)
+		proto_put(&writer, "domain", medium->asked_domain);
+	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
+	r = medium_ask(medium, &writer, &events, &medium->load_request);
+	if (r < 0) {
+		medium_message_errno(medium, "its handler cannot be asked", r);
+		load_event(medium, MEDIUM_DELAYED);
+	}
+}
+
+static void on_recorded(void *userdata, int error);
+
+/* Make the placeholder; each directory is recorded as the daemon's own before it is made. */
+static void make_placeholder(struct medium *medium, int directory_fd)
+{
+	struct media *media = media_of(medium);
+	char **paths = NULL;
+	size_t n_paths = 0;
+	int r = places_missing(directory_fd, medium, &paths, &n_paths);
+
+	if (r >= 0)
+		r = numbers_record_directories(media->numbers, (const char *const *)paths, n_paths,
+					       true, on_recorded, medium, &medium->load_question);
+	places_free_paths(paths, n_paths);
+	if (r < 0)
+		broken(medium, r, "its placeholder cannot be made");
+}
+
+static void on_recorded(void *userdata, int error)
+{
+	struct medium *medium = userdata;
+	CLEANUP(closep) int directory = -1;
+
+	medium->load_question = NULL;
+	directory = rule_open_directory(medium->rule);
+	if (error == 0)
+		error = directory < 0 ? directory : placeholder_make(directory, medium->key);
+	if (error == 0 && medium->rule->facts.parent_exported)
+		(void)placeholder_bind(directory, medium->key);
+	if (error < 0)
+		broken(medium, error, "its placeholder cannot be made");
+	else
+		load_on(medium);
+}
+
+/* What is in its placeholder's place is not one. */
+static void blocked(struct medium *medium, int error)
+{
+	if (error == -ELOOP)
+		set_string(&medium->message, "a symbolic link is in its placeholder's place");
+	else
+		medium_message_errno(medium, "its placeholder cannot be opened", error);
+	load_event(medium, MEDIUM_BROKEN);
+}
+
+/* From the start, or from where it waited for something. */
+static void load_on(struct medium *medium)
+{
+	CLEANUP(closep) int directory = -1;
+	CLEANUP(closep) int fd = -1;
+	enum placeholder_state state;
+	int r;
+
+	if (!numbers_get(media_of(medium)->numbers, medium->path)) {
+		medium->load_waits_for_number = true;
+		medium_want_number(medium);
+		return;
+	}
+	directory = rule_open_directory(medium->rule);
+	if (directory < 0) {
+		medium_message_errno(medium, "its rule's directory cannot be opened", directory);
+		load_event(medium, MEDIUM_DELAYED);
+		return;
+	}
+	fd = mounts_open_beneath(directory, medium->key);
+	if (fd == -ENOENT) {
+		make_placeholder(medium, directory);
+		return;
+	}
+	r = fd < 0 ? fd : look(medium, directory, fd, &state);
+	if (r < 0) {
+		blocked(medium, r);
+		return;
+	}
+	medium->was_mounted = state == PLACEHOLDER_MEDIUM;
+	if (medium->was_mounted) {
+		if (identity_is_settled(medium, fd)) {
+			found(medium);
+		} else {
+			identity_asked(medium, fd);
+			ask_mount(medium);
+		}
+		return;
+	}
+	medium->was_absent = true;
+	identity_asked(medium, -1);
+	sd_event_source_set_enabled(medium->placeholder_timer, SD_EVENT_OFF);
+	closep(&medium->placeholder_fd);
+	medium->placeholder_fd = TAKE_FD(fd);
+	ask_mount(medium);
+}
+
+static void set_since(struct medium *medium)
+{
+	(void)sd_event_now(media_of(medium)->event, CLOCK_REALTIME, &medium->since_usec);
+}
+
+static void tell_mounted(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+
+	medium_decide(medium, true, MEDIA_OK, false);
+	if (medium->load.begun_usec)
+		log_info(ABOUT_MEDIUM(medium), "'%s' is mounted, number %u, after %.3f s",
+			 medium->path, numbers_get(media->numbers, medium->path),
+			 (double)(media_now(media) - medium->load.begun_usec) / 1e6);
+	medium->load.begun_usec = 0;
+}
+
+static void tell_failed(struct medium *medium, bool is_first, bool is_old)
+{
+	struct media *media = media_of(medium);
+	bool is_refused = medium->load.reason == MEDIUM_REFUSED;
+	const char *client, *domain;
+
+	if (!is_old) {
+		medium_log_trouble(medium, &medium->load, is_first, "mount");
+		media_arm(media, &medium->load_timer, medium->load.wake_usec, on_load_timer,
+			  medium);
+	}
+	medium_decide(medium, true, medium_outcome_of(&medium->load), is_refused);
+	/* The others may be let in. */
+	if (is_refused && medium_first_asker(medium, &client, &domain)) {
+		medium->load.stage = MEDIUM_IDLE;
+		load_event(medium, MEDIUM_WANTED);
+	}
+}
+
+static void load_event(struct medium *medium, enum medium_event event)
+{
+	struct media *media = media_of(medium);
+	bool is_first = medium->load.pause_usec == 0;
+	enum medium_stage before = medium->load.stage;
+	enum medium_action action =
+		medium_step(&medium->load, event, medium_is_awaited(medium, true),
+			    &medium->rule->limits, media_now(media));
+
+	if (before != medium->load.stage) {
+		if (medium->load.stage == MEDIUM_DONE)
+			medium_is_mounted_now(medium,
+					      before != MEDIUM_ASKING || !medium->was_absent);
+		else if (before == MEDIUM_ASKING)
+			close_placeholder(medium); /* nothing covers it */
+		set_since(medium);
+		medium_changed(medium);
+	}
+	switch (action) {
+	case MEDIUM_STAY: break;
+	case MEDIUM_ASK:
+		medium->percent = 0;
+		medium->was_absent = false;
+		load_on(medium);
+		break;
+	case MEDIUM_SLEEP:
+		medium_log_trouble(medium, &medium->load, is_first, "mount");
+		media_arm(media, &medium->load_timer, medium->load.wake_usec, on_load_timer,
+			  medium);
+		break;
+	case MEDIUM_TELL:
+		if (medium->load.stage == MEDIUM_DONE)
+			tell_mounted(medium);
+		else
+			tell_failed(medium, is_first, event == MEDIUM_WANTED);
+		break;
+	case MEDIUM_FORGET: medium_release(medium); break;
+	}
+}
+
+void medium_want_mount(struct medium *medium, const char *client, const char *domain)
+{
+	struct medium_machine *load = &medium->load;
+
+	if (medium_must_wait(medium))
+		return;
+	/* While the handler is at it, what is mounted may not be ready. */
+	if (load->stage != MEDIUM_ASKING && is_mounted(medium) &&
+	    numbers_get(media_of(medium)->numbers, medium->path)) {
+		load_event(medium, MEDIUM_FOUND);
+		return;
+	}
+	/* A refusal is remembered for whom it was meant. */
+	if (load->stage == MEDIUM_FAILED && load->reason == MEDIUM_REFUSED &&
+	    !medium_was_asked_for(medium, client, domain))
+		load->stage = MEDIUM_IDLE;
+	load_event(medium, MEDIUM_WANTED);
+}
+
+void medium_adopt(struct medium *medium)
+{
+	CLEANUP(closep) int root = -1;
+
+	if (medium->load.stage != MEDIUM_IDLE)
+		return;
+	/* Whichever medium it is: that is found out before anybody is told of it. */
+	root = medium_open_root(medium);
+	if (root >= 0)
+		load_event(medium, MEDIUM_FOUND);
+}
+
+void medium_prod(struct medium *medium)
+{
+	struct media *media = media_of(medium);
+
+	if (!medium->is_handler_lost)
+		return;
+	if (medium->lookup.stage == MEDIUM_PAUSING)
+		medium_look_up_now(medium);
+	if (medium->load.stage == MEDIUM_PAUSING)
+		media_arm(media, &medium->load_timer, media_now(media), on_load_timer, medium);
+}
+
+void medium_reconsider(struct medium *medium)
+{
+	if (medium->lookup.stage == MEDIUM_FAILED)
+		medium->lookup.stage = MEDIUM_IDLE;
+	if (medium->load.stage == MEDIUM_FAILED && medium->load.reason == MEDIUM_ABSENT)
+		medium->load.stage = MEDIUM_IDLE;
+}
+
+void medium_stop(struct medium *medium)
+{
+	handler_cancel(TAKE_PTR(medium->lookup_request));
+	handler_cancel(TAKE_PTR(medium->load_request));
+	medium_stop_drain(medium);
+	numbers_cancel(TAKE_PTR(medium->lookup_question));
+	numbers_cancel(TAKE_PTR(medium->load_question));
+	identity_stop(medium);
+	medium->lookup_waits_for_list = medium->load_waits_for_number = false;
+	close_mount(medium);
+	if (medium->load.stage != MEDIUM_DONE)
+		close_placeholder(medium);
+	if (medium->lookup_timer)
+		sd_event_source_set_enabled(medium->lookup_timer, SD_EVENT_OFF);
+	if (medium->load_timer)
+		sd_event_source_set_enabled(medium->load_timer, SD_EVENT_OFF);
+}
+
+void medium_restart(struct medium *medium)
+{
+	bool want_number = medium_is_awaited(medium, false);
+	const char *client, *domain;
+
+	medium->lookup.stage = MEDIUM_IDLE;
+	if (medium->load.stage != MEDIUM_DONE)
+		medium->load.stage = MEDIUM_IDLE;
+	medium_watch_idleness(medium);
+	if (want_number)
+		medium_want_number(medium);
+	if (medium_first_asker(medium, &client, &domain))
+		medium_want_mount(medium, client, domain);
+}

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * media.c - rules with their handlers, the media known, and what a change of the exports does to
+ * them.
+ *
+ * Looking at a path, making and removing placeholders happens here in the loop: all of that is on
+ * the server's own disk, on descriptors that open nothing (fs/mounts.h), and a bounded number at a
+ * time. What is mounted is never asked anything but what it is.
+ */
+
+#include "exportsd/media/media.h"
+
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+
+#include "exportsd/base/log.h"
+#include "exportsd/media/private.h"
+
+/* ---- small things ---- */
+
+bool media_is_reserved(void *userdata, uint32_t number)
+{
+	const struct media *media = userdata;
+
+	return media->snapshot && snapshot_has_fsid(media->snapshot, number);
+}
+
+uint64_t media_now(const struct media *media)
+{
+	uint64_t usec = 0;
+
+	(void)sd_event_now(media->event, CLOCK_MONOTONIC, &usec);
+	return usec;
+}
+
+void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
+	       sd_event_time_handler_t handler, void *userdata)
+{
+	enum { ACCURACY_USEC = 5000 };
+	int r;
+
+	if (*source) {
+		r = sd_event_source_set_time(*source, at_usec);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(*source, SD_EVENT_ONESHOT);
+	} else {
+		r = sd_event_add_time(media->event, source, CLOCK_MONOTONIC, at_usec, ACCURACY_USEC,
+				      handler, userdata);
+	}
+	if (r < 0)
+		log_error(NULL,
+			  "Cannot set a timer, what waited for it waits for the next request: %s",
+			  strerror(-r));
+}
+
+void set_string(char **string, const char *value)
+{
+	char *copy = value ? strdup(value) : NULL;
+
+	if (value && !copy)
+		return; /* the old one is better than none */
+	free(*string);
+	*string = copy;
+}
+
+/* ---- media ---- */
+
+struct medium *media_find(struct media *media, const char *path)
+{
+	struct medium *medium;
+
+	HASH_FIND_STR(media->by_path, path, medium);
+	return medium;
+}
+
+static void set_rule(struct medium *medium, struct rule *rule, const char *key)
+{
+	if (medium->rule)
+		DL_DELETE(medium->rule->media_list, medium);
+	medium->rule = rule;
+	medium->key = key;
+	if (rule)
+		DL_APPEND(rule->media_list, medium);
+}
+
+static const char *key_of(const struct rule *rule, const char *path)
+{
+	size_t length = strlen(rule->facts.directory);
+
+	return path + (length == 1 ? 1 : length + 1);
+}
+
+static int medium_new(struct media *media, const char *path, struct medium **ret_medium)
+{
+	struct medium *medium;
+
+	if (HASH_COUNT(media->by_path) >= MEDIA_MAX)
+		return -EAGAIN;
+	medium = calloc(1, sizeof(*medium));
+	if (!medium)
+		return -ENOMEM;
+	medium->placeholder_fd = medium->mount_fd = medium->unmount_watch = -1;
+	medium->path = strdup(path);
+	if (medium->path)
+		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
+	media->is_sorted = false;
+	if (!medium->hh.tbl) {
+		free(medium->path);
+		free(medium);
+		return -ENOMEM;
+	}
+	*ret_medium = medium;
+	return 0;
+}
+
+int medium_get(struct rule *rule, const char *path, struct medium **ret_medium)
+{
+	struct medium *medium = media_find(rule->media, path);
+	int r = medium ? 0 : medium_new(rule->media, path, &medium);
+
+	if (r < 0)
+		return r;
+	if (!medium->rule || medium->rule->is_gone)
+		set_rule(medium, rule, key_of(rule, medium->path));
+	*ret_medium = medium;
+	return 0;
+}
+
+static void medium_free(struct medium *medium)
+{
+	struct media *media = medium->rule->media;
+
+	medium_stop(medium);
+	watch_end(medium);
+	places_forget(medium);
+	if (medium->is_changed)
+		DL_DELETE2(media->changed, medium, changed_prev, changed_next);
+	HASH_DEL(media->by_path, medium);
+	set_rule(medium, NULL, NULL);
+	sd_event_source_disable_unref(medium->lookup_timer);
+	sd_event_source_disable_unref(medium->load_timer);
+	sd_event_source_disable_unref(medium->placeholder_timer);
+	medium_forget_domains(medium);
+	closep(&medium->placeholder_fd);
+	medium_forget_users(medium);
+	identity_done(medium);
+	free(medium->claimed_identity);
+	free(medium->asked_client);
+	free(medium->asked_domain);
+	free(medium->identity);
+	free(medium->label);
+	free(medium->source);
+	free(medium->message);
+	free(medium->path);
+	free(medium);
+}
+
+void medium_release(struct medium *medium)
+{
+	if (medium->is_listed || medium->requests || medium->n_decided || medium->observers)
+		return;
+	if (medium->drain.stage != DRAIN_NONE || medium->is_drain_queued || medium->drain_asker)
+		return;
+	if (medium->identity_question || medium->load.stage != MEDIUM_IDLE ||
+	    medium->lookup.stage == MEDIUM_ASKING || medium->lookup.stage == MEDIUM_PAUSING ||
+	    medium->lookup.stage == MEDIUM_FAILED)
+		return;
+	if (numbers_get(medium->rule->media->numbers, medium->path))
+		return;
+	medium_free(medium);
+}
+
+/* ---- rules ---- */
+
+struct rule *media_rule_of(struct media *media, const char *path, const char **ret_key)
+{
+	const struct snapshot_rule *facts;
+	struct rule *rule = NULL;
+	size_t length;
+
+	if (!media->snapshot)
+		return NULL;
+	facts = snapshot_rule_for_path(media->snapshot, path, &length);
+	if (!facts || path[length] != '\0')
+		return NULL;
+	HASH_FIND_PTR(media->by_facts, &facts, rule);
+	if (rule)
+		*ret_key = key_of(rule, path);
+	return rule;
+}
+
+static struct handler_use *use_free(struct media *media, struct handler_use *use)
+{
+	if (use && --use->n_rules == 0) {
+		HASH_DEL(media->handlers, use);
+		handler_free(use->handler);
+		free(use->socket);
+		free(use);
+	}
+	return NULL;
+}
+
+static struct handler_use *use_new(struct media *media, const char *socket)
+{
+	struct handler_use *use = calloc(1, sizeof(*use));
+	int r;
+
+	if (!use)
+		return NULL;
+	use->socket = strdup(socket);
+	if (use->socket)
+		HASH_ADD_KEYPTR(hh, media->handlers, use->socket, strlen(use->socket), use);
+	if (!use->hh.tbl) {
+		free(use->socket);
+		free(use);
+		return NULL;
+	}
+	r = handler_new(&use->handler, media->event, socket, media->handler_uid);
+	if (r < 0)
+		log_error(ABOUT(.handler = socket), "Handler '%s' cannot be used: %s", socket,
+			  r == -ENAMETOOLONG ? "the name is too long for a socket (107 bytes)"
+					     : strerror(-r));
+	return use;
+}
+
+/* A socket whose name cannot be used costs its rules only. */
+static int use_get(struct media *media, const char *socket, struct handler_use **ret_use)
+{
+	struct handler_use *use;
+
+	HASH_FIND_STR(media->handlers, socket, use);
+	if (!use)
+		use = use_new(media, socket);
+	if (!use)
+		return -ENOMEM;
+	use->n_rules++;
+	*ret_use = use;
+	return 0;
+}
+
+static struct rule *rule_free(struct rule *rule)
+{
+	if (!rule)
+		return NULL;
+	catalogue_stop(rule);
+	places_stop(rule);
+	use_free(rule->media, rule->use);
+	free((char *)rule->facts.pattern);
+	free((char *)rule->facts.text);
+	free((char *)rule->facts.directory);
+	free((char *)rule->facts.handler);
+	free((char *)rule->facts.file);
+	free(rule);
+	return NULL;
+}
+
+static char *copy(const char *string)
+{
+	return strdup(string ? string : "");
+}
+
+static void configure(struct rule *rule)
+{
+	const struct media *media = rule->media;
+	struct config_rule settings = config_rule(media->config, rule->facts.text);
+
+	rule->limits = (struct medium_limits){
+		.deadline_usec = settings.deadline_seconds * media->second_usec,
+		.longest_pause_usec = settings.retry_seconds * media->second_usec,
+		.never_fails = settings.after_deadline == CONFIG_DELAY,
+	};
+	rule->idle_usec = settings.idle_seconds * media->second_usec;
+	rule->min_hold_usec = settings.min_hold_seconds * media->second_usec;
+	rule->identity = settings.identity;
+}
+
+static int rule_new(struct media *media, const struct snapshot_rule *facts, struct rule **ret_rule)
+{
+	struct rule *rule = calloc(1, sizeof(*rule));
+	int r = -ENOMEM;
+
+	if (!rule)
+		return r;
+	rule->media = media;
+	rule->facts = *facts;
+	rule->facts.pattern = copy(facts->pattern);
+	rule->facts.text = copy(facts->text);
+	rule->facts.directory = copy(facts->directory);
+	rule->facts.handler = copy(facts->handler);
+	rule->facts.file = copy(facts->file);
+	configure(rule);
+	if (rule->facts.pattern && rule->facts.text && rule->facts.directory &&
+	    rule->facts.handler && rule->facts.file)
+		r = use_get(media, facts->handler, &rule->use);
+	if (r < 0) {
+		rule_free(rule);
+		return r;
+	}
+	*ret_rule = rule;
+	return 0;
+}
+
+/* ---- the snapshot in force ---- */
+
+static bool is_rule(const struct rule *rule, const struct snapshot_rule *facts)
+{
+	return str_equal(rule->facts.pattern, facts->pattern) &&
+	       str_equal(rule->facts.handler, facts->handler);
+}
+
+static struct rule *find_rule(struct rule *rules, const struct snapshot_rule *facts)
+{
+	struct rule *rule;
+
+	DL_FOREACH (rules, rule)
+		if (is_rule(rule, facts))
+			return rule;
+	return NULL;
+}
+
+/* New rules are made first, so that without memory nothing has changed. */
+static int make_rules(struct media *media, const struct snapshot *snapshot, struct rule **ret_new)
+{
+	struct rule *made = NULL, *next = media->rules;
+
+	for (size_t i = 0; snapshot && i < snapshot_n_rules(snapshot); i++) {
+		const struct snapshot_rule *facts = snapshot_rule(snapshot, i);
+		struct rule *rule;
+		int r;
+
+		/* Mostly the rules are the same, in the same order. */
+		rule = next && is_rule(next, facts) ? next : find_rule(media->rules, facts);
+		if (rule) {
+			next = rule->next;
+			continue;
+		}
+		r = rule_new(media, facts, &rule);
+		if (r < 0) {
+			while (made) {
+				rule = made;
+				DL_DELETE(made, rule);
+				rule_free(rule);
+			}
+			return r;
+		}
+		DL_APPEND(made, rule);
+	}
+	*ret_new = made;
+	return 0;
+}
+
+static void change_parent(struct rule *rule, bool parent_exported)
+{
+	struct medium *medium;
+
+	if (rule->facts.parent_exported == parent_exported)
+		return;
+	rule->facts.parent_exported = parent_exported;
+	DL_FOREACH (rule->media_list, medium)
+		if (medium->is_listed)
+			places_add(medium);
+}
+
+/* Put the rules of the snapshot in order; those that are gone stay in *old. */
+static void take_rules(struct media *media, const struct snapshot *snapshot, struct rule **old,
+		       struct rule **made)
+{
+	HASH_CLEAR(hh, media->by_facts);
+	for (size_t i = 0; snapshot && i < snapshot_n_rules(snapshot); i++) {
+		const struct snapshot_rule *facts = snapshot_rule(snapshot, i);
+		struct rule *rule = find_rule(*old, facts);
+
+		if (rule) {
+			DL_DELETE(*old, rule);
+		} else {
+			rule = find_rule(*made, facts);
+			if (!rule)
+				continue; /* not distinct: the first stands for both */
+			DL_DELETE(*made, rule);
+		}
+		rule->is_writable = facts->is_writable;
+		DL_APPEND(media->rules, rule);
+		rule->in_force = facts;
+		HASH_ADD_PTR(media->by_facts, in_force, rule);
+		change_parent(rule, facts->parent_exported);
+	}
+}
+
+/* Its rule is gone. */
+static void leave_rule(struct medium *medium)
+{
+	struct rule *old = medium->rule;
+	struct media *media = old->media;
+	const char *key;
+	struct rule *rule = media_rule_of(media, medium->path, &key);
+	bool was_mounted = medium->load.stage == MEDIUM_DONE;
+
+	medium_stop(medium);
+	places_forget(medium);
+	medium->is_listed = false;
+	if (rule) {
+		set_rule(medium, rule, key);
+		medium_restart(medium);
+		return;
+	}
+	if (was_mounted)
+		log_info(ABOUT(.path = medium->path, .handler = old->facts.handler),
+			 "No rule claims '%s' any more; it stays mounted", medium->path);
+	places_remove(media, old->facts.directory, medium->path);
+	medium_forget_askers(medium);
+	if (!medium->observers)
+		medium_free(medium);
+	else
+		medium->load.stage = medium->lookup.stage = MEDIUM_IDLE;
+}
+
+/*
+ * Media that are still observed outlive their rule, so that rule lives on as well, unused.
+ */
+static void drop_rules(struct media *media, struct rule *old)
+{
+	struct rule *rule, *next;
+	struct medium *medium, *next_medium;
+
+	DL_FOREACH_SAFE (media->gone_rules, rule, next) {
+		if (rule->media_list)
+			continue;
+		DL_DELETE(media->gone_rules, rule);
+		rule_free(rule);
+	}
+	DL_FOREACH_SAFE (old, rule, next) {
+		catalogue_stop(rule);
+		rule->is_gone = true;
+		DL_FOREACH_SAFE (rule->media_list, medium, next_medium)
+			leave_rule(medium);
+		DL_DELETE(old, rule);
+		if (rule->media_list)
+			DL_APPEND(media->gone_rules, rule);
+		else
+			rule_free(rule);
+	}
+}
+
+/* Directories that an earlier run made for rules that are gone by now. */
+static void sweep(struct media *media)
+{
+	media->was_swept = true;
+	for (uint32_t number = numbers_next(media->numbers, 0); number;
+	     number = numbers_next(media->numbers, number)) {
+		const char *path = numbers_path(media->numbers, number), *key;
+		CLEANUP(freep) char *parent = NULL;
+
+		if (!path || !numbers_made_directory(media->numbers, path) ||
+		    media_rule_of(media, path, &key))
+			continue;
+		parent = strndup(path, (size_t)(strrchr(path, '/') - path));
+		if (parent)
+			places_remove(media, *parent ? parent : "/", path);
+	}
+}
+
+/* A path has one owner, and that may be another rule now. */
+static void change_owners(struct media *media)
+{
+	struct rule *rule;
+
+	DL_FOREACH (media->rules, rule) {
+		struct medium *medium, *next;
+
+		DL_FOREACH_SAFE (rule->media_list, medium, next) {
+			const char *key;
+
+			if (media_rule_of(media, medium->path, &key) != rule)
+				leave_rule(medium);
+		}
+	}
+}
+
+int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
+{
+	struct rule *old, *made = NULL, *rule;
+	int r = make_rules(media, snapshot, &made);
+
+	if (r < 0)
+		return r;
+	media->snapshot = snapshot;
+	old = media->rules;
+	media->rules = NULL;
+	take_rules(media, snapshot, &old, &made);
+	while (made) {
+		rule = made;
+		DL_DELETE(made, rule);
+		rule_free(rule);
+	}
+	drop_rules(media, old);
+	change_owners(media);
+	DL_FOREACH (media->rules, rule)
+		if (!rule->catalogue.was_started)
+			catalogue_start(rule);
+	if (!media->was_swept) {
+		sweep(media);
+		scan_adopt(media);
+	}
+	return 0;
+}
+
+/* ---- life ---- */
+
+/* Asks the user database, as only the start of the daemon may. */
+static uid_t find_uid(const char *name)
+{
+	const struct passwd *user = name ? getpwnam(name) : NULL;
+
+	if (name && !user)
+		log_error(NULL, "handler-user '%s' does not exist; only root's handlers may answer",
+			  name);
+	return user ? user->pw_uid : (uid_t)-1;
+}
+
+int media_new(struct media **ret_media, sd_event *event, const struct config *config,
+	      struct numbers *numbers)
+{
+	struct media *media = calloc(1, sizeof(*media));
+	int r;
+
+	if (!media)
+		return -ENOMEM;
+	media->event = sd_event_ref(event);
+	media->config = config;
+	media->numbers = numbers;
+	media->unmounts_fd = media->changes_fd = -1;
+	media->handler_uid = find_uid(config->handler_user);
+	media->mounts_fd = media->sysfs_fd = media->nodes_fd = -1;
+	r = sd_event_add_defer(event, &media->deliver, media_deliver, media);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(media->deliver, SD_EVENT_OFF);
+	if (r >= 0)
+		r = places_start(media);
+	if (r >= 0)
+		r = drains_start(media);
+	if (r >= 0)
+		r = scan_start(media);
+	if (r >= 0)
+		r = watches_start(media);
+	if (r < 0) {
+		media_free(media);
+		return r;
+	}
+	*ret_media = media;
+	return 0;
+}
+
+static void free_rules(struct rule **rules)
+{
+	struct rule *rule, *next;
+
+	DL_FOREACH_SAFE (*rules, rule, next) {
+		struct medium *medium, *next_medium;
+
+		DL_FOREACH_SAFE (rule->media_list, medium, next_medium) {
+			medium_drop_askers(medium);
+			medium_free(medium);
+		}
+		DL_DELETE(*rules, rule);
+		rule_free(rule);
+	}
+}
+
+struct media *media_free(struct media *media)
+{
+	if (!media)
+		return NULL;
+	media_drop_decided(media);
+	HASH_CLEAR(hh, media->by_facts);
+	free_rules(&media->rules);
+	free_rules(&media->gone_rules);
+	places_end(media);
+	scan_end(media);
+	drains_end(media);
+	watches_end(media);
+	closep(&media->unmounts_fd);
+	closep(&media->changes_fd);
+	sd_event_source_disable_unref(media->deliver);
+	sd_event_unref(media->event);
+	free(media);
+	return NULL;
+}

@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * private.h - what the media_*.c files share.
+ *
+ *	media.c            rules and their handlers, the media objects, the snapshot in force
+ *	ask.c        who asks for media, is told, watches, lists
+ *	lookup.c     from "is there such a medium" to a number; what handlers say
+ *	load.c       from "somebody wants it" to a mount
+ *	identity.c   which of its numbers goes with what is mounted
+ *	catalogue.c  what the handlers list
+ *	places.c     placeholder directories, in slices
+ *	drain.c      from mounted to unmounted: idle, ejected, taken out by hand
+ *	scan.c       what somebody else mounted
+ *	watch.c      the devices beneath what is mounted: gone, or broken
+ *
+ * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that
+ * claims its path, or it is forgotten. Objects without a number that nobody lists or asks for are
+ * freed.
+ */
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "exportsd/base/log.h"
+#include "exportsd/media/handler.h"
+#include "exportsd/media/media.h"
+#include "exportsd/media/medium.h"
+#include "exportsd/media/placeholder.h"
+
+enum {
+	MEDIA_MAX = 200000, /* media objects; beyond: -EAGAIN to who asks for another */
+	MEDIA_LISTED_MAX = 100000, /* keys of one rule's list; the rest is left out */
+	MEDIA_SLICE = 200, /* placeholders made or removed in one turn of the loop */
+	MEDIA_NUMBERED = 2000, /* that get a number in one turn: each is some microseconds */
+	MEDIA_KEY_MAX = 3800, /* bytes of a key; the path must fit the kernel's PATH_MAX */
+};
+
+/* What a log message is about (base/log.h). */
+#define ABOUT_MEDIUM(medium)                                                                       \
+	ABOUT(.path = (medium)->path, .handler = (medium)->rule->facts.handler,                    \
+	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
+
+struct medium;
+struct medium_watch;
+struct rule;
+
+/* A handler, shared by the rules that name its socket. */
+struct handler_use {
+	UT_hash_handle hh;
+	char *socket;
+	struct handler *handler; /* NULL: the socket's name cannot be used */
+	size_t n_rules;
+};
+
+struct catalogue {
+	struct handler_request *list, *watch;
+	sd_event_source *timer; /* asks again */
+	bool was_started;
+	uint64_t pause_usec;
+	uint64_t asked_usec; /* CLOCK_MONOTONIC */
+	uint64_t watched_usec;
+	unsigned int generation; /* of the list under way or last done */
+	size_t n_keys, n_bad_keys, n_beyond;
+	char *bad_key; /* the first of them */
+	bool list_again; /* once the one under way is done */
+	bool was_listed; /* wholly, at least once */
+	bool is_watching; /* the watch said that it is on */
+	bool watch_unsupported, lookup_unsupported;
+	bool has_complained;
+};
+
+/* Does a rule's handler call its media removable (identity=strict by default)? */
+enum rule_removable { REMOVABLE_UNKNOWN, REMOVABLE_NO, REMOVABLE_YES };
+
+struct rule {
+	struct rule *prev, *next;
+	struct media *media;
+	struct snapshot_rule facts; /* strings are the rule's own */
+	const struct snapshot_rule *in_force; /* its key in media->by_facts */
+	bool is_writable; /* some client may write */
+	enum config_identity identity; /* as configured */
+	enum rule_removable removable;
+	bool is_gone; /* in media->gone_rules */
+	struct medium_limits limits;
+	uint64_t idle_usec; /* 0: never */
+	uint64_t min_hold_usec;
+	struct handler_use *use;
+	UT_hash_handle hh; /* media->by_facts */
+	struct medium *media_list;
+	struct catalogue catalogue;
+	/* Placeholders. */
+	struct medium *unplaced, *placing;
+	bool has_unnumbered; /* some of unplaced may have no number */
+	struct numbers_question *places_question;
+	sd_event_source *places_run, *places_retry;
+	bool directory_complained;
+};
+
+enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
+
+/* What is wrong with the device beneath a mounted medium. */
+enum medium_trouble {
+	MEDIUM_WELL,
+	MEDIUM_DEVICE_GONE, /* for good: what is mounted can never be read again */
+	MEDIUM_DEVICE_OFFLINE,
+	MEDIUM_UNREADABLE,
+};
+
+/* More are not remembered: they are shown, no more. */
+enum { MEDIUM_USERS_MAX = 16 };
+
+struct medium {
+	UT_hash_handle hh; /* media->by_path */
+	struct medium *prev, *next; /* rule->media_list */
+	struct rule *rule;
+	char *path;
+	const char *key; /* in path */
+
+	struct medium_machine lookup; /* is there such a medium, and what is its number? */
+	sd_event_source *lookup_timer;
+	struct handler_request *lookup_request;
+	struct numbers_question *lookup_question;
+	bool lookup_waits_for_list;
+
+	struct medium_machine load; /* have it mounted */
+	sd_event_source *load_timer;
+	struct handler_request *load_request;
+	struct numbers_question *load_question;
+	bool load_waits_for_number;
+	bool is_handler_lost; /* and nothing else is wrong */
+	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
+	bool has_sent_mount;
+	bool was_mounted; /* already, when its handler was asked last */
+	bool was_absent; /* when its handler was asked first */
+	char *claimed_identity; /* the handler's last word for a mount; NULL: none */
+	uint32_t offered_number; /* the handler's, being adopted */
+	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
+	int placeholder_fd;
+	sd_event_source *placeholder_timer;
+
+	struct mounts_place seen; /* the last mount root at the path, and what it was */
+	enum placeholder_state seen_state;
+
+	/* identity.c */
+	struct mounts_place settled; /* the mount that its handler was asked about last */
+	bool is_settled; /* it has identified that */
+	int unmount_watch; /* of settled's file system; -1: none */
+	uint64_t settled_changes; /* of mounts, by then: counts without a watch */
+	char *mounted_identity; /* of settled; NULL: its handler gave none */
+	char *listed_identity; /* of the list */
+	char *new_identity; /* being recorded */
+	struct numbers_question *identity_question;
+	bool identity_is_listed; /* not mounted: the list said so */
+	unsigned int n_identity_steps;
+	uint32_t number_before;
+
+	bool is_listed;
+	unsigned int generation;
+	bool is_obstructed; /* said: something else is in the placeholder's place */
+	enum medium_placing placing;
+	struct medium *place_prev, *place_next;
+
+	char *users
+		[MEDIUM_USERS_MAX]; /* clients and domains it was handed to since it was mounted */
+	size_t n_users;
+
+	char *identity, *label, *source, *message;
+	uint64_t size_bytes, since_usec;
+	unsigned int percent;
+
+	struct drain_machine drain;
+	enum media_drain_kind drain_kind;
+	struct mounts_place draining; /* the mount that was there when it began */
+	sd_event_source *drain_timer, *idle_timer;
+	struct handler_request *unmount_request;
+	struct media_drain *drain_asker;
+	unsigned int n_tries;
+	bool is_thorough, was_thorough; /* this try; an earlier one */
+	uint64_t unmount_begun_usec;
+	bool is_drain_queued;
+	struct medium *drain_prev, *drain_next; /* media->drain_queue */
+	bool is_gone; /* taken out by hand, and still mounted */
+	enum medium_trouble trouble;
+	struct medium_watch *watch; /* watch.c; NULL: not mounted, or on no device */
+	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
+	uint64_t not_before_usec, drain_pause_usec; /* of the next drain */
+	uint64_t swept_usec, forgotten_usec;
+	char **domains; /* for which the kernel was told of it since it was mounted */
+	size_t n_domains;
+	bool has_other_domains; /* not all of them are known */
+
+	struct media_request *requests;
+	size_t n_decided; /* requests that are decided and not told yet */
+	struct media_observer *observers;
+	bool is_changed;
+	struct medium *changed_prev, *changed_next;
+};
+
+struct removal {
+	struct removal *prev, *next;
+	char *directory; /* a rule's literal directory */
+	char *path;
+};
+
+struct media {
+	sd_event *event;
+	const struct config *config;
+	struct numbers *numbers;
+	const struct snapshot *snapshot;
+	uid_t handler_uid;
+	uint64_t second_usec; /* of the configuration; less in tests */
+	struct rule *rules; /* in the order of the files */
+	struct rule *gone_rules; /* of media that are observed though no rule claims them */
+	struct rule *by_facts; /* those in force, by the snapshot's own */
+	struct handler_use *handlers;
+	struct medium *by_path;
+	bool is_sorted; /* by_path's order is that of the paths */
+	struct media_request *decided; /* to be told */
+	struct medium *changed; /* observers to be told */
+	sd_event_source *deliver;
+	struct media_kernel kernel;
+	struct medium *drain_queue;
+	size_t n_draining;
+	uint64_t drain_begun_usec; /* the last one */
+	uint64_t unmounting_usec; /* how long a handler takes to unmount one, lately */
+	sd_event_source *drain_timer, *deliver_drained, *scan_timer, *mounts_io;
+	struct background *scan; /* reads what is mounted */
+	struct libmnt_table *scan_table; /* the scan's; ours once that is over */
+	struct libmnt_iter *scan_iterator;
+	sd_event_source *scan_run;
+	struct media_drain *drained; /* to be told */
+	int mounts_fd;
+	struct medium_watch *watches; /* watch.c */
+	struct medium_watch *next_watch; /* of the round under way; NULL: none is */
+	struct worker *devices; /* reads from them; NULL until needed */
+	sd_event_source *watch_timer, *nodes_io;
+	int sysfs_fd, nodes_fd; /* /sys; inotify(7) on /dev; or -1 */
+	bool is_hurried; /* this round is a quick one */
+	bool is_round_due; /* a device has gone: a quick one follows */
+	struct removal *removals, *removals_later;
+	struct numbers_question *removals_question;
+	sd_event_source *remove, *remove_later;
+	void (*names_changed)(void *userdata); /* media_on_names() */
+	void *names_userdata;
+	sd_event_source *names_timer;
+	int unmounts_fd; /* inotify(7), -1 until needed: identity.c */
+	int changes_fd; /* of mountinfo, likewise; and how often it changed since */
+	uint64_t n_mount_changes;
+	bool was_swept; /* directories of rules that are gone since the last run were looked for */
+};
+
+/* ---- media.c ---- */
+
+/* The rule that claims a path, or NULL. */
+struct rule *media_rule_of(struct media *media, const char *path, const char **ret_key);
+struct medium *media_find(struct media *media, const char *path);
+/* Returns 0; -EAGAIN (too many); -ENOMEM. */
+int medium_get(struct rule *rule, const char *path, struct medium **ret_medium);
+/* Free a medium that is of no use to anybody any more. */
+void medium_release(struct medium *medium);
+/* numbers/numbers.h: a number written by hand in the exports; userdata is the struct media. */
+bool media_is_reserved(void *media, uint32_t number);
+uint64_t media_now(const struct media *media);
+/* (Re)arm a one-shot timer. */
+void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
+	       sd_event_time_handler_t handler, void *userdata);
+void set_string(char **string, const char *value);
+/* It is not mounted any more: nobody uses it. */
+void medium_forget_users(struct medium *medium);
+
+/* ---- ask.c ---- */
+
+/* The state or progress changed: observers are told in the next turn. */
+void medium_changed(struct medium *medium);
+/* Is somebody waiting for its mount, or for its number? */
+bool medium_is_awaited(const struct medium *medium, bool for_mount);
+/* Tell those who wait. @refused_only: only those on whose behalf the handler was asked. */
+void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
+		   bool refused_only);
+/* Was the handler asked last on behalf of these (either may be NULL)? */
+bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain);
+/* The first one waiting for the mount, or NULL: on whose behalf. */
+bool medium_first_asker(const struct medium *medium, const char **ret_client,
+			const char **ret_domain);
+void medium_forget_askers(struct medium *medium); /* they are told NOENT */
+int media_deliver(sd_event_source *source, void *userdata);
+/* media_free(): nobody is told any more. */
+void medium_drop_askers(struct medium *medium);
+void media_drop_decided(struct media *media);
+
+/* ---- lookup.c ---- */
+
+void medium_want_number(struct medium *medium);
+/* It pauses before its handler is asked again: no longer. */
+void medium_look_up_now(struct medium *medium);
+/*
+ * The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may
+ * pass.
+ */
+void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
+/* What a handler's answer means; medium->message is set to why. */
+enum medium_event medium_event_of(enum handler_outcome outcome);
+void medium_explain(struct medium *medium, enum handler_outcome outcome,
+		    const struct proto_message *message, const char *why);
+void medium_message_errno(struct medium *medium, const char *what, int error);
+/* The answer to who waits, of a machine that is DONE or FAILED. */
+enum media_outcome medium_outcome_of(const struct medium_machine *machine);
+void medium_log_trouble(const struct medium *medium, const struct medium_machine *machine,
+			bool is_first, const char *what);
+/* A request about a medium begins; and is put to its handler: 0; -errno (it cannot be asked). */
+void medium_begin_request(struct proto_writer *writer, const char *verb,
+			  const struct medium *medium);
+int medium_ask(struct medium *medium, struct proto_writer *writer,
+	       const struct handler_events *events, struct handler_request **ret_request);
+/* What the handler says of a medium: identity, label, size, source. */
+void medium_take_facts(struct medium *medium, const struct proto_message *message);
+
+/* ---- load.c ---- */
+
+/* The number that its load waited for is there, or will not be. */
+void medium_number_decided(struct medium *medium);
+
+void medium_want_mount(struct medium *medium, const char *client, const char *domain);
+/* Something that is mounted already is its medium: the daemon was started again. */
+void medium_adopt(struct medium *medium);
+/* Its handler is back: what waits only for that goes on at once. */
+void medium_prod(struct medium *medium);
+/* A "no" that was remembered is no longer true. */
+void medium_reconsider(struct medium *medium);
+/* Stop what is under way. Who waits goes on waiting. */
+void medium_stop(struct medium *medium);
+/* Go on under another rule, after medium_stop(). */
+void medium_restart(struct medium *medium);
+/* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
+int medium_open_root(struct medium *medium);
+/*
+ * medium_open_mounted - medium_open_root() for what is known to be the medium that its number
+ * stands for. Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
+ */
+int medium_open_mounted(struct medium *medium);
+/* What identity_settle() began is done. */
+void medium_identified(struct medium *medium, int error);
+
+/* ---- identity.c ---- */
+
+/*
+ * An "ok" of the rule's handler: does it call its media removable? @is_last_word: of a mount, by
+ * which it must have been said. Before that, silence means nothing.
+ */
+void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word);
+/* Do the medium's numbers stand for one identity each? */
+bool identity_is_strict(const struct medium *medium);
+/* Is it known which medium is mounted here? Always, if that does not matter. */
+bool identity_is_settled(struct medium *medium, int root_fd);
+/* Its handler is asked about this mount; -1: to make one. */
+void identity_asked(struct medium *medium, int root_fd);
+/* Is what its handler says of this mount, if it matters? */
+bool identity_is_told(struct medium *medium, int root_fd);
+/*
+ * identity_settle - the handler says that this is what is mounted now; NULL: it does not say.
+ *
+ * Returns 0: the path's primary number is the medium's, go on with identity_settled();
+ * -EINPROGRESS: medium_identified() will be called, then go on; -ENODATA: it does not say, and it
+ * did before; -errno.
+ */
+int identity_settle(struct medium *medium, int root_fd, const char *identity);
+void identity_settled(struct medium *medium, const char *identity);
+/* The number of what is mounted and settled; else the primary one. */
+uint32_t identity_number(const struct medium *medium);
+/*
+ * Its handler lists another medium there, or what was mounted there is not any more: the primary
+ * number follows.
+ */
+void identity_follow_list(struct medium *medium);
+void identity_stop(struct medium *medium);
+void identity_done(struct medium *medium);
+
+/* ---- catalogue.c ---- */
+
+void catalogue_start(struct rule *rule);
+void catalogue_stop(struct rule *rule);
+/* List again now; media with lookup_waits_for_list are told when it ends. */
+void catalogue_refresh(struct rule *rule);
+/* Somebody asks for something of this rule: do not sit out a long pause. */
+void catalogue_prod(struct rule *rule);
+
+/* ---- drain.c ---- */
+
+/* It has come to be mounted. @by_somebody_else: the kernel may know more of it than we told it */
+void medium_is_mounted_now(struct medium *medium, bool by_somebody_else);
+void medium_used(struct medium *medium);
+/* Somebody asks for it: does he wait until a drain has ended? If so he is served then. */
+bool medium_must_wait(struct medium *medium);
+/* It was taken out by hand. */
+void medium_drain_gone(struct medium *medium);
+/* Its device is in trouble, or (MEDIUM_WELL) no longer. */
+void medium_set_trouble(struct medium *medium, enum medium_trouble trouble);
+void medium_stop_drain(struct medium *medium);
+/* After medium_stop_drain(), if it is mounted still. */
+void medium_watch_idleness(struct medium *medium);
+void medium_forget_domains(struct medium *medium);
+uint32_t media_rule_ttl_seconds(const struct rule *rule);
+int drains_start(struct media *media);
+void drains_end(struct media *media);
+
+/* ---- scan.c ---- */
+
+/* Take what is mounted under the rules for what it is: at once, for the start of the daemon. */
+void scan_adopt(struct media *media);
+/* From now on, look for it whenever mounts have changed. Returns 0; -errno. */
+int scan_start(struct media *media);
+void scan_end(struct media *media);
+
+/* ---- watch.c ---- */
+
+/* It has come to be mounted: from now on its device is looked at. */
+void watch_begin(struct medium *medium);
+void watch_end(struct medium *medium);
+/*
+ * What was looked at last (medium->seen) may be another mount than the one that is watched: then
+ * that one is, and the old one's trouble is over. Returns whether there was any.
+ */
+bool watch_follow(struct medium *medium);
+/* Returns 0; -errno. */
+int watches_start(struct media *media);
+void watches_end(struct media *media);
+
+/* ---- places.c ---- */
+
+/* Give a listed medium its number and its placeholder. */
+void places_add(struct medium *medium);
+void places_forget(struct medium *medium);
+/* Remove a placeholder if the daemon made it and nothing is on it. */
+void places_remove(struct media *media, const char *directory, const char *path);
+void places_stop(struct rule *rule);
+int places_start(struct media *media);
+/* Clients that list the rules' directories are to list them again. */
+void media_names_changed(struct media *media);
+void places_end(struct media *media);
+/*
+ * The directories of a medium that are missing, as paths: for numbers_record_directories().
+ * Returns how many, -errno of placeholder_n_missing().
+ */
+int places_missing(int directory_fd, const struct medium *medium, char ***paths, size_t *n_paths);
+void places_free_paths(char **paths, size_t n_paths);
+/* Open a rule's literal directory; says once what is wrong with it. */
+int rule_open_directory(struct rule *rule);

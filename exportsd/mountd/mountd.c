@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * mountd.c - the MOUNT service: which call asks what, who has mounted what, and the service's life.
+ */
+
+#include "exportsd/mountd/private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/base/address.h"
+#include "exportsd/base/log.h"
+#include "exportsd/mountd/callout.h"
+#include "exportsd/names/clients.h"
+
+enum { RMTAB_DELAY_SECONDS = 5 };
+
+static const uint64_t usec_a_second = 1000000;
+
+/* ---- callers and paths ---- */
+
+void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_caller)
+{
+	const struct sockaddr *peer = rpc_call_peer(call);
+	struct mount_caller caller = { .address.family = peer->sa_family };
+
+	if (peer->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
+
+		caller.address.v6 = v6->sin6_addr;
+		caller.address.scope = v6->sin6_scope_id;
+		caller.port = ntohs(v6->sin6_port);
+	} else {
+		const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
+
+		caller.address.v4 = v4->sin_addr;
+		caller.port = ntohs(v4->sin_port);
+	}
+	address_format(&caller.address, caller.text, sizeof(caller.text));
+	*ret_caller = caller;
+}
+
+char *mount_path_normalise(const char *path)
+{
+	char *normal, *end;
+
+	if (*path != '/' && *path != '\0') {
+		errno = EINVAL;
+		return NULL;
+	}
+	normal = malloc(strlen(path) + 2);
+	if (!normal)
+		return NULL;
+	end = normal;
+	while (*path) {
+		size_t slashes = strspn(path, "/"), length = strcspn(path + slashes, "/");
+		const char *name = path + slashes;
+
+		path = name + length;
+		if (length == 0 || (length == 1 && *name == '.'))
+			continue;
+		*end++ = '/';
+		end = mempcpy(end, name, length);
+	}
+	if (end == normal)
+		*end++ = '/';
+	*end = '\0';
+	return normal;
+}
+
+/* ---- replies ---- */
+
+void mountd_send(struct rpc_call *call, int r, const struct mountproto_reply *reply)
+{
+	if (r < 0)
+		rpc_drop(call, false);
+	else
+		rpc_reply(call, reply->bytes, reply->n_bytes);
+}
+
+static void answer_void(struct rpc_call *call, const struct mountproto_call *request)
+{
+	struct mountproto_reply reply;
+	int r = mountproto_reply_void(request->xid, &reply);
+
+	mountd_send(call, r, &reply);
+}
+
+/* ---- rmtab ---- */
+
+static bool rmtab_version(const struct mountd *mountd, struct file_version *ret_version)
+{
+	struct stat st;
+
+	if (stat(mountd->rmtab_file, &st) < 0)
+		return false;
+	*ret_version = file_version_of(&st);
+	return true;
+}
+
+/*
+ * What others added since it was ours counts, too: the Pacemaker agent does, when a server takes
+ * over.
+ */
+static void merge_rmtab(struct mountd *mountd)
+{
+	struct file_version version;
+
+	if (rmtab_version(mountd, &version) &&
+	    !file_version_equal(&version, &mountd->rmtab_version))
+		(void)rmtab_read(mountd->rmtab, mountd->rmtab_file);
+}
+
+static void arm_rmtab_timer(struct mountd *mountd)
+{
+	(void)sd_event_source_set_time_relative(mountd->rmtab_timer,
+						RMTAB_DELAY_SECONDS * usec_a_second);
+	(void)sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_ONESHOT);
+}
+
+static void write_rmtab(struct mountd *mountd)
+{
+	int r;
+
+	merge_rmtab(mountd);
+	r = rmtab_write(mountd->rmtab, mountd->rmtab_file);
+	if (r == 0) {
+		(void)rmtab_version(mountd, &mountd->rmtab_version);
+		mountd->is_rmtab_failing = false;
+		return;
+	}
+	arm_rmtab_timer(mountd);
+	errno = -r;
+	if (!mountd->is_rmtab_failing)
+		log_warning(
+			NULL,
+			"cannot write %s, trying again: %m; showmount -a may forget who mounted what",
+			mountd->rmtab_file);
+	mountd->is_rmtab_failing = true;
+}
+
+static int on_rmtab_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	write_rmtab(userdata);
+	return 0;
+}
+
+static bool is_rmtab_unwritten(const struct mountd *mountd)
+{
+	int enabled = SD_EVENT_OFF;
+
+	(void)sd_event_source_get_enabled(mountd->rmtab_timer, &enabled);
+	return enabled != SD_EVENT_OFF;
+}
+
+void mountd_rmtab_changed(struct mountd *mountd)
+{
+	if (!is_rmtab_unwritten(mountd))
+		arm_rmtab_timer(mountd);
+}
+
+static void forget_mount(struct mountd *mountd, struct rpc_call *call,
+			 const struct mountproto_call *request)
+{
+	CLEANUP(freep) char *path = mount_path_normalise(request->path);
+	struct mount_caller caller;
+
+	mount_caller_of(call, &caller);
+	if (!path || !rmtab_remove(mountd->rmtab, caller.text, path))
+		return;
+	mountd_rmtab_changed(mountd);
+	callout_run(mountd->callout, "unmount", caller.text, path, 0);
+}
+
+static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
+{
+	struct mount_caller caller;
+
+	mount_caller_of(call, &caller);
+	if (rmtab_remove_client(mountd->rmtab, caller.text))
+		mountd_rmtab_changed(mountd);
+}
+
+/* ---- calls ---- */
+
+struct version_range {
+	uint32_t first, last;
+};
+
+static void refuse(struct rpc_call *call, const struct mountproto_call *request,
+		   enum mountproto_fault fault)
+{
+	struct mountproto_reply reply;
+	int r = mountproto_refuse(request->xid, fault, &reply);
+
+	mountd_send(call, r, &reply);
+}
+
+static void serve(struct mountd *mountd, struct rpc_call *call,
+		  const struct mountproto_call *request)
+{
+	switch ((enum mount_procedure)request->procedure) {
+	case MOUNT_NULL: break;
+	case MOUNT_UMNT: forget_mount(mountd, call, request); break;
+	case MOUNT_UMNTALL: forget_all_mounts(mountd, call); break;
+	case MOUNT_MNT:
+	case MOUNT_PATHCONF: mount_job_start(mountd, call, request); return;
+	case MOUNT_DUMP: mountd_answer_dump(mountd, call, request->xid); return;
+	case MOUNT_EXPORT:
+	case MOUNT_EXPORTALL: mountd_answer_exports(mountd, call, request->xid); return;
+	}
+	answer_void(call, request);
+}
+
+static struct version_range versions_of(const struct mountd *mountd)
+{
+	const struct config *config = mountd->daemon->config;
+
+	return (struct version_range){
+		.first = config->mount_v2 ? MOUNT_VERSION_FIRST : MOUNT_VERSION_LAST,
+		.last = config->mount_v3 ? MOUNT_VERSION_LAST : MOUNT_VERSION_LAST - 1,
+	};
+}
+
+static void refuse_version(struct mountd *mountd, struct rpc_call *call, uint32_t xid)
+{
+	struct version_range versions = versions_of(mountd);
+	struct mountproto_reply reply;
+	int r = mountproto_refuse_version(xid, versions.first, versions.last, &reply);
+
+	mountd_send(call, r, &reply);
+}
+
+static bool is_served(const struct mountd *mountd, uint32_t version)
+{
+	struct version_range versions = versions_of(mountd);
+
+	return version >= versions.first && version <= versions.last;
+}
+
+static void on_call(void *userdata, struct rpc_call *call)
+{
+	struct mountproto_call request;
+	size_t n_bytes;
+	const uint8_t *bytes = rpc_call_bytes(call, &n_bytes);
+	int fault = mountproto_decode(bytes, n_bytes, &request);
+
+	if (fault == MOUNTPROTO_NOT_A_CALL)
+		rpc_drop(call, true);
+	else if (fault == MOUNTPROTO_NO_VERSION ||
+		 (!fault && !is_served(userdata, request.version)))
+		refuse_version(userdata, call, request.xid);
+	else if (fault)
+		refuse(call, &request, fault);
+	else
+		serve(userdata, call, &request);
+}
+
+/* ---- life ---- */
+
+static int open_rmtab(struct mountd *mountd)
+{
+	struct daemon *daemon = mountd->daemon;
+	int r;
+
+	r = rmtab_new(&mountd->rmtab);
+	if (r < 0)
+		return r;
+	if (asprintf(&mountd->rmtab_file, "%s/rmtab", daemon->config->nfs_state_directory) < 0) {
+		mountd->rmtab_file = NULL;
+		return -ENOMEM;
+	}
+	(void)rmtab_version(mountd, &mountd->rmtab_version);
+	r = rmtab_read(mountd->rmtab, mountd->rmtab_file);
+	if (r < 0 && r != -ENOENT) {
+		errno = -r;
+		log_warning(NULL, "cannot read %s: %m; showmount -a starts with nothing",
+			    mountd->rmtab_file);
+	}
+	r = sd_event_add_time_relative(daemon->event, &mountd->rmtab_timer, CLOCK_MONOTONIC, 0,
+				       usec_a_second, on_rmtab_timer, mountd);
+	if (r < 0)
+		return r;
+	return sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_OFF);
+}
+
+static int open_rpc(struct mountd *mountd)
+{
+	const struct config *config = mountd->daemon->config;
+	struct rpc_settings settings = {
+		.port = config->mount_port,
+		.tcp = config->mount_tcp,
+		.udp = config->mount_udp,
+	};
+
+	return rpc_new(&mountd->rpc, mountd->daemon->event, &settings, on_call, mountd);
+}
+
+static int open_rpcbind(struct mountd *mountd)
+{
+	struct rpcbind_program program = {
+		.name = "the MOUNT service",
+		.number = MOUNT_PROGRAM,
+		.first_version = versions_of(mountd).first,
+		.last_version = versions_of(mountd).last,
+		.port = rpc_port(mountd->rpc),
+	};
+
+	if (!mountd->daemon->config->rpcbind)
+		return 0;
+	for (size_t i = 0; i < RPCBIND_NETIDS_MAX; i++)
+		program.netids[i] = rpc_netid(mountd->rpc, i);
+	return rpcbind_new(&mountd->rpcbind, mountd->daemon->event, &program);
+}
+
+int mountd_new(struct mountd **ret_mountd, struct daemon *daemon)
+{
+	struct mountd *mountd = calloc(1, sizeof(*mountd));
+	int r;
+
+	if (!mountd)
+		return -ENOMEM;
+	mountd->daemon = daemon;
+	r = mountd_lists_new(mountd);
+	if (r >= 0 && daemon->config->ha_callout)
+		r = callout_new(&mountd->callout, daemon->event, daemon->config->ha_callout);
+	if (r >= 0)
+		r = open_rmtab(mountd);
+	if (r >= 0)
+		r = open_rpc(mountd);
+	if (r >= 0)
+		r = open_rpcbind(mountd);
+	if (r < 0) {
+		mountd_free(mountd);
+		return r;
+	}
+	*ret_mountd = mountd;
+	return 0;
+}
+
+struct mountd *mountd_free(struct mountd *mountd)
+{
+	if (!mountd)
+		return NULL;
+	mount_jobs_drop(mountd);
+	mountd_lists_free(mountd);
+	callout_free(mountd->callout);
+	rpc_free(mountd->rpc);
+	rpcbind_free(mountd->rpcbind);
+	if (mountd->rmtab_timer && is_rmtab_unwritten(mountd))
+		write_rmtab(mountd);
+	sd_event_source_unref(mountd->rmtab_timer);
+	rmtab_free(mountd->rmtab);
+	free(mountd->rmtab_file);
+	free(mountd->exports.bytes);
+	free(mountd);
+	return NULL;
+}
+
+void mountd_again(struct mountd *mountd)
+{
+	if (!mountd)
+		return;
+	free(mountd->exports.bytes);
+	mountd->exports = (struct mountproto_reply){ 0 };
+	mountd_lists_again(mountd);
+	mount_jobs_again(mountd);
+}
+
+int mountd_each_mount(const struct mountd *mountd,
+		      int (*each)(void *userdata, const char *client, const char *path),
+		      void *userdata)
+{
+	return rmtab_each(mountd->rmtab, each, userdata);
+}
+
+uint16_t mountd_port(const struct mountd *mountd)
+{
+	return rpc_port(mountd->rpc);
+}

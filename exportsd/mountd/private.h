@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * private.h - what the mountd*.c files share.
+ */
+
+#include "exportsd/exports/runtime.h"
+#include "exportsd/mountd/mountd.h"
+#include "exportsd/mountd/mountproto.h"
+#include "exportsd/mountd/rmtab.h"
+#include "exportsd/mountd/rpc.h"
+#include "exportsd/mountd/rpcbind.h"
+
+struct callout;
+struct mount_job;
+struct mount_lists;
+
+struct mountd {
+	struct daemon *daemon;
+	struct rpc *rpc;
+	struct rpcbind *rpcbind; /* NULL: registration is off */
+	struct rmtab *rmtab;
+	char *rmtab_file;
+	struct file_version rmtab_version; /* that is in the list */
+	sd_event_source *rmtab_timer; /* on: the file is older than the list */
+	bool is_rmtab_failing; /* it could not be written the last time */
+	struct mountproto_reply
+		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */
+	struct mount_job *jobs;
+	struct mount_lists *lists;
+	struct callout *callout; /* NULL: no program */
+};
+
+/* Who calls, as text and otherwise. */
+enum { CALLER_TEXT_BYTES = 64 };
+struct mount_caller {
+	struct address address;
+	uint16_t port;
+	char text[CALLER_TEXT_BYTES];
+};
+void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_caller);
+
+/*
+ * mount_path_normalise - "" is "/"; no "//", no "/./", no "/" at the end. ".." stays.
+ *
+ * Returns a string to free(3), or NULL with errno EINVAL (relative) or ENOMEM.
+ */
+char *mount_path_normalise(const char *path);
+
+/*
+ * Send a reply that mountproto.c made (r 0), or nothing (r < 0: no memory; the caller asks again).
+ */
+void mountd_send(struct rpc_call *call, int r, const struct mountproto_reply *reply);
+
+/* A change of the list: to be written in a while. */
+void mountd_rmtab_changed(struct mountd *mountd);
+
+/*
+ * mount_job_start - MNT or PATHCONF: answered when all that must be asked has answered. Takes the
+ * call, whatever happens.
+ */
+void mount_job_start(struct mountd *mountd, struct rpc_call *call,
+		     const struct mountproto_call *request);
+/* Other exports are in force: all begin anew. */
+void mount_jobs_again(struct mountd *mountd);
+/* Drop them all, without an answer. */
+void mount_jobs_drop(struct mountd *mountd);
+
+/* DUMP and EXPORT: answered at once, or when names are known. Both take the call. */
+void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call, uint32_t xid);
+void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call, uint32_t xid);
+int mountd_lists_new(struct mountd *mountd);
+/* Other exports are in force. */
+void mountd_lists_again(struct mountd *mountd);
+/* Drop who waits, without an answer. */
+void mountd_lists_free(struct mountd *mountd);
+
+/*
+ * mountd_export_list - EXPORT's reply, with xid 0.
+ *
+ * @is_member: is a host in a netgroup (named without '@')?
+ *
+ * One node a path, in order of paths. A rule is one node, its pattern: what media there are is not
+ * told, nor are pseudo-roots. Hosts that a subnet, wildcard or netgroup of the same path covers are
+ * left out; "*" beside others makes the node's list empty, which means everybody (nfs-utils
+ * utils/mountd/mountd.c, get_exportlist()).
+ */
+typedef bool (*mountd_is_member_fn)(void *userdata, const struct client *host,
+				    const char *netgroup);
+int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_member,
+		       void *userdata, struct mountproto_reply *ret_reply);
+
+/*
+ * mountd_export_hosts - the hosts that stand beside a netgroup in some path's list, and have an
+ * address.
+ *
+ * @ret_hosts: an array to free(3)
+ */
+int mountd_export_hosts(const struct snapshot *snapshot, const struct client ***ret_hosts,
+			size_t *ret_n_hosts);

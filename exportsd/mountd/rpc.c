@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * rpc.c - listening sockets, and what calls of both kinds have in common.
+ */
+
+#include "exportsd/mountd/rpc_private.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+
+enum { BACKLOG = 128, PORT_TRIES = 16, TICK_SECONDS_MAX = 10 };
+
+/* ---- calls ---- */
+
+const uint8_t *rpc_call_bytes(const struct rpc_call *call, size_t *ret_n_bytes)
+{
+	*ret_n_bytes = call->n_bytes;
+	return call->bytes;
+}
+
+const struct sockaddr *rpc_call_peer(const struct rpc_call *call)
+{
+	return (const struct sockaddr *)&call->peer;
+}
+
+size_t rpc_call_reply_max(const struct rpc_call *call)
+{
+	return call->connection ? RPC_TCP_REPLY_MAX_BYTES : RPC_UDP_REPLY_MAX_BYTES;
+}
+
+void rpc_call_on_gone(struct rpc_call *call, rpc_gone_fn gone, void *userdata)
+{
+	call->gone = gone;
+	call->gone_userdata = userdata;
+}
+
+struct rpc_call *rpc_call_new(struct rpc *rpc, uint8_t *bytes, size_t n_bytes)
+{
+	struct rpc_call *call = calloc(1, sizeof(*call));
+
+	if (!call) {
+		free(bytes);
+		return NULL;
+	}
+	call->rpc = rpc;
+	call->bytes = bytes;
+	call->n_bytes = n_bytes;
+	call->fd = -1;
+	rpc->n_calls++;
+	return call;
+}
+
+void rpc_call_free(struct rpc_call *call)
+{
+	call->rpc->n_calls--;
+	free(call->bytes);
+	free(call);
+}
+
+void rpc_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes)
+{
+	if (call->connection) {
+		rpc_stream_reply(call, bytes, n_bytes);
+		return;
+	}
+	rpc_datagram_send(call, bytes, n_bytes);
+	free(bytes);
+	rpc_drop(call, false);
+}
+
+void rpc_drop(struct rpc_call *call, bool hang_up)
+{
+	if (call->connection) {
+		rpc_stream_drop(call, hang_up);
+		return;
+	}
+	rpc_datagram_forget(call);
+	rpc_call_free(call);
+}
+
+/* ---- the tick ---- */
+
+static uint64_t tick_usec(const struct rpc *rpc)
+{
+	uint64_t eighth = rpc->idle_usec / 8;
+
+	return eighth < TICK_SECONDS_MAX * (uint64_t)USEC_A_SECOND
+		       ? eighth
+		       : TICK_SECONDS_MAX * (uint64_t)USEC_A_SECOND;
+}
+
+static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct rpc *rpc = userdata;
+	uint64_t now_usec = usec;
+
+	(void)sd_event_now(rpc->event, CLOCK_MONOTONIC, &now_usec);
+	rpc_stream_close_idle(rpc, now_usec);
+	for (size_t i = 0; i < rpc->n_listeners; i++)
+		(void)sd_event_source_set_enabled(rpc->listeners[i].source, SD_EVENT_ON);
+	(void)sd_event_source_set_time(source, now_usec + tick_usec(rpc));
+	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+/* ---- listening ---- */
+
+static void any_address(int family, uint16_t port, struct sockaddr_storage *ret_address,
+			socklen_t *ret_size)
+{
+	*ret_address = (struct sockaddr_storage){ 0 };
+	if (family == AF_INET6) {
+		struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
+
+		memcpy(ret_address, &v6, sizeof(v6));
+		*ret_size = sizeof(v6);
+	} else {
+		struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+
+		memcpy(ret_address, &v4, sizeof(v4));
+		*ret_size = sizeof(v4);
+	}
+}
+
+static int set_options(int fd, int family, bool is_tcp)
+{
+	const int yes = 1;
+
+	if (family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof(yes)) < 0)
+		return -errno;
+	/* A restart must not wait for old connections' ends. */
+	if (is_tcp && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes)) < 0)
+		return -errno;
+	if (is_tcp)
+		return 0;
+	if (family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &yes, sizeof(yes)) < 0)
+		return -errno;
+	if (family == AF_INET && setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes)) < 0)
+		return -errno;
+	return 0;
+}
+
+static int bound_port(int fd, uint16_t *ret_port)
+{
+	struct sockaddr_storage address;
+	socklen_t size = sizeof(address);
+
+	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
+		return -errno;
+	/* Both families have it at the same place. */
+	*ret_port = ntohs(((struct sockaddr_in *)&address)->sin_port);
+	return 0;
+}
+
+static int open_socket(int family, bool is_tcp, uint16_t *port, int *ret_fd)
+{
+	CLEANUP(closep) int fd = -1;
+	struct sockaddr_storage address;
+	socklen_t size;
+	int r;
+
+	fd = socket(family, (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	r = set_options(fd, family, is_tcp);
+	if (r < 0)
+		return r;
+	any_address(family, *port, &address, &size);
+	if (bind(fd, (struct sockaddr *)&address, size) < 0)
+		return -errno;
+	if (is_tcp && listen(fd, BACKLOG) < 0)
+		return -errno;
+	r = bound_port(fd, port);
+	if (r < 0)
+		return r;
+	*ret_fd = TAKE_FD(fd);
+	return 0;
+}
+
+static void close_listeners(struct rpc *rpc)
+{
+	for (size_t i = 0; i < rpc->n_listeners; i++) {
+		sd_event_source_unref(rpc->listeners[i].source);
+		closep(&rpc->listeners[i].fd);
+	}
+	rpc->n_listeners = 0;
+}
+
+static const struct {
+	const char *netid;
+	int family;
+	bool is_tcp;
+} transports[LISTENERS_MAX] = {
+	{ "udp", AF_INET, false },
+	{ "tcp", AF_INET, true },
+	{ "udp6", AF_INET6, false },
+	{ "tcp6", AF_INET6, true },
+};
+
+/* Does this host have no IPv6 at all? Then it is served without. */
+static bool is_no_ipv6(int family, int error)
+{
+	return family == AF_INET6 && (error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL);
+}
+
+static int listen_once(struct rpc *rpc, const struct rpc_settings *settings)
+{
+	uint16_t port = settings->port;
+	int r;
+
+	for (size_t i = 0; i < N_ELEMENTS(transports); i++) {
+		struct listener *listener = &rpc->listeners[rpc->n_listeners];
+		bool is_tcp = transports[i].is_tcp;
+
+		if (is_tcp ? !settings->tcp : !settings->udp)
+			continue;
+		*listener = (struct listener){
+			.rpc = rpc,
+			.netid = transports[i].netid,
+			.fd = -1,
+		};
+		r = open_socket(transports[i].family, is_tcp, &port, &listener->fd);
+		if (is_no_ipv6(transports[i].family, r))
+			continue;
+		if (r < 0)
+			return r;
+		rpc->n_listeners++;
+		r = sd_event_add_io(rpc->event, &listener->source, listener->fd, EPOLLIN,
+				    is_tcp ? rpc_stream_accept : rpc_datagram_receive, listener);
+		if (r < 0)
+			return r;
+	}
+	rpc->port = port;
+	return rpc->n_listeners > 0 ? 0 : -EINVAL;
+}
+
+static int listen_all(struct rpc *rpc, const struct rpc_settings *settings)
+{
+	int r = -EADDRINUSE;
+
+	/* A port that was free for the first may be taken for another: then try a different one. */
+	for (int i = 0; i < PORT_TRIES && r == -EADDRINUSE; i++) {
+		close_listeners(rpc);
+		r = listen_once(rpc, settings);
+		if (settings->port != 0)
+			break;
+	}
+	return r;
+}
+
+static int add_timers(struct rpc *rpc)
+{
+	int r;
+
+	r = sd_event_add_defer(rpc->event, &rpc->sweep, rpc_stream_sweep, rpc);
+	if (r < 0)
+		return r;
+	r = sd_event_source_set_enabled(rpc->sweep, SD_EVENT_OFF);
+	if (r < 0)
+		return r;
+	return sd_event_add_time_relative(rpc->event, &rpc->tick, CLOCK_MONOTONIC, tick_usec(rpc),
+					  0, on_tick, rpc);
+}
+
+int rpc_new(struct rpc **ret_rpc, sd_event *event, const struct rpc_settings *settings,
+	    rpc_called_fn called, void *userdata)
+{
+	struct rpc *rpc = calloc(1, sizeof(*rpc));
+	uint32_t idle_seconds = settings->idle_seconds ? settings->idle_seconds : RPC_IDLE_SECONDS;
+	int r;
+
+	if (!rpc)
+		return -ENOMEM;
+	rpc->event = sd_event_ref(event);
+	rpc->called = called;
+	rpc->userdata = userdata;
+	rpc->idle_usec = idle_seconds * (uint64_t)USEC_A_SECOND;
+	r = add_timers(rpc);
+	if (r >= 0)
+		r = listen_all(rpc, settings);
+	if (r < 0) {
+		rpc_free(rpc);
+		return r;
+	}
+	*ret_rpc = rpc;
+	return 0;
+}
+
+struct rpc *rpc_free(struct rpc *rpc)
+{
+	if (!rpc)
+		return NULL;
+	assert(rpc->n_calls == 0);
+	rpc_stream_close_all(rpc);
+	close_listeners(rpc);
+	sd_event_source_unref(rpc->sweep);
+	sd_event_source_unref(rpc->tick);
+	sd_event_unref(rpc->event);
+	free(rpc);
+	return NULL;
+}
+
+uint16_t rpc_port(const struct rpc *rpc)
+{
+	return rpc->port;
+}
+
+const char *rpc_netid(const struct rpc *rpc, size_t index)
+{
+	return index < rpc->n_listeners ? rpc->listeners[index].netid : NULL;
+}
+
+size_t rpc_n_connections(const struct rpc *rpc)
+{
+	return rpc->n_connections;
+}
+
+size_t rpc_n_calls(const struct rpc *rpc)
+{
+	return rpc->n_calls;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * rollcall.c - a window of questions that moves over a list of addresses.
+ */
+
+#include <errno.h>
+
+#include "exportsd/names/rollcall.h"
+
+/* A place in the window. */
+struct caller {
+	struct rollcall *rollcall;
+	struct names_question *question; /* NULL: free */
+	size_t index;
+};
+
+struct rollcall {
+	struct names *names;
+	struct address *addresses;
+	size_t n_addresses, n_asked, n_answered;
+	char **netgroups;
+	size_t n_netgroups;
+	struct caller callers[ROLLCALL_AT_ONCE];
+	sd_event_source *turn; /* ends it, or begins it */
+	sd_event_source *deadline;
+	rollcall_said_fn said;
+	rollcall_done_fn done;
+	void *userdata;
+};
+
+static void ask_next(struct rollcall *rollcall);
+
+static void stop(struct rollcall *rollcall)
+{
+	for (size_t i = 0; i < ROLLCALL_AT_ONCE; i++) {
+		names_cancel(rollcall->callers[i].question);
+		rollcall->callers[i].question = NULL;
+	}
+	rollcall->n_asked = rollcall->n_answered = rollcall->n_addresses;
+}
+
+static void on_known(void *userdata, int error, const struct address_names *known)
+{
+	struct caller *caller = userdata;
+	struct rollcall *rollcall = caller->rollcall;
+
+	caller->question = NULL;
+	rollcall->n_answered++;
+	rollcall->said(rollcall->userdata, caller->index, known);
+	ask_next(rollcall);
+}
+
+static void ask_one(struct rollcall *rollcall, struct caller *caller)
+{
+	caller->rollcall = rollcall;
+	caller->index = rollcall->n_asked++;
+	if (names_of_address(rollcall->names, &rollcall->addresses[caller->index],
+			     (const char *const *)rollcall->netgroups, rollcall->n_netgroups,
+			     on_known, caller, &caller->question) < 0) {
+		caller->question = NULL;
+		rollcall->n_answered++; /* without memory it has no name */
+	}
+}
+
+static void ask_next(struct rollcall *rollcall)
+{
+	for (size_t i = 0; i < ROLLCALL_AT_ONCE; i++)
+		while (rollcall->n_asked < rollcall->n_addresses && !rollcall->callers[i].question)
+			ask_one(rollcall, &rollcall->callers[i]);
+	if (rollcall->n_answered == rollcall->n_addresses)
+		(void)sd_event_source_set_enabled(rollcall->turn, SD_EVENT_ONESHOT);
+}
+
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	struct rollcall *rollcall = userdata;
+
+	rollcall->done(rollcall->userdata);
+	return 0;
+}
+
+static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct rollcall *rollcall = userdata;
+
+	stop(rollcall);
+	(void)sd_event_source_set_enabled(rollcall->turn, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+static int copy_lists(struct rollcall *rollcall, const struct address *addresses,
+		      size_t n_addresses, const char *const *netgroups, size_t n_netgroups)
+{
+	rollcall->addresses = calloc(n_addresses + 1, sizeof(*addresses));
+	rollcall->netgroups = calloc(n_netgroups + 1, sizeof(*netgroups));
+	if (!rollcall->addresses || !rollcall->netgroups)
+		return -ENOMEM;
+	if (n_addresses)
+		memcpy(rollcall->addresses, addresses, n_addresses * sizeof(*addresses));
+	rollcall->n_addresses = n_addresses;
+	for (; rollcall->n_netgroups < n_netgroups; rollcall->n_netgroups++) {
+		size_t i = rollcall->n_netgroups;
+
+		rollcall->netgroups[i] = strdup(netgroups[i]);
+		if (!rollcall->netgroups[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int rollcall_new(struct rollcall **ret_rollcall, sd_event *event, struct names *names,
+		 const struct address *addresses, size_t n_addresses, const char *const *netgroups,
+		 size_t n_netgroups, uint64_t usec, rollcall_said_fn said, rollcall_done_fn done,
+		 void *userdata)
+{
+	struct rollcall *rollcall = calloc(1, sizeof(*rollcall));
+	int r;
+
+	if (!rollcall)
+		return -ENOMEM;
+	rollcall->names = names;
+	rollcall->said = said;
+	rollcall->done = done;
+	rollcall->userdata = userdata;
+	r = copy_lists(rollcall, addresses, n_addresses, netgroups, n_netgroups);
+	if (r >= 0)
+		r = sd_event_add_defer(event, &rollcall->turn, on_turn, rollcall);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(rollcall->turn, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time_relative(event, &rollcall->deadline, CLOCK_MONOTONIC, usec, 0,
+					       on_deadline, rollcall);
+	if (r < 0) {
+		rollcall_free(rollcall);
+		return r;
+	}
+	*ret_rollcall = rollcall;
+	ask_next(rollcall);
+	return 0;
+}
+
+struct rollcall *rollcall_free(struct rollcall *rollcall)
+{
+	if (!rollcall)
+		return NULL;
+	stop(rollcall);
+	sd_event_source_disable_unref(rollcall->turn);
+	sd_event_source_disable_unref(rollcall->deadline);
+	for (size_t i = 0; i < rollcall->n_netgroups; i++)
+		free(rollcall->netgroups[i]);
+	free(rollcall->netgroups);
+	free(rollcall->addresses);
+	free(rollcall);
+	return NULL;
+}

@@ -1,0 +1,774 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * changes.c - what is asked of the numbers, and the changes that come of it.
+ *
+ * A change is queued, then sent to the copies with all others that wait by then: so a burst costs
+ * each copy one sync, and only one set of rows is under way at a time. Then it is applied to its
+ * entry. If no copy could take it, it is in doubt: nobody can say whether a disk has it. It keeps
+ * its number and its identity for itself, and is sent again when it is asked for again, or when the
+ * copies work again.
+ *
+ * A call (struct numbers_question) counts what it waits for. When that is nothing any more, it goes
+ * to the ready list, and its done() is called from the loop.
+ */
+
+#include <errno.h>
+#include <limits.h>
+#include <time.h>
+#include <utlist.h>
+#include <uuid/uuid.h>
+
+#include "exportsd/numbers/copies.h"
+#include "exportsd/numbers/private.h"
+
+enum {
+	PACE_ROWS = 1000, /* while so many come together, */
+	PACE_MSEC = 100, /* more are waited for: a sync costs the whole machine */
+};
+
+static struct number *find_path(const struct numbers *numbers, const char *path)
+{
+	return entries_find_path(numbers->entries, path, strlen(path));
+}
+
+/* ---- calls ---- */
+
+static void question_free(struct numbers_question *question)
+{
+	free(question->waiters);
+	free(question);
+}
+
+static void make_ready(struct numbers_question *question)
+{
+	struct numbers *numbers = question->numbers;
+
+	DL_DELETE(numbers->waiting, question);
+	DL_APPEND(numbers->ready, question);
+	(void)sd_event_source_set_enabled(numbers->ready_source, SD_EVENT_ONESHOT);
+}
+
+/* One thing a call waited for is settled. */
+static void settle_one(struct numbers_question *question, int error)
+{
+	if (!question->error)
+		question->error = error;
+	if (--question->n_pending == 0)
+		make_ready(question);
+}
+
+int numbers_on_ready(sd_event_source *source, void *userdata)
+{
+	struct numbers *numbers = userdata;
+	struct numbers_question *question, *all = numbers->ready;
+
+	/* A done() may make further calls ready, for the next turn, and cancel these. */
+	DL_FOREACH (all, question)
+		question->n_pending = 1;
+	while ((question = numbers->ready) && question->n_pending) {
+		numbers_done_fn done = question->done;
+		void *asker = question->userdata;
+		int error = question->error;
+
+		DL_DELETE(numbers->ready, question);
+		question_free(question);
+		if (done)
+			done(asker, error);
+	}
+	if (numbers->ready)
+		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return 0;
+}
+
+void numbers_cancel(struct numbers_question *question)
+{
+	if (question)
+		question->done = NULL;
+}
+
+/* A call that so far waits for one thing: that it has been read to its end. */
+static struct numbers_question *question_new(struct numbers *numbers, size_t n_paths,
+					     numbers_done_fn done, void *userdata)
+{
+	struct numbers_question *question = calloc(1, sizeof(*question));
+
+	if (!question)
+		return NULL;
+	*question = (struct numbers_question){
+		.numbers = numbers,
+		.n_pending = 1,
+		.waiters = calloc(n_paths ? n_paths : 1, sizeof(struct waiter)),
+		.done = done,
+		.userdata = userdata,
+	};
+	if (!question->waiters) {
+		question_free(question);
+		return NULL;
+	}
+	DL_APPEND(numbers->waiting, question);
+	return question;
+}
+
+/* It has been read to its end. */
+static int question_begun(struct numbers_question *question, int error,
+			  struct numbers_question **ret_question)
+{
+	settle_one(question, error);
+	if (ret_question)
+		*ret_question = question;
+	return 0;
+}
+
+/* ---- changes ---- */
+
+/* At the end of the loop's turn: what comes in the same one goes together. */
+static void want_send(struct numbers *numbers)
+{
+	uint64_t usec = 0;
+
+	if (numbers->n_rows >= PACE_ROWS)
+		usec = numbers->sent_usec + PACE_MSEC * 1000;
+	(void)sd_event_source_set_time(numbers->send_source, usec);
+	(void)sd_event_source_set_enabled(numbers->send_source, SD_EVENT_ONESHOT);
+}
+
+static void list_change(struct numbers *numbers, struct change *change, enum change_state state)
+{
+	change->state = state;
+	DL_APPEND(numbers->lists[state], change);
+	if (state == QUEUED && !numbers->lists[SENT])
+		want_send(numbers);
+}
+
+static void move_change(struct numbers *numbers, struct change *change, enum change_state state)
+{
+	DL_DELETE(numbers->lists[change->state], change);
+	list_change(numbers, change, state);
+}
+
+/* What an entry will be when all is written. */
+static const char *coming_identity(const struct number *entry)
+{
+	return entry->change ? entry->change->identity : entry->identity;
+}
+
+static bool coming_retired(const struct number *entry)
+{
+	return entry->change ? entry->change->retired : entry->retired;
+}
+
+static uint64_t coming_sequence(const struct number *entry)
+{
+	return entry->change ? entry->change->sequence : entry->sequence;
+}
+
+/* A change of an entry that is not sent yet, queued. */
+static struct change *change_of(struct numbers *numbers, struct number *entry)
+{
+	struct change *before = entry->change, *change;
+
+	if (before && before->state != SENT) {
+		if (before->state == DOUBT)
+			move_change(numbers, before, QUEUED);
+		return before;
+	}
+	change = calloc(1, sizeof(*change));
+	if (!change)
+		return NULL;
+	change->entry = entry;
+	change->identity = coming_identity(entry);
+	change->retired = coming_retired(entry);
+	change->sequence = coming_sequence(entry);
+	change->created = before ? before->created : entry->synced ? entry->created : time(NULL);
+	entry->change = change;
+	list_change(numbers, change, QUEUED);
+	return change;
+}
+
+static void wait_for(struct numbers_question *question, struct change *change, size_t index)
+{
+	struct waiter *waiter = &question->waiters[index];
+
+	*waiter = (struct waiter){ .question = question, .next = change->waiters };
+	change->waiters = waiter;
+	question->n_pending++;
+}
+
+/* Wait for what is under way with an entry, if anything is. */
+static void await(struct numbers *numbers, struct numbers_question *question, struct number *entry,
+		  size_t index)
+{
+	if (!entry->change)
+		return;
+	if (entry->change->state == DOUBT)
+		move_change(numbers, entry->change, QUEUED);
+	wait_for(question, entry->change, index);
+}
+
+static void tell_waiters(struct change *change, int error)
+{
+	struct waiter *waiter = change->waiters, *next;
+
+	change->waiters = NULL;
+	for (; waiter; waiter = next) {
+		next = waiter->next; /* the call, and with it the waiter, may go */
+		settle_one(waiter->question, error);
+	}
+}
+
+static void change_free(struct change *change)
+{
+	if (change->entry->change == change)
+		change->entry->change = NULL;
+	free(change->new_identity);
+	free(change);
+}
+
+static void apply(struct numbers *numbers, struct change *change)
+{
+	entries_set(numbers->entries, change->entry, TAKE_PTR(change->new_identity),
+		    change->sequence, change->retired, change->created);
+	tell_waiters(change, 0);
+	change_free(change);
+}
+
+static void fail_change(struct numbers *numbers, struct change *change, int error)
+{
+	struct change *later = change->entry->change;
+
+	tell_waiters(change, error);
+	if (later != change) {
+		/* It says all that this one said, and more. */
+		if (change->new_identity)
+			later->new_identity = TAKE_PTR(change->new_identity);
+		change_free(change);
+	} else if (error == -EEXIST) {
+		/* What stands against it is on the disk; this is not. */
+		change_free(change);
+	} else {
+		list_change(numbers, change, DOUBT);
+	}
+}
+
+/* ---- to the copies and back ---- */
+
+static void send_changes(struct numbers *numbers)
+{
+	struct change *change, *next;
+	size_t n = 0;
+
+	if (numbers->lists[SENT])
+		return;
+	DL_FOREACH_SAFE (numbers->lists[QUEUED], change, next) {
+		if (n == NUMBERS_GROUP_MAX)
+			break;
+		numbers->rows[n] = (struct store_row){
+			.number = change->entry->number,
+			.path = change->entry->path,
+			.n_path = change->entry->n_path,
+			.identity = change->identity,
+			.n_identity = change->identity ? strlen(change->identity) : 0,
+			.sequence = change->sequence,
+			.retired = change->retired,
+			.created = change->created,
+		};
+		move_change(numbers, change, SENT);
+		n++;
+	}
+	if (n == 0)
+		return;
+	numbers->n_rows = n;
+	(void)sd_event_now(sd_event_source_get_event(numbers->send_source), CLOCK_MONOTONIC,
+			   &numbers->sent_usec);
+	copies_write(numbers->copies, numbers->rows, n);
+}
+
+int numbers_on_send(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	send_changes(userdata);
+	return 0;
+}
+
+void numbers_written(void *userdata, int error)
+{
+	struct numbers *numbers = userdata;
+	struct change *change, *next, *sent = TAKE_PTR(numbers->lists[SENT]);
+
+	DL_FOREACH_SAFE (sent, change, next) {
+		DL_DELETE(sent, change);
+		if (error == 0)
+			apply(numbers, change);
+		else
+			fail_change(numbers, change, error);
+	}
+	if (error == 0)
+		while (numbers->lists[DOUBT])
+			move_change(numbers, numbers->lists[DOUBT], QUEUED);
+	if (numbers->lists[QUEUED])
+		want_send(numbers);
+}
+
+void numbers_free_changes(struct numbers *numbers)
+{
+	struct numbers_question *question, *next_question;
+	struct change *change, *next;
+
+	for (size_t i = 0; i < N_ELEMENTS(numbers->lists); i++)
+		DL_FOREACH_SAFE (numbers->lists[i], change, next)
+			change_free(change);
+	DL_FOREACH_SAFE (numbers->waiting, question, next_question)
+		question_free(question);
+	DL_FOREACH_SAFE (numbers->ready, question, next_question)
+		question_free(question);
+}
+
+/* ---- giving numbers ---- */
+
+/*
+ * The same for every version and machine: handles that clients hold depend on it when a store is
+ * lost.
+ */
+static uint32_t hash_to_number(const char *bytes, size_t n_bytes)
+{
+	static const uuid_t name_space = { 0x5d, 0x1c, 0x7a, 0x0e, 0x6a, 0x1b, 0x4f, 0x0c,
+					   0x9f, 0x0e, 0x2f, 0x6b, 0x1f, 0x0a, 0x7c, 0x11 };
+	const uint64_t n_numbers = (uint64_t)NUMBERS_LAST - NUMBERS_FIRST + 1;
+	uint64_t value = 0;
+	uuid_t hash;
+
+	uuid_generate_sha1(hash, name_space, bytes, n_bytes);
+	/* The first six bytes: the seventh holds the UUID's version. */
+	for (int i = 0; i < 6; i++)
+		value = value << 8 | hash[i];
+	return (uint32_t)(NUMBERS_FIRST + value % n_numbers);
+}
+
+uint32_t numbers_first_choice(const char *path)
+{
+	return hash_to_number(path, strlen(path));
+}
+
+/*
+ * A path's first number depends on the path alone, whatever medium is there; further ones on both.
+ */
+static uint32_t first_choice_for(const struct numbers *numbers, const char *path,
+				 const char *identity)
+{
+	char bytes[PATH_MAX + NUMBERS_IDENTITY_MAX + 1];
+	size_t n_path = strlen(path), n_identity = identity ? strlen(identity) : 0;
+	const struct number *entry = find_path(numbers, path);
+
+	while (entry && !entry->number)
+		entry = entry->next_of_path;
+	if (!entry || !identity)
+		return numbers_first_choice(path);
+	memcpy(bytes, path, n_path + 1);
+	memcpy(bytes + n_path + 1, identity, n_identity);
+	return hash_to_number(bytes, n_path + 1 + n_identity);
+}
+
+/* Returns 0 if none is free. */
+static uint32_t choose(const struct numbers *numbers, const char *path, const char *identity,
+		       numbers_reserved_fn reserved, void *reserved_userdata)
+{
+	uint32_t number = first_choice_for(numbers, path, identity);
+
+	for (int i = 0; i < NUMBERS_PROBES_MAX; i++) {
+		if (!entries_find_number(numbers->entries, number) &&
+		    !(reserved && reserved(reserved_userdata, number)))
+			return number;
+		number = number == NUMBERS_LAST ? NUMBERS_FIRST : number + 1;
+	}
+	return 0;
+}
+
+static int check_path(const char *path)
+{
+	if (path[0] != '/')
+		return -EINVAL;
+	return strlen(path) >= PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static int check_identity(const char *identity)
+{
+	if (!identity)
+		return 0;
+	if (!*identity)
+		return -EINVAL;
+	return strlen(identity) > NUMBERS_IDENTITY_MAX ? -E2BIG : 0;
+}
+
+/* Of a path's numbers the one that will be primary, with this identity if there is one. */
+static struct number *coming_primary(struct number *chain, const char *const *identity)
+{
+	struct number *best = NULL;
+
+	for (struct number *entry = chain; entry; entry = entry->next_of_path)
+		if (entry->number && (entry->synced || entry->change) && !coming_retired(entry) &&
+		    (!identity || entries_same_identity(coming_identity(entry), *identity)) &&
+		    (!best || coming_sequence(entry) > coming_sequence(best)))
+			best = entry;
+	return best;
+}
+
+/* One that a call wanted for this path and identity, and could not have written. */
+static struct number *find_left(struct number *chain)
+{
+	while (chain && (chain->synced || chain->change || !chain->number))
+		chain = chain->next_of_path;
+	return chain;
+}
+
+/* Make an entry its path's primary number, and have the call wait for it. */
+static int make_primary(struct numbers *numbers, struct numbers_question *question,
+			struct number *entry, const char *identity, size_t index)
+{
+	struct change *change = change_of(numbers, entry);
+
+	if (!change)
+		return -ENOMEM;
+	if (identity && !change->identity) {
+		change->new_identity = strdup(identity);
+		change->identity = change->new_identity;
+	}
+	change->sequence = ++numbers->entries->last_sequence;
+	change->retired = false;
+	wait_for(question, change, index);
+	return identity && !change->identity ? -ENOMEM : 0;
+}
+
+static int give_new(struct numbers *numbers, struct numbers_question *question, const char *path,
+		    const char *identity, uint32_t number, size_t index)
+{
+	const struct store_row row = { .number = number, .path = path, .n_path = strlen(path) };
+	struct number *entry;
+	int r = entries_add(numbers->entries, &row, &entry);
+
+	return r < 0 ? r : make_primary(numbers, question, entry, identity, index);
+}
+
+static int assign_new(struct numbers *numbers, struct numbers_question *question, const char *path,
+		      const char *identity, numbers_reserved_fn reserved, void *reserved_userdata,
+		      size_t index)
+{
+	struct number *left = find_left(find_path(numbers, path));
+	uint32_t number;
+	int r = check_path(path);
+
+	if (r < 0)
+		return r;
+	if (left)
+		return make_primary(numbers, question, left, identity, index);
+	number = choose(numbers, path, identity, reserved, reserved_userdata);
+	return number ? give_new(numbers, question, path, identity, number, index) : -ENOSPC;
+}
+
+int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
+		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		   void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
+	int r = 0;
+
+	if (!question)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n_paths; i++) {
+		struct number *chain = find_path(numbers, paths[i]);
+		struct number *entry = coming_primary(chain, NULL);
+
+		if (entries_primary(chain))
+			continue;
+		if (entry)
+			await(numbers, question, entry, i);
+		else
+			r = assign_new(numbers, question, paths[i], NULL, reserved,
+				       reserved_userdata, i);
+	}
+	return question_begun(question, r, ret_question);
+}
+
+int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
+		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		       void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+	struct number *chain = find_path(numbers, path), *entry;
+	int r = check_identity(identity);
+
+	if (!question)
+		return -ENOMEM;
+	entry = coming_primary(chain, &identity);
+	if (r == 0 && !entry)
+		r = assign_new(numbers, question, path, identity, reserved, reserved_userdata, 0);
+	else if (r == 0 && entry == coming_primary(chain, NULL))
+		await(numbers, question, entry, 0);
+	else if (r == 0)
+		r = make_primary(numbers, question, entry, identity, 0);
+	return question_begun(question, r, ret_question);
+}
+
+/* Why a path cannot have a number; 0 if it can, or has it. */
+static int judge(const struct numbers *numbers, const char *path, const char *identity,
+		 uint32_t number, numbers_reserved_fn reserved, void *reserved_userdata)
+{
+	const struct number *entry = entries_find_number(numbers->entries, number);
+	const char *its_identity = entry ? coming_identity(entry) : NULL;
+	int r = check_identity(identity);
+
+	if (number < 1 || number > NUMBERS_LAST)
+		return -ERANGE;
+	if (r == 0 && entry &&
+	    (!str_equal(entry->path, path) ||
+	     (its_identity && !entries_same_identity(its_identity, identity))))
+		return -EEXIST;
+	if (r == 0)
+		r = check_path(path);
+	if (r == 0 && !entry && reserved && reserved(reserved_userdata, number))
+		return -EEXIST;
+	return r;
+}
+
+int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+	struct number *chain = find_path(numbers, path);
+	struct number *entry = entries_find_number(numbers->entries, number);
+	int r;
+
+	if (!question)
+		return -ENOMEM;
+	r = judge(numbers, path, identity, number, reserved, reserved_userdata);
+	if (r == 0 && !entry)
+		r = give_new(numbers, question, path, identity, number, 0);
+	else if (r == 0 && entry == coming_primary(chain, NULL) &&
+		 entries_same_identity(coming_identity(entry), identity))
+		await(numbers, question, entry, 0);
+	else if (r == 0)
+		r = make_primary(numbers, question, entry, identity, 0);
+	return question_begun(question, r, ret_question);
+}
+
+int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
+		  void *userdata, struct numbers_question **ret_question)
+{
+	const struct number *other = coming_primary(find_path(numbers, path), &identity);
+	struct numbers_question *question;
+	int r = number < NUMBERS_FIRST || number > NUMBERS_LAST ? -ERANGE : 0;
+
+	if (r == 0 && other && other->number != number)
+		r = -EEXIST;
+	if (r == 0)
+		return numbers_set(numbers, path, identity, number, reserved, reserved_userdata,
+				   done, userdata, ret_question);
+	question = question_new(numbers, 1, done, userdata);
+	return question ? question_begun(question, r, ret_question) : -ENOMEM;
+}
+
+/* ---- saying more of a number ---- */
+
+static int bind(struct numbers *numbers, struct numbers_question *question, uint32_t number,
+		const char *identity)
+{
+	struct number *entry = entries_find_number(numbers->entries, number);
+	struct change *change;
+	int r = identity ? check_identity(identity) : -EINVAL;
+
+	if (r < 0)
+		return r;
+	if (!entry || (!entry->synced && !entry->change))
+		return -ENOENT;
+	if (coming_identity(entry)) {
+		if (!entries_same_identity(coming_identity(entry), identity))
+			return -EEXIST;
+		await(numbers, question, entry, 0);
+		return 0;
+	}
+	if (coming_primary(find_path(numbers, entry->path), &identity))
+		return -EEXIST;
+	change = change_of(numbers, entry);
+	if (!change)
+		return -ENOMEM;
+	change->identity = change->new_identity = strdup(identity);
+	wait_for(question, change, 0);
+	return change->identity ? 0 : -ENOMEM;
+}
+
+int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+
+	if (!question)
+		return -ENOMEM;
+	return question_begun(question, bind(numbers, question, number, identity), ret_question);
+}
+
+/* Numbers and directories: say whether it is in use. */
+static int say_retired(struct numbers *numbers, struct numbers_question *question,
+		       struct number *entry, bool retired, size_t index)
+{
+	struct change *change;
+
+	if ((entry->synced || entry->change) && coming_retired(entry) == retired) {
+		await(numbers, question, entry, index);
+		return 0;
+	}
+	change = change_of(numbers, entry);
+	if (!change)
+		return -ENOMEM;
+	change->retired = retired;
+	change->sequence = ++numbers->entries->last_sequence;
+	wait_for(question, change, index);
+	return 0;
+}
+
+int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
+		   struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, 1, done, userdata);
+	struct number *entry = entries_find_number(numbers->entries, number);
+	int r = -ENOENT;
+
+	if (!question)
+		return -ENOMEM;
+	if (entry && (entry->synced || entry->change))
+		r = say_retired(numbers, question, entry, true, 0);
+	return question_begun(question, r, ret_question);
+}
+
+int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
+			       bool made, numbers_done_fn done, void *userdata,
+			       struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
+	int r = 0;
+
+	if (!question)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n_paths; i++) {
+		const struct store_row row = { .path = paths[i], .n_path = strlen(paths[i]) };
+		struct number *entry = entries_find_directory(numbers->entries, paths[i]);
+
+		r = check_path(paths[i]);
+		if (r == 0 && !entry && made)
+			r = entries_add(numbers->entries, &row, &entry);
+		if (r == 0 && entry)
+			r = say_retired(numbers, question, entry, !made, i);
+	}
+	return question_begun(question, r, ret_question);
+}
+
+/* ---- facts from elsewhere ---- */
+
+bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fact *fact)
+{
+	const struct number *entry = entries_find_number(numbers->entries, fact->number);
+	const char *identity = entry ? coming_identity(entry) : NULL;
+
+	return entry && (!str_equal(entry->path, fact->path) ||
+			 (identity && fact->identity && !str_equal(identity, fact->identity)));
+}
+
+static struct store_row row_of_fact(const struct numbers_fact *fact)
+{
+	return (struct store_row){
+		.number = fact->number,
+		.path = fact->path,
+		.n_path = strlen(fact->path),
+		.identity = fact->identity,
+		.n_identity = fact->identity ? strlen(fact->identity) : 0,
+		.sequence = fact->sequence,
+		.created = fact->created,
+		.retired = fact->retired,
+	};
+}
+
+static int take_fact(struct numbers *numbers, struct numbers_question *question,
+		     const struct numbers_fact *fact, size_t index)
+{
+	struct number *entry = entries_find_number(numbers->entries, fact->number);
+	const struct store_row row = row_of_fact(fact);
+	struct store_row joined = row;
+	struct change *change;
+	bool is_new = !entry;
+	int r = is_new ? entries_add(numbers->entries, &row, &entry) : 0;
+
+	if (r < 0)
+		return r;
+	change = change_of(numbers, entry);
+	if (!change)
+		return -ENOMEM;
+	wait_for(question, change, index);
+	if (!is_new) {
+		joined.identity = change->identity;
+		joined.n_identity = change->identity ? strlen(change->identity) : 0;
+		joined.sequence = change->sequence;
+		joined.retired = change->retired;
+		joined.created = change->created;
+		if (!store_row_join(&joined, &row))
+			return -EEXIST;
+	}
+	change->sequence = joined.sequence;
+	change->retired = joined.retired;
+	change->created = joined.created;
+	if (!change->identity && fact->identity)
+		change->identity = change->new_identity = strdup(fact->identity);
+	return change->identity || !fact->identity ? 0 : -ENOMEM;
+}
+
+static int compare_facts(const void *a, const void *b)
+{
+	const struct numbers_fact *first = *(const struct numbers_fact *const *)a,
+				  *second = *(const struct numbers_fact *const *)b;
+
+	return (first->number > second->number) - (first->number < second->number);
+}
+
+/* Returns 0; -EEXIST if two of them are against each other; -ENOMEM. */
+static int compare_with_each_other(const struct numbers_fact *facts, size_t n_facts)
+{
+	CLEANUP(freep) const struct numbers_fact **sorted = calloc(n_facts + 1, sizeof(*sorted));
+	struct store_row all = { 0 }; /* what those about one number say together */
+
+	if (!sorted)
+		return -ENOMEM;
+	for (size_t i = 0; i < n_facts; i++)
+		sorted[i] = &facts[i];
+	qsort(sorted, n_facts, sizeof(*sorted), compare_facts);
+	for (size_t i = 0; i < n_facts; i++) {
+		const struct store_row row = row_of_fact(sorted[i]);
+
+		if (i == 0 || row.number != all.number)
+			all = row;
+		else if (!store_row_join(&all, &row))
+			return -EEXIST;
+	}
+	return 0;
+}
+
+int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
+		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+{
+	struct numbers_question *question = question_new(numbers, n_facts, done, userdata);
+	int r = 0;
+
+	if (!question)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < n_facts; i++) {
+		const struct store_row row = row_of_fact(&facts[i]);
+
+		if (!facts[i].number || !store_row_good(&row) || !store_row_is_plausible(&row))
+			r = -EINVAL;
+		else if (numbers_contradicts(numbers, &facts[i]))
+			r = -EEXIST;
+	}
+	if (r == 0)
+		r = compare_with_each_other(facts, n_facts);
+	for (size_t i = 0; r == 0 && i < n_facts; i++)
+		r = take_fact(numbers, question, &facts[i], i);
+	return question_begun(question, r, ret_question);
+}

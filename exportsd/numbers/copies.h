@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * copies.h - the number store's copies while the daemon runs: each with a process of its
+ * own.
+ *
+ * Rows are written to every copy that works, in parallel, and count as written when all of these
+ * have synced them. A copy that fails, or keeps the others waiting, is dropped; it is tried again
+ * now and then, given every row, and takes part again. If none works, all are tried.
+ */
+
+#include <systemd/sd-event.h>
+
+#include "exportsd/numbers/store.h"
+
+enum {
+	COPIES_MAX = 16,
+	COPIES_PATIENCE_SECONDS = 10, /* a copy may take longer than the others */
+	COPIES_RETRY_SECONDS = 30, /* a dropped copy is tried again */
+};
+
+struct copies;
+
+/* Whose copies these are. */
+struct copies_owner {
+	void *userdata;
+	/* What copies_write() began is settled. Not called from within it. */
+	void (*written)(void *userdata, int error);
+	/*
+	 * The next row for a copy that is given all; *position is 0 to start, and counts. False:
+	 * there is none.
+	 */
+	bool (*next_row)(void *userdata, size_t *position, struct store_row *ret_row);
+	/* What all rows come to. */
+	void (*totals)(void *userdata, struct store_totals *ret_totals);
+};
+
+/*
+ * @found: what store_load() found; a copy that failed then is dropped from the start. Logs what is
+ * not as it should be.
+ */
+int copies_new(struct copies **ret_copies, sd_event *event, const struct store_copy *found,
+	       size_t n_found, const struct copies_owner *owner);
+struct copies *copies_free(struct copies *copies);
+
+/*
+ * copies_write - write rows to every copy; one call at a time.
+ *
+ * @rows: stay the caller's, and valid until the owner's written()
+ *
+ * written() gets 0: synced, in one copy at least; -EEXIST: a copy contradicts them; or the error of
+ * the last copy that worked: nobody knows what is on the disks.
+ */
+void copies_write(struct copies *copies, const struct store_row *rows, size_t n_rows);
+
+/* copies_retry - try dropped copies now. */
+void copies_retry(struct copies *copies);
+
+/*
+ * copies_check - have every copy read all of itself, and compare.
+ *
+ * done() is called exactly once, not from within; then copies_status() tells.
+ */
+int copies_check(struct copies *copies, void (*done)(void *userdata), void *userdata);
+void copies_cancel_check(struct copies *copies, void *userdata);
+
+size_t copies_count(const struct copies *copies);
+/* Words are valid until the loop goes on. */
+struct numbers_copy_status;
+void copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status);

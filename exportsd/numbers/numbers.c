@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * numbers.c - what others see of the numbers; how they are read at the start.
+ */
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "exportsd/base/log.h"
+#include "exportsd/numbers/copies.h"
+#include "exportsd/numbers/private.h"
+
+/* ---- what others see ---- */
+
+static struct number *find_path(const struct numbers *numbers, const char *path)
+{
+	return entries_find_path(numbers->entries, path, strlen(path));
+}
+
+static const struct number *find_synced(const struct numbers *numbers, uint32_t number)
+{
+	const struct number *entry = entries_find_number(numbers->entries, number);
+
+	return entry && entry->synced ? entry : NULL;
+}
+
+uint32_t numbers_get(const struct numbers *numbers, const char *path)
+{
+	const struct number *entry = entries_primary(find_path(numbers, path));
+
+	return entry ? entry->number : 0;
+}
+
+uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const char *identity)
+{
+	const struct number *best = NULL;
+
+	for (const struct number *entry = find_path(numbers, path); entry;
+	     entry = entry->next_of_path)
+		if (entry->number && entry->synced && !entry->retired &&
+		    entries_same_identity(entry->identity, identity) &&
+		    (!best || entry->sequence > best->sequence))
+			best = entry;
+	return best ? best->number : 0;
+}
+
+const char *numbers_path(const struct numbers *numbers, uint32_t number)
+{
+	const struct number *entry = find_synced(numbers, number);
+
+	return entry ? entry->path : NULL;
+}
+
+const char *numbers_identity(const struct numbers *numbers, uint32_t number)
+{
+	const struct number *entry = find_synced(numbers, number);
+
+	return entry ? entry->identity : NULL;
+}
+
+bool numbers_is_retired(const struct numbers *numbers, uint32_t number)
+{
+	const struct number *entry = find_synced(numbers, number);
+
+	return entry && entry->retired;
+}
+
+size_t numbers_count(const struct numbers *numbers)
+{
+	return numbers->entries->n_paths;
+}
+
+uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
+{
+	const struct number *entry = entries_next(numbers->entries, after);
+
+	return entry ? entry->number : 0;
+}
+
+uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, uint32_t after)
+{
+	uint32_t next = 0;
+
+	for (const struct number *entry = find_path(numbers, path); entry;
+	     entry = entry->next_of_path)
+		if (entry->synced && entry->number > after && (!next || entry->number < next))
+			next = entry->number;
+	return next;
+}
+
+bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers_fact *ret_fact)
+{
+	const struct number *entry = find_synced(numbers, number);
+
+	if (entry)
+		*ret_fact = (struct numbers_fact){
+			.number = number,
+			.path = entry->path,
+			.identity = entry->identity,
+			.sequence = entry->sequence,
+			.created = entry->created,
+			.retired = entry->retired,
+		};
+	return entry;
+}
+
+bool numbers_made_directory(const struct numbers *numbers, const char *path)
+{
+	const struct number *entry = entries_find_directory(numbers->entries, path);
+
+	return entry && entry->synced && !entry->retired;
+}
+
+/* ---- the copies ---- */
+
+static bool next_row(void *userdata, size_t *position, struct store_row *ret_row)
+{
+	const struct entries *entries = ((struct numbers *)userdata)->entries;
+
+	while (*position < entries->n) {
+		const struct number *entry = entries->all[(*position)++];
+
+		if (!entry->synced)
+			continue;
+		*ret_row = entries_row(entry);
+		return true;
+	}
+	return false;
+}
+
+static void get_totals(void *userdata, struct store_totals *ret_totals)
+{
+	*ret_totals = ((struct numbers *)userdata)->entries->totals;
+}
+
+bool numbers_copy(const struct numbers *numbers, size_t index,
+		  struct numbers_copy_status *ret_status)
+{
+	if (index >= copies_count(numbers->copies))
+		return false;
+	copies_status(numbers->copies, index, ret_status);
+	return true;
+}
+
+int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata)
+{
+	return copies_check(numbers->copies, done, userdata);
+}
+
+void numbers_verify_cancel(struct numbers *numbers, void *userdata)
+{
+	copies_cancel_check(numbers->copies, userdata);
+}
+
+/* ---- opening and closing ---- */
+
+static void on_begin(void *userdata, const char *file, const struct store_totals *totals)
+{
+	struct numbers *numbers = userdata;
+
+	numbers->file = file;
+	/* Growing step by step costs time; that there is memory for all shows later. */
+	if (totals->n < UINT32_MAX / 4)
+		(void)entries_reserve(numbers->entries, totals->n);
+}
+
+static int on_row(void *userdata, const struct store_row *row)
+{
+	struct numbers *numbers = userdata;
+	struct number *entry = NULL;
+	int r = entries_join(numbers->entries, row, &entry);
+
+	if (r != -EEXIST)
+		return r;
+	log_error(NULL,
+		  "The copies of the number store contradict each other: number %" PRIu32
+		  " belongs to '%.*s'%s%.*s in '%s', but to '%s'%s%s in another one. "
+		  "Move the file that is wrong to another place and start again; "
+		  "exportsctl fsid recover --from takes what else was in it",
+		  row->number, (int)row->n_path, row->path, row->identity ? " and medium " : "",
+		  (int)row->n_identity, row->identity ?: "", numbers->file, entry->path,
+		  entry->identity ? " and medium " : "", entry->identity ?: "");
+	return -EUCLEAN;
+}
+
+static int load_and_begin(struct numbers *numbers, sd_event *event, struct store_copy *found,
+			  size_t n_found)
+{
+	const struct store_loader loader = { numbers, on_begin, on_row, get_totals };
+	const struct copies_owner owner = { numbers, numbers_written, next_row, get_totals };
+	CLEANUP(freep) char *why = NULL;
+	int r;
+
+	r = store_load(found, n_found, &loader, &why);
+	if (r < 0 && why)
+		log_error(NULL, "Cannot use the number store: %s", why);
+	if (r >= 0)
+		r = copies_new(&numbers->copies, event, found, n_found, &owner);
+	for (size_t i = 0; i < n_found; i++)
+		store_copy_done(&found[i]);
+	return r;
+}
+
+int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files)
+{
+	struct store_copy found[COPIES_MAX] = {};
+	struct numbers *numbers = calloc(1, sizeof(*numbers));
+	size_t n_found = 0;
+	int r = -ENOMEM;
+
+	for (; files[n_found]; n_found++) {
+		if (n_found == COPIES_MAX) {
+			free(numbers);
+			return -E2BIG;
+		}
+		found[n_found].file = files[n_found];
+	}
+	if (!numbers)
+		return -ENOMEM;
+	numbers->entries = calloc(1, sizeof(*numbers->entries));
+	numbers->rows = calloc(NUMBERS_GROUP_MAX, sizeof(*numbers->rows));
+	if (numbers->entries && numbers->rows)
+		r = sd_event_add_defer(event, &numbers->ready_source, numbers_on_ready, numbers);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(numbers->ready_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = sd_event_add_time(event, &numbers->send_source, CLOCK_MONOTONIC, 0, 1,
+				      numbers_on_send, numbers);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(numbers->send_source, SD_EVENT_OFF);
+	if (r >= 0)
+		r = load_and_begin(numbers, event, found, n_found);
+	if (r < 0) {
+		numbers_close(numbers);
+		return r;
+	}
+	*ret_numbers = numbers;
+	return 0;
+}
+
+struct numbers *numbers_close(struct numbers *numbers)
+{
+	if (!numbers)
+		return NULL;
+	copies_free(numbers->copies);
+	numbers_free_changes(numbers);
+	if (numbers->entries)
+		entries_done(numbers->entries);
+	free(numbers->entries);
+	sd_event_source_disable_unref(numbers->ready_source);
+	sd_event_source_disable_unref(numbers->send_source);
+	free(numbers->rows);
+	free(numbers);
+	return NULL;
+}

@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * nfsd.export: what may this domain do with this path (svc_export_request())?
+ *
+ * A medium's path is answered at once and positive, mounted or not, with the number that belongs to
+ * it: "ls" and "cd" look the same from here, so nothing is loaded (P3). Anything else is answered
+ * as rpc.mountd's nfsd_export() would, so that both daemons' handles are the same.
+ */
+
+#include "exportsd/questions/private.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <stdio.h>
+
+#include "exportsd/base/log.h"
+
+/* @error: for whoever has it told */
+static void answer_no_because(struct question *question, uint32_t seconds, int error)
+{
+	const struct upcall *upcall = &question->upcall;
+	char *line;
+
+	if (question->is_partial && !question->told) {
+		question_again(question, AGAIN_SECONDS);
+		return;
+	}
+	line = upcall_answer_export(upcall->domain, upcall->path, question_expiry(seconds), NULL);
+	if (question->told) {
+		/* Nobody waits in the kernel, and MOUNT's caller learns it from us. */
+		free(line);
+		question_end(question, error);
+		return;
+	}
+	if (question_answer(question, line) < 0)
+		question_end(question, error); /* the path is gone, and the question with it */
+}
+
+static void answer_no(struct question *question, uint32_t seconds)
+{
+	answer_no_because(question, seconds, -EACCES);
+}
+
+/* How long a "no" stands that only a reload can change, and one that a new medium can. */
+static uint32_t no_seconds(const struct question *question)
+{
+	return snapshot_is_in_rule(question->daemon->snapshot, question->upcall.path)
+		       ? (uint32_t)NO_SECONDS
+		       : question->daemon->config->ttl_seconds;
+}
+
+/* The kernel does not want this export: why is between it and the file system (check_export()). */
+static void refused(struct question *question, int error)
+{
+	const struct upcall *upcall = &question->upcall;
+
+	if (error == -EPROTONOSUPPORT) { /* as was told when the exports were read */
+		answer_no(question, no_seconds(question));
+		return;
+	}
+	errno = -error;
+	log_warning(
+		ABOUT(.path = upcall->path, .client = upcall->domain),
+		"The kernel refuses to export %s to %s: %m. Its file system may not support NFS, or may "
+		"need an fsid= (exports(5))",
+		upcall->path, upcall->domain);
+	answer_no(question, NO_SECONDS);
+}
+
+static void answer_yes(struct question *question, const struct upcall_export *export)
+{
+	const struct upcall *upcall = &question->upcall;
+	uint64_t expiry = question_expiry(question_ttl(question));
+	int r = question_answer(question,
+				upcall_answer_export(upcall->domain, upcall->path, expiry, export));
+
+	if (r < 0)
+		refused(question, r);
+}
+
+/* ---- media ---- */
+
+static int tell_kernel(struct question *question, const char *path, uint32_t seconds,
+		       const struct upcall_export *export)
+{
+	CLEANUP(freep)
+	char *line = upcall_answer_export(question->upcall.domain, path, question_expiry(seconds),
+					  export);
+
+	if (!line)
+		return -ENOMEM;
+	return kernel_answer(question->daemon->kernel, KERNEL_EXPORT, line, strlen(line));
+}
+
+/*
+ * Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(),
+ * nd_jump_link()).
+ */
+const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX])
+{
+	(void)snprintf(text, QUESTION_ROOT_MAX, "/proc/self/fd/%d/.", root_fd);
+	return text;
+}
+
+struct upcall_export question_medium_export(const struct snapshot_match *match, uint32_t number)
+{
+	return (struct upcall_export){
+		.options = match->export->options,
+		/*
+		 * NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()).
+		 */
+		.flags = match->export->options->flags | EXPORT_FSID |
+			 (match->parent_exported ? EXPORT_NOHIDE : 0),
+		.fsid = number,
+	};
+}
+
+int question_tell_medium(struct question *question, const char *path,
+			 const struct snapshot_match *match, uint32_t number, int root_fd)
+{
+	const struct config *config = question->daemon->config;
+	struct media *media = question->daemon->media;
+	struct upcall_export export = question_medium_export(match, number);
+	bool mounted = root_fd >= 0;
+	int covered = media_placeholder_fd(media, path);
+	char root[QUESTION_ROOT_MAX];
+	int r = tell_kernel(question, mounted ? question_root(root_fd, root) : path,
+			    mounted ? media_ttl_seconds(media, path) : config->ttl_seconds,
+			    &export);
+
+	if (r == 0 && mounted)
+		media_note_domain(media, path, question->upcall.domain);
+	if (r == 0 && !mounted)
+		question_showed_unmounted(question);
+	/*
+	 * A question about the directory that the medium covers by now does not get the answer
+	 * above, whose path leads to the medium. A path that ends in "." is not followed into the
+	 * mount (KERNEL: handle_dots()).
+	 */
+	if (r == 0 && mounted && covered >= 0) {
+		char hidden[QUESTION_ROOT_MAX];
+
+		(void)tell_kernel(question, question_root(covered, hidden), config->ttl_seconds,
+				  &export);
+	}
+	return r;
+}
+
+static void begin_medium(struct question *question);
+
+static void answer_medium(struct question *question, uint32_t number, int root_fd)
+{
+	const char *path = question->upcall.path;
+	int r = question_tell_medium(question, path, &question->match, number, root_fd);
+
+	/*
+	 * If somebody mounted something meanwhile, that was told with the number of another medium.
+	 */
+	if (r == 0 && root_fd < 0 && media_is_mounted(question->daemon->media, path))
+		begin_medium(question);
+	else if (r == 0)
+		question_end(question, 0);
+	else if (r == -ENOMEM)
+		question_again(question, 1);
+	else
+		refused(question, r);
+}
+
+static void on_number(void *userdata, enum media_outcome outcome, uint32_t number)
+{
+	struct question *question = userdata;
+
+	question->media = NULL;
+	if (outcome == MEDIA_OK)
+		begin_medium(question); /* it may have been mounted meanwhile */
+	else
+		answer_no(question, NO_SECONDS);
+}
+
+static void on_identified(void *userdata, enum media_outcome outcome, struct media_mounted *mounted,
+			  const char *why)
+{
+	struct question *question = userdata;
+
+	question->media = NULL;
+	if (outcome == MEDIA_OK)
+		answer_medium(question, mounted->number, mounted->root_fd);
+	else
+		answer_no(question, NO_SECONDS);
+}
+
+static void begin_medium(struct question *question)
+{
+	struct media *media = question->daemon->media;
+	const char *path = question->upcall.path;
+	uint32_t number;
+	CLEANUP(closep) int root = media_open_mounted(media, path, &number);
+	int r = root;
+
+	if (root >= 0) {
+		answer_medium(question, number, root);
+		return;
+	}
+	/*
+	 * Mounted by somebody else: whoever looks at it must not be told another medium's number.
+	 */
+	if (root == -EAGAIN)
+		r = media_mount(media, path, NULL, question->upcall.domain, 0, on_identified,
+				question, &question->media);
+	else if (paths_is_gone(root))
+		r = media_number(media, path, on_number, question, &number, &question->media);
+	if (r == MEDIA_NOW)
+		answer_medium(question, number, -1);
+	else if (r < 0)
+		question_again(question, 1);
+}
+
+/* ---- plain exports and pseudo-roots ---- */
+
+static uint32_t effective_flags(const struct question *question)
+{
+	uint32_t flags = question->match.export->options->flags;
+
+	/* A number is the export's own, not that of what lies below it. */
+	return question->found == SNAPSHOT_FOUND_BELOW ? flags & ~(uint32_t)EXPORT_FSID : flags;
+}
+
+static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
+{
+	export->has_uuid = true;
+	memcpy(export->uuid, uuid, sizeof(export->uuid));
+}
+
+/*
+ * rpc.mountd: the block device's uuid, else the file system's id. A pseudo-root has its path's:
+ * rpc.mountd tries the file system's first, but for a client that the kernel does not know unless
+ * exportfs runs at this moment.
+ */
+static void choose_uuid(const struct question *question, const struct paths_facts *facts,
+			struct upcall_export *export)
+{
+	uint8_t uuid[16];
+
+	if (question->found == SNAPSHOT_FOUND_PSEUDO) {
+		identity_of_pseudo_root(question->upcall.path, uuid);
+		set_uuid(export, uuid);
+	} else if (facts->has_block_uuid) {
+		set_uuid(export, facts->block_uuid);
+	} else if (facts->has_statfs_uuid) {
+		set_uuid(export, facts->statfs_uuid);
+	}
+}
+
+static void answer_plain(struct question *question, const struct paths_facts *facts)
+{
+	const struct export_options *options = question->match.export->options;
+	struct upcall_export export = {
+		.options = options,
+		.flags = effective_flags(question),
+		.fsid = question->match.export->fsid,
+	};
+	uint8_t uuid[16];
+
+	if (question->found == SNAPSHOT_FOUND_EXPORT && options->uuid) {
+		paths_fold_uuid(options->uuid, sizeof(uuid), uuid);
+		set_uuid(&export, uuid);
+	} else if (!(export.flags & EXPORT_FSID)) {
+		choose_uuid(question, facts, &export);
+	}
+	answer_yes(question, &export);
+}
+
+/* ---- file systems of another NFS server, below an export with reexport= ---- */
+
+/*
+ * nfs-utils: a mount of another server that is crossed into has a number of its own, by its path
+ * (support/export/cache.c dump_to_cache()).
+ */
+static bool is_reexported(const struct question *question, const struct paths_facts *facts)
+{
+	return question->found == SNAPSHOT_FOUND_BELOW && !question->match.rule &&
+	       question->match.export->options->reexport > EXPORT_REEXPORT_NONE &&
+	       facts->file_system == NFS_SUPER_MAGIC;
+}
+
+static void answer_number(struct question *question, uint32_t number)
+{
+	struct upcall_export export = {
+		.options = question->match.export->options,
+		.flags = question->match.export->options->flags | EXPORT_FSID,
+		.fsid = number,
+	};
+
+	answer_yes(question, &export);
+}
+
+static void on_number_assigned(void *userdata, int error)
+{
+	struct question *question = userdata;
+	uint32_t number = numbers_get(question->daemon->numbers, question->upcall.path);
+
+	question->number = NULL;
+	if (number)
+		answer_number(question, number);
+	else
+		question_again(question, AGAIN_SECONDS); /* the store will be well again */
+}
+
+static bool is_written_by_hand(void *userdata, uint32_t number)
+{
+	const struct question *question = userdata;
+
+	return snapshot_has_fsid(question->daemon->snapshot, number);
+}
+
+static void answer_reexported(struct question *question)
+{
+	struct numbers *numbers = question->daemon->numbers;
+	const char *path = question->upcall.path;
+	uint32_t number = numbers_get(numbers, path);
+
+	if (number) {
+		answer_number(question, number);
+	} else if (question->match.export->options->reexport == EXPORT_REEXPORT_PREDEFINED) {
+		log_notice(
+			ABOUT(.path = path, .client = question->upcall.domain),
+			"%s has no number yet, as reexport=predefined-fsidnum wants: give it one "
+			"(exportsctl fsid), or write auto-fsidnum",
+			path);
+		answer_no(question, NO_SECONDS);
+	} else if (numbers_assign(numbers, &path, 1, is_written_by_hand, question,
+				  on_number_assigned, question, &question->number) < 0) {
+		question_again(question, 1);
+	}
+}
+
+static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == 0)
+		identities_learn(question->daemon->questions->identities,
+				 question->daemon->snapshot, question->upcall.path, facts);
+	if (error == 0 && is_reexported(question, facts))
+		answer_reexported(question);
+	else if (error == 0)
+		answer_plain(question, facts);
+	else if (paths_is_gone(error))
+		answer_no_because(question, NO_SECONDS, error);
+	else
+		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
+}
+
+static void begin_plain(struct question *question);
+
+static void on_mountpoint_facts(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error < 0 && !paths_is_gone(error)) {
+		question_again(question, AGAIN_SECONDS);
+		return;
+	}
+	if (error < 0 || !facts->is_mount_root) {
+		log_info(ABOUT(.path = question->upcall.path, .client = question->upcall.domain),
+			 "Not exporting %s: nothing is mounted there (option mountpoint)",
+			 question->match.export->path);
+		answer_no(question, NO_SECONDS);
+		return;
+	}
+	question->mount_root_checked = true;
+	begin_plain(question);
+}
+
+/*
+ * Whatever its options say, somebody else looks at the path first: the kernel will walk it while we
+ * write the answer, and would hold up everybody if it lies on a server or a disk that is dead (P6).
+ */
+static void begin_plain(struct question *question)
+{
+	const struct export *export = question->match.export;
+	const char *mountpoint = export->options->mountpoint;
+	struct paths *paths = question->daemon->paths;
+	int r;
+
+	if (mountpoint && !question->mount_root_checked)
+		r = paths_facts(paths, *mountpoint ? mountpoint : export->path, on_mountpoint_facts,
+				question, &question->paths);
+	else
+		r = paths_facts(paths, question->upcall.path, on_path_facts, question,
+				&question->paths);
+	if (r < 0)
+		question_again(question, 1);
+}
+
+/* ---- junctions ---- */
+
+enum { JUNCTION_SECONDS = 300 }; /* nfs-utils utils/mountd/cache.c: what it leads to may change */
+
+/*
+ * rpc.mountd: the options of the export it lies in, but for the uuid (create_junction_exportent()).
+ */
+static void answer_junction(struct question *question, const struct paths_facts *facts)
+{
+	const struct upcall *upcall = &question->upcall;
+	struct export_options options = *question->match.export->options;
+	struct upcall_export export = { .options = &options,
+					.flags = options.flags,
+					.fsid = question->match.export->fsid };
+	int r;
+
+	options.fsloc = EXPORT_FSLOC_REFER;
+	options.fsloc_text = facts->locations;
+	if (!(export.flags & EXPORT_FSID))
+		choose_uuid(question, facts, &export);
+	r = question_answer(question,
+			    upcall_answer_export(upcall->domain, upcall->path,
+						 question_expiry(JUNCTION_SECONDS), &export));
+	if (r < 0)
+		refused(question, r);
+}
+
+static void on_junction(void *userdata, int error, const struct paths_facts *facts)
+{
+	struct question *question = userdata;
+
+	question->paths = NULL;
+	if (error == 0) {
+		answer_junction(question, facts);
+	} else if (error == -ENODATA || error == -EBADMSG || paths_is_gone(error)) {
+		if (error == -EBADMSG)
+			log_warning(ABOUT(.path = question->upcall.path),
+				    "%s is a junction that leads nowhere: its "
+				    "trusted.junction.nfs cannot be read",
+				    question->upcall.path);
+		answer_no(question, error == -EBADMSG ? NO_SECONDS : no_seconds(question));
+	} else {
+		question_again(question, AGAIN_SECONDS);
+	}
+}
+
+/*
+ * Not exported, but below an export: nfsd asks about mounts and about junctions. Whether it is one
+ * is looked up only there, not for whatever lies in a pseudo-root.
+ */
+static void begin_nothing(struct question *question, const struct client_set *clients)
+{
+	struct daemon *daemon = question->daemon;
+	enum snapshot_found found = snapshot_find_mount(daemon->snapshot, clients,
+							question->upcall.path, &question->match);
+
+	if (found != SNAPSHOT_FOUND_EXPORT)
+		answer_no(question, no_seconds(question));
+	else if (paths_junction(daemon->paths, question->upcall.path, on_junction, question,
+				&question->paths) < 0)
+		question_again(question, 1);
+}
+
+/* Has the client its export by address or subnet, whatever its names are? */
+static bool is_by_address(const struct question *question)
+{
+	return question->found != SNAPSHOT_FOUND_NOTHING &&
+	       question->match.real->client->type <= CLIENT_SUBNET;
+}
+
+void question_begin_export(struct question *question)
+{
+	struct snapshot *snapshot = question->daemon->snapshot;
+	const struct client_set *clients = question_clients(question);
+
+	if (!clients) {
+		question_again(question, 1);
+		return;
+	}
+	question->found = snapshot_find(snapshot, clients, question->upcall.path, &question->match);
+	if (!is_by_address(question) && question_waits_for_names(question))
+		return;
+	if (question->found == SNAPSHOT_FOUND_EXPORT && is_by_address(question))
+		question->is_partial = false; /* names come behind */
+	switch (question->found) {
+	case SNAPSHOT_FOUND_NOTHING: begin_nothing(question, clients); break;
+	case SNAPSHOT_FOUND_MEDIUM: begin_medium(question); break;
+	case SNAPSHOT_FOUND_EXPORT:
+	case SNAPSHOT_FOUND_BELOW:
+	case SNAPSHOT_FOUND_PSEUDO: begin_plain(question); break;
+	}
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Naming what a file handle's file system id means, for people: nobody's rights matter, and
+ * nothing is told to the kernel.
+ */
+
+#include <errno.h>
+#include <utlist.h>
+
+#include "exportsd/questions/private.h"
+
+struct naming {
+	struct naming *prev, *next;
+	struct questions *questions;
+	enum upcall_fsid_type type;
+	uint8_t fsid[UPCALL_FSID_MAX];
+	struct identities_question *identities;
+	sd_event_source *later;
+	questions_named_fn done;
+	void *userdata;
+};
+
+void questions_name_cancel(struct naming *naming)
+{
+	if (!naming)
+		return;
+	DL_DELETE(naming->questions->namings, naming);
+	identities_cancel(naming->identities);
+	sd_event_source_disable_unref(naming->later);
+	free(naming);
+}
+
+static void finish(struct naming *naming, const char *const *paths, size_t n_paths, bool complete)
+{
+	questions_named_fn done = naming->done;
+	void *userdata = naming->userdata;
+
+	naming->identities = NULL;
+	questions_name_cancel(naming);
+	done(userdata, paths, n_paths, complete);
+}
+
+static void on_identities(void *userdata, const char *const *paths, size_t n_paths, bool complete)
+{
+	finish(userdata, paths, n_paths, complete);
+}
+
+/* A number: exports that have it by hand. Those it was given to are numbers/numbers.h's to tell. */
+static void name_number(struct naming *naming)
+{
+	const struct snapshot *snapshot = naming->questions->daemon->snapshot;
+	const struct upcall upcall = { .fsid = { naming->fsid[0], naming->fsid[1], naming->fsid[2],
+						 naming->fsid[3] } };
+	uint32_t number = upcall_fsid_number(&upcall);
+	size_t n = snapshot ? snapshot_n_exports(snapshot) : 0, n_paths = 0;
+	CLEANUP(freep) const char **paths = calloc(n + 1, sizeof(*paths));
+
+	for (size_t i = 0; paths && i < n; i++) {
+		const struct export *export = snapshot_export(snapshot, i);
+
+		if (export->pattern || !(export->options->flags & EXPORT_FSID) ||
+		    export->fsid != number)
+			continue;
+		if (n_paths == 0 || !str_equal(paths[n_paths - 1], export->path))
+			paths[n_paths++] = export->path;
+	}
+	finish(naming, paths, n_paths, paths != NULL);
+}
+
+static int on_later(sd_event_source *source, void *userdata)
+{
+	struct naming *naming = userdata;
+	struct questions *questions = naming->questions;
+
+	naming->later = sd_event_source_disable_unref(naming->later);
+	if (naming->type == FSID_NUM)
+		name_number(naming);
+	else if (identities_find(questions->identities, questions->daemon->snapshot, naming->type,
+				 naming->fsid, on_identities, naming, &naming->identities) < 0)
+		finish(naming, NULL, 0, false);
+	return 0;
+}
+
+static int begin(struct naming *naming)
+{
+	identities_cancel(TAKE_PTR(naming->identities));
+	if (naming->later)
+		return 0;
+	return sd_event_add_defer(naming->questions->daemon->event, &naming->later, on_later,
+				  naming);
+}
+
+int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
+		   questions_named_fn done, void *userdata, struct naming **ret_naming)
+{
+	struct naming *naming = calloc(1, sizeof(*naming));
+	int r;
+
+	if (!naming)
+		return -ENOMEM;
+	naming->questions = questions;
+	naming->type = type;
+	memcpy(naming->fsid, fsid, fsid_length(type));
+	naming->done = done;
+	naming->userdata = userdata;
+	DL_APPEND(questions->namings, naming);
+	r = begin(naming);
+	if (r < 0) {
+		questions_name_cancel(naming);
+		return r;
+	}
+	*ret_naming = naming;
+	return 0;
+}
+
+void namings_again(struct questions *questions)
+{
+	struct naming *naming, *next;
+
+	DL_FOREACH_SAFE (questions->namings, naming, next)
+		if (begin(naming) < 0)
+			finish(naming, NULL, 0, false);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Having the kernel forget one medium, and nothing else (linux net/sunrpc/cache.c).
+ *
+ * What was told is told once more, with a life that ends within two seconds; once it is over, the
+ * next answer of whatever kind sweeps it away (media_kernel's sweep). A negative answer would do at
+ * once, but might reach a request that came just now and waits for this very entry: its client
+ * would get ESTALE (P5). So only what no rule gives to its domain any more is answered "no".
+ *
+ * Entries of a medium hold its mount, those that were never answered, too. What we told is known by
+ * domain (media_note_domain()); the rest (of an earlier run, of a path within the medium that
+ * /proc/fs/nfsd/filehandle was asked for) is looked for in what the kernel lists.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/kernel/clients.h"
+#include "exportsd/questions/private.h"
+#include "parser/escape.h"
+
+/* Expired long ago, and not 0, which some kernels take for "for ever". */
+enum { LONG_AGO = 1 };
+/*
+ * The least that is surely not over when the kernel reads it (svc_export_parse() takes no export
+ * whose life is).
+ */
+enum { LIFE_SECONDS = 1 };
+
+struct listed {
+	const char *path; /* the medium's */
+	size_t length;
+	char **domains;
+	size_t n_domains;
+	struct {
+		char *domain, *below; /* path from the medium's root, with a slash */
+	} * inside;
+	size_t n_inside;
+	bool out_of_memory;
+};
+
+static void listed_done(struct listed *listed)
+{
+	for (size_t i = 0; i < listed->n_domains; i++)
+		free(listed->domains[i]);
+	for (size_t i = 0; i < listed->n_inside; i++) {
+		free(listed->inside[i].domain);
+		free(listed->inside[i].below);
+	}
+	free(listed->domains);
+	free(listed->inside);
+}
+
+static void add_domain(struct listed *listed, const char *domain)
+{
+	char **more;
+
+	for (size_t i = 0; i < listed->n_domains; i++)
+		if (str_equal(listed->domains[i], domain))
+			return;
+	more = reallocarray(listed->domains, listed->n_domains + 1, sizeof(*more));
+	listed->domains = more ?: listed->domains;
+	if (more)
+		more[listed->n_domains] = strdup(domain);
+	if (more && more[listed->n_domains])
+		listed->n_domains++;
+	else
+		listed->out_of_memory = true;
+}
+
+static void add_inside(struct listed *listed, const char *domain, const char *below)
+{
+	size_t n = listed->n_inside;
+	void *more = reallocarray(listed->inside, n + 1, sizeof(*listed->inside));
+
+	listed->inside = more ?: listed->inside;
+	if (more) {
+		listed->inside[n].domain = strdup(domain);
+		listed->inside[n].below = strdup(below);
+		listed->n_inside++;
+	}
+	if (!more || !listed->inside[n].domain || !listed->inside[n].below)
+		listed->out_of_memory = true;
+}
+
+static void decode(char *word)
+{
+	word[unescape_bytes(word, strlen(word))] = '\0';
+}
+
+/* What is left of a path behind the medium's: "", "/...", or NULL if it lies elsewhere. */
+static const char *below(const struct listed *listed, const char *path)
+{
+	const char *rest = path + listed->length;
+
+	if (strncmp(path, listed->path, listed->length) != 0 || (*rest && *rest != '/'))
+		return NULL;
+	return rest;
+}
+
+/* "PATH\tDOMAIN(FLAGS)" (svc_export_show()). */
+static int see_export(void *userdata, char *line)
+{
+	struct listed *listed = userdata;
+	char *tab = strchr(line, '\t'), *end = tab ? strchr(tab, '(') : NULL;
+	const char *rest;
+
+	if (!end)
+		return 0;
+	*tab = *end = '\0';
+	decode(line);
+	rest = below(listed, line);
+	if (!rest)
+		return 0;
+	decode(tab + 1);
+	if (*rest)
+		add_inside(listed, tab + 1, rest);
+	else
+		add_domain(listed, tab + 1);
+	return 0;
+}
+
+/* "DOMAIN TYPE 0xFSID PATH" (expkey_show()). */
+static int see_key(void *userdata, char *line)
+{
+	struct listed *listed = userdata;
+	char *words[4] = { line };
+
+	for (int i = 1; i < 4; i++) {
+		words[i] = strchr(words[i - 1], ' ');
+		if (!words[i])
+			return 0;
+		*words[i]++ = '\0';
+	}
+	decode(words[3]);
+	if (!below(listed, words[3]))
+		return 0;
+	decode(words[0]);
+	add_domain(listed, words[0]);
+	return 0;
+}
+
+static int tell(struct kernel *kernel, enum kernel_cache cache, char *line)
+{
+	int r = line ? kernel_answer(kernel, cache, line, strlen(line)) : -ENOMEM;
+
+	free(line);
+	/* A domain or path that is not there any more has nothing to be forgotten. */
+	return r == -ENOENT || r == -EINVAL ? 0 : r;
+}
+
+static int forget_export(struct kernel *kernel, const char *domain, int root_fd, const char *rest)
+{
+	CLEANUP(freep) char *path = NULL;
+
+	if (asprintf(&path, "/proc/self/fd/%d/.%s", root_fd, rest) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	return tell(kernel, KERNEL_EXPORT, upcall_answer_export(domain, path, LONG_AGO, NULL));
+}
+
+struct withdrawal {
+	struct daemon *daemon;
+	const char *path;
+	char root[QUESTION_ROOT_MAX];
+	int root_fd;
+	uint32_t number; /* of the medium that is there */
+};
+
+static int forget_key(const struct withdrawal *withdrawal, const char *domain, uint32_t number)
+{
+	struct upcall key = { .cache = KERNEL_FH, .domain = (char *)domain, .fsid_type = FSID_NUM };
+
+	memcpy(key.fsid, &number, sizeof(number));
+	return tell(withdrawal->daemon->kernel, KERNEL_FH,
+		    upcall_answer_fh(&key, question_expiry(LIFE_SECONDS), withdrawal->root));
+}
+
+/* Those that stand for another medium were answered "no", which holds nothing. */
+static int forget_keys(const struct withdrawal *withdrawal, const char *domain)
+{
+	const struct numbers *numbers = withdrawal->daemon->numbers;
+	const char *path = withdrawal->path;
+	int r = 0;
+
+	for (uint32_t number = numbers_next_of_path(numbers, path, 0); r == 0 && number;
+	     number = numbers_next_of_path(numbers, path, number))
+		if (media_number_fits(withdrawal->daemon->media, path, number))
+			r = forget_key(withdrawal, domain, number);
+	return r;
+}
+
+static int forget_domain(const struct withdrawal *withdrawal, const char *domain)
+{
+	struct daemon *daemon = withdrawal->daemon;
+	const struct client_set *clients = snapshot_client_set(daemon->snapshot, domain);
+	struct snapshot_match match;
+	struct upcall_export export;
+	int r;
+
+	if (!clients || snapshot_find(daemon->snapshot, clients, withdrawal->path, &match) !=
+				SNAPSHOT_FOUND_MEDIUM)
+		return forget_export(daemon->kernel, domain, withdrawal->root_fd, "");
+	export = question_medium_export(&match, withdrawal->number);
+	r = tell(daemon->kernel, KERNEL_EXPORT,
+		 upcall_answer_export(domain, withdrawal->root, question_expiry(LIFE_SECONDS),
+				      &export));
+	return r < 0 ? r : forget_keys(withdrawal, domain);
+}
+
+static int forget(const struct withdrawal *withdrawal, const struct listed *listed)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < listed->n_inside; i++)
+		r = forget_export(withdrawal->daemon->kernel, listed->inside[i].domain,
+				  withdrawal->root_fd, listed->inside[i].below);
+	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
+		r = forget_domain(withdrawal, listed->domains[i]);
+	return r;
+}
+
+static int forget_listed(struct daemon *daemon, const struct media_withdrawal *asked,
+			 const struct listed *listed)
+{
+	struct withdrawal withdrawal = {
+		.daemon = daemon,
+		.path = asked->path,
+		.root_fd = asked->root_fd,
+	};
+	int fd = media_open_mounted(daemon->media, asked->path, &withdrawal.number);
+
+	closep(&fd);
+	if (fd < 0)
+		withdrawal.number = numbers_get(daemon->numbers, asked->path);
+	(void)question_root(asked->root_fd, withdrawal.root);
+	return forget(&withdrawal, listed);
+}
+
+static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
+{
+	struct daemon *daemon = userdata;
+	struct listed listed = { .path = withdrawal->path, .length = strlen(withdrawal->path) };
+	int r = 0;
+
+	for (size_t i = 0; i < withdrawal->n_domains; i++)
+		add_domain(&listed, withdrawal->domains[i]);
+	if (withdrawal->all)
+		r = kernel_content(daemon->kernel, KERNEL_EXPORT, see_export, &listed);
+	if (r == 0 && withdrawal->all)
+		r = kernel_content(daemon->kernel, KERNEL_FH, see_key, &listed);
+	if (r == 0 && listed.out_of_memory)
+		r = -ENOMEM;
+	if (r == 0)
+		r = forget_listed(daemon, withdrawal, &listed);
+	listed_done(&listed);
+	return r;
+}
+
+static void sweep(void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	(void)kernel_sweep(daemon->kernel);
+}
+
+/* ---- NFSv4 state ---- */
+
+/*
+ * Of one that is to be ejected it is asked what is held now, of those that fall idle what was a
+ * moment ago.
+ */
+static enum kernel_hold look_at_holds(struct questions *questions, dev_t device,
+				      uint64_t quiet_usec)
+{
+	enum { HOLDS_USEC = 1000000 };
+	const struct daemon *daemon = questions->daemon;
+	const char *proc = kernel_proc(daemon->kernel);
+	uint64_t now = 0;
+
+	(void)sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
+	if (quiet_usec && questions->holds && now - questions->holds_usec < HOLDS_USEC)
+		return kernel_holds_on(questions->holds, device);
+	questions->holds = kernel_holds_free(questions->holds);
+	questions->holds_usec = now;
+	if (!quiet_usec || kernel_holds_look(proc, &questions->holds) < 0)
+		return kernel_clients_hold(proc, device);
+	return kernel_holds_on(questions->holds, device);
+}
+
+static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
+{
+	/*
+	 * A client that has its file open under a delegation is thrown out by then: it opens it
+	 * again.
+	 */
+	enum { DELEGATION_LEASES = 8 };
+	const struct daemon *daemon = userdata;
+	const char *proc = kernel_proc(daemon->kernel);
+
+	switch (look_at_holds(daemon->questions, device, quiet_usec)) {
+	case KERNEL_HOLD_NOTHING: break;
+	case KERNEL_HOLD_DELEGATIONS:
+		return quiet_usec <
+		       UINT64_C(1000000) * DELEGATION_LEASES * kernel_lease_seconds(proc);
+	case KERNEL_HOLD_FILES: return true;
+	}
+	return false;
+}
+
+static void shed(void *userdata, const char *path, dev_t device)
+{
+	const struct daemon *daemon = userdata;
+
+	kernel_clients_shed(kernel_proc(daemon->kernel), path, device);
+}
+
+static void take_away(void *userdata, const char *path, dev_t device, bool spares_others)
+{
+	const struct daemon *daemon = userdata;
+
+	(void)kernel_clients_revoke(kernel_proc(daemon->kernel), path, device, spares_others);
+}
+
+void questions_serve_media(struct daemon *daemon)
+{
+	const struct media_kernel kernel = {
+		.is_held = is_held,
+		.shed = shed,
+		.revoke = take_away,
+		.withdraw = withdraw,
+		.sweep = sweep,
+		.userdata = daemon,
+	};
+
+	media_set_kernel(daemon->media, &kernel);
+}
