@@ -17,13 +17,21 @@
 #include <time.h>
 
 #include "exportsd/base/log.h"
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
 #include "exportsd/control/control.h"
 #include "exportsd/control/fsidd.h"
 #include "exportsd/exports/reload.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
 #include "exportsd/mountd/mountd.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
 #include "exportsd/numbers/store.h"
 #include "exportsd/questions/questions.h"
 #include "exportsd/rivals.h"
+#include "parser/snapshot/snapshot.h"
 
 enum { STATUS_SECONDS = 10 };
 
@@ -96,6 +104,22 @@ static int on_sighup(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (reload_start(daemon->reload, false, on_reloaded, daemon) < 0)
 		log_error(NULL, "No memory to reload, keeping the previous exports");
 	return 0;
+}
+
+static void on_load(void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	questions_begin_load(daemon->questions);
+}
+
+static void on_other_exports(void *userdata)
+{
+	const struct daemon *daemon = userdata;
+
+	if (daemon->mountd)
+		mountd_again(daemon->mountd);
+	questions_again(daemon->questions);
 }
 
 /* NFSv4 clients that looked for a name in vain look again only if its pseudo-root has changed. */
@@ -261,7 +285,8 @@ int daemon_start(struct daemon *daemon, const char *proc)
 		r = questions_new(&daemon->questions, daemon);
 	}
 	if (r >= 0)
-		r = reload_new(&daemon->reload, daemon);
+		r = reload_new(&daemon->reload, daemon,
+			       &(struct reload_hooks){ on_load, on_other_exports, daemon });
 	if (r >= 0)
 		r = open_kernel(daemon, proc);
 	if (r >= 0)

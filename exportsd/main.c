@@ -15,8 +15,9 @@
 #include <sys/stat.h>
 
 #include "exportsd/base/log.h"
+#include "exportsd/config/config.h"
 #include "exportsd/daemon.h"
-#include "exportsd/worker/worker.h"
+#include "exportsd/workers.h"
 
 enum { EXIT_USAGE = 2 };
 

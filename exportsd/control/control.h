@@ -6,7 +6,7 @@
  * messages.
  */
 
-#include "exportsd/daemon.h"
+#include "exportsd/base/parts.h"
 
 int control_new(struct control **ret_control, struct daemon *daemon);
 struct control *control_free(struct control *control);

@@ -6,7 +6,7 @@
  */
 
 #include "exportsd/control/requests.h"
-#include "exportsd/daemon.h"
+#include "exportsd/base/parts.h"
 
 /* connection->path is the medium's. */
 void eject_start(struct connection *connection, const struct proto_message *message);

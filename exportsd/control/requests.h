@@ -6,8 +6,16 @@
  * what is asked and what to say. Groups of requests have files of their own, control_*.c.
  */
 
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
 #include "exportsd/control/control.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
 #include "handlers/proto.h"
+#include "parser/snapshot/snapshot.h"
 
 enum {
 	CONTROL_CHUNK = 64 * 1024, /* bytes that may wait to be sent before a producer pauses */

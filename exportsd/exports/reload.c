@@ -26,8 +26,6 @@
 #include "exportsd/exports/reexport.h"
 #include "exportsd/exports/renew.h"
 #include "exportsd/kernel/tls.h"
-#include "exportsd/mountd/mountd.h"
-#include "exportsd/questions/questions.h"
 
 enum { NUMBERS_A_TURN = 1000 };
 
@@ -45,6 +43,7 @@ struct job {
 
 struct reload {
 	struct daemon *daemon;
+	struct reload_hooks hooks;
 	struct job *jobs; /* the first one is under way */
 	struct waiter *being_told;
 	char *said;
@@ -309,9 +308,7 @@ static void put_in_force(struct reload *reload)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	reload->applied_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	daemon->snapshot = TAKE_PTR(reload->loading.snapshot);
-	if (daemon->mountd)
-		mountd_again(daemon->mountd);
-	questions_again(daemon->questions);
+	reload->hooks.in_force(reload->hooks.userdata);
 	facts_clear(&reload->known_hosts);
 	reload->known_hosts = TAKE_PTR(reload->loading.hosts);
 	facts_clear(&reload->known_real_paths);
@@ -558,7 +555,7 @@ static int on_turn_read(sd_event_source *source, void *userdata)
 	reload->n_owners_known = 0;
 	reload->turn = sd_event_source_disable_unref(reload->turn);
 	reload->has_begun = true;
-	questions_begin_load(reload->daemon->questions);
+	reload->hooks.begin(reload->hooks.userdata);
 	r = background_start(&reload->background, reload->daemon->event, read_beside, on_read,
 			     reload);
 	if (r < 0)
@@ -835,7 +832,7 @@ uint64_t reload_applied_usec(const struct reload *reload)
 	return reload->applied_usec;
 }
 
-int reload_new(struct reload **ret_reload, struct daemon *daemon)
+int reload_new(struct reload **ret_reload, struct daemon *daemon, const struct reload_hooks *hooks)
 {
 	struct reload *reload = calloc(1, sizeof(*reload));
 	int r;
@@ -843,6 +840,7 @@ int reload_new(struct reload **ret_reload, struct daemon *daemon)
 	if (!reload)
 		return -ENOMEM;
 	reload->daemon = daemon;
+	reload->hooks = *hooks;
 	reload->loading.config = daemon->config;
 	r = runtime_new(&reload->runtime);
 	if (r >= 0)

@@ -14,12 +14,32 @@
  * force.
  */
 
-#include "exportsd/daemon.h"
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
 #include "exportsd/exports/change.h"
 #include "exportsd/exports/suspects.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
 #include "parser/diag.h"
+#include "parser/snapshot/snapshot.h"
 
-int reload_new(struct reload **ret_reload, struct daemon *daemon);
+/*
+ * Who goes by the exports in force and lies above: told in the loop.
+ *
+ * begin:    other exports are about to be looked at
+ * in_force: the other exports are in force now; the old ones exist until this returns
+ */
+struct reload_hooks {
+	void (*begin)(void *userdata);
+	void (*in_force)(void *userdata);
+	void *userdata;
+};
+
+/* @hooks: copied; each function is called from the loop */
+int reload_new(struct reload **ret_reload, struct daemon *daemon, const struct reload_hooks *hooks);
 struct reload *reload_free(struct reload *reload);
 
 /*

@@ -29,22 +29,7 @@ struct runtime {
 	struct file_version etab;
 };
 
-/* ---- versions of files ---- */
-
-struct file_version file_version_of(const struct stat *st)
-{
-	return (struct file_version){
-		.inode = st->st_ino,
-		.mtime_nsec =
-			(uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec,
-		.size = (uint64_t)st->st_size,
-	};
-}
-
-bool file_version_equal(const struct file_version *a, const struct file_version *b)
-{
-	return a->inode == b->inode && a->mtime_nsec == b->mtime_nsec && a->size == b->size;
-}
+/* ---- the etab that is ours ---- */
 
 void runtime_set_etab(struct runtime *runtime, const struct file_version *version)
 {

@@ -18,19 +18,11 @@
  * kept here.
  */
 
-#include <sys/stat.h>
-
+#include "exportsd/base/file_version.h"
 #include "parser/snapshot/snapshot.h"
 
 /* More are not remembered: the oldest are forgotten, and exported again by the next start. */
 enum { RUNTIME_REMOVED_MAX = 65536 };
-
-/* What tells one version of a file from another. */
-struct file_version {
-	uint64_t inode, mtime_nsec, size;
-};
-struct file_version file_version_of(const struct stat *st);
-bool file_version_equal(const struct file_version *a, const struct file_version *b);
 
 struct runtime;
 

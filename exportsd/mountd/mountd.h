@@ -6,7 +6,7 @@
  * snapshot, media and kernel.
  */
 
-#include "exportsd/daemon.h"
+#include "exportsd/base/parts.h"
 
 int mountd_new(struct mountd **ret_mountd, struct daemon *daemon);
 struct mountd *mountd_free(struct mountd *mountd); /* unregisters from rpcbind */

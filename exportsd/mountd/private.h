@@ -5,12 +5,20 @@
  * private.h - what the mountd*.c files share.
  */
 
-#include "exportsd/exports/runtime.h"
+#include "exportsd/base/file_version.h"
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/mountd/mountproto.h"
 #include "exportsd/mountd/rmtab.h"
 #include "exportsd/mountd/rpc.h"
 #include "exportsd/mountd/rpcbind.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
+#include "parser/snapshot/snapshot.h"
 
 struct callout;
 struct mount_job;

@@ -12,10 +12,18 @@
 
 #include <uthash.h>
 
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
 #include "exportsd/fs/identities.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
 #include "exportsd/kernel/upcall.h"
+#include "exportsd/media/media.h"
 #include "exportsd/names/clients.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
 #include "exportsd/questions/questions.h"
+#include "parser/snapshot/snapshot.h"
 
 enum {
 	/* P5: no "no" that may turn into a "yes" by itself lives longer in the kernel. */

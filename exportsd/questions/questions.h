@@ -6,7 +6,7 @@
  * answered from the snapshot in force, with what names, paths and media say.
  */
 
-#include "exportsd/daemon.h"
+#include "exportsd/base/parts.h"
 #include "exportsd/kernel/upcall.h"
 
 /*

@@ -7,15 +7,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 
-#include "exportsd/fs/device.h"
-#include "exportsd/fs/paths.h"
-#include "exportsd/names/names.h"
-#include "exportsd/numbers/store.h"
 #include "exportsd/worker/worker.h"
 
 enum { NUMBERS_PER_FIELD = 1000 }; /* eleven bytes each: well within PROTO_LINE_MAX */
@@ -105,55 +99,6 @@ int worker_serve(int fd, worker_serve_fn serve)
 		proto_message_done(&question);
 	} while (r == 0);
 	return r < 0 ? r : 0;
-}
-
-/*
- * The daemon decides when its workers end: a signal to the whole group or terminal must not. A
- * file size limit is an error of write(2), like a full disk.
- */
-static void settle(const char *kind)
-{
-	char name[16];
-
-	snprintf(name, sizeof(name), "exportsd-%s", kind);
-	(void)prctl(PR_SET_NAME, name);
-	(void)signal(SIGTERM, SIG_IGN);
-	(void)signal(SIGINT, SIG_IGN);
-	(void)signal(SIGHUP, SIG_IGN);
-	(void)signal(SIGXFSZ, SIG_IGN);
-}
-
-static int serve_paths(int fd, const char *rootdir)
-{
-	int r = rootdir ? paths_serve_beneath(rootdir) : 0;
-
-	return r < 0 ? r : worker_serve(fd, paths_serve);
-}
-
-int worker_main(const char *kind, int fd, const char *argument)
-{
-	int r;
-
-	settle(kind);
-	if (str_equal(kind, worker_kind_word(WORKER_STORE))) {
-		/*
-		 * Not killed with the daemon: it ends its transaction, then reads the socket's end.
-		 */
-		r = argument ? store_main(fd, argument) : -EINVAL;
-	} else {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (str_equal(kind, worker_kind_word(WORKER_NAMES)))
-			r = worker_serve(fd, names_serve);
-		else if (str_equal(kind, worker_kind_word(WORKER_PATHS)))
-			r = serve_paths(fd, argument);
-		else if (str_equal(kind, worker_kind_word(WORKER_DEVICES)))
-			r = worker_serve(fd, device_serve);
-		else
-			r = -EINVAL;
-	}
-	if (r < 0)
-		fprintf(stderr, "exportsd --worker %s: %s\n", kind, strerror(-r));
-	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* ---- lists of numbers ---- */

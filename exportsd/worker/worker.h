@@ -97,14 +97,6 @@ size_t worker_n_processes(const struct worker *worker);
 /* ---- the processes' side ---- */
 
 /*
- * worker_main - what a worker process does until its socket closes: main() calls it for
- * "exportsd --worker KIND FD [ARGUMENT]".
- *
- * Returns an exit code.
- */
-int worker_main(const char *kind, int fd, const char *argument);
-
-/*
  * worker_serve - answer questions, one at a time, until the socket closes.
  *
  * @serve: begins and fills the answer ("ok", or worker_fail()), but neither gives it an id nor ends

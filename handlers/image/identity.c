@@ -148,7 +148,7 @@ static int find_forbidden(blkid_probe probe, int fd, struct identity *identity)
 int identity_probe(int fd, char *const *types, struct identity *ret_identity)
 {
 	CLEANUP(free_probe) blkid_probe probe = blkid_new_probe();
-	CLEANUP(identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct identity identity = { 0 };
 	int r;
 
 	if (!probe)
@@ -165,7 +165,7 @@ int identity_probe(int fd, char *const *types, struct identity *ret_identity)
 	return r;
 }
 
-void identity_done(struct identity *identity)
+void image_identity_done(struct identity *identity)
 {
 	free(identity->type);
 	free(identity->label);

@@ -41,7 +41,7 @@ enum identity_found {
  * Returns an enum identity_found; -errno.
  */
 int identity_probe(int fd, char *const *types, struct identity *ret_identity);
-void identity_done(struct identity *identity);
+void image_identity_done(struct identity *identity);
 
 /* Does libblkid know this type? */
 bool identity_type_is_known(const char *type);

@@ -112,7 +112,7 @@ static int probe(const struct image_handler *handler, const struct image *image,
 void image_describe(const struct image_handler *handler, const char *key, const struct image *image,
 		    bool may_probe, struct proto_writer *entry)
 {
-	CLEANUP(identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct identity identity = { 0 };
 	const struct known_image *known;
 	char version[80];
 
@@ -214,7 +214,7 @@ static int image_lookup(struct kit_request *request, void *userdata)
 {
 	const struct image_handler *handler = userdata;
 	CLEANUP(image_done) struct image image = { .fd = -1 };
-	CLEANUP(identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct identity identity = { 0 };
 	int r;
 
 	r = find_image(request, handler, &image);
@@ -267,7 +267,7 @@ static int describe_mounted(struct kit_request *request, const struct image_hand
 			    const char *device)
 {
 	CLEANUP(closep) int fd = open(device, O_RDONLY | O_CLOEXEC);
-	CLEANUP(identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct identity identity = { 0 };
 	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	int r;
 
@@ -301,7 +301,7 @@ static int mount_image(struct kit_request *request, const struct image_handler *
 		       const char *path, int target)
 {
 	CLEANUP(image_done) struct image image = { .fd = -1 };
-	CLEANUP(identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct identity identity = { 0 };
 	CLEANUP(freep) char *device = NULL, *why = NULL;
 	CLEANUP(closep) int fd = -1;
 	int r = find_image(request, handler, &image);

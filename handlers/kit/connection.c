@@ -49,8 +49,8 @@ static void connection_flush(struct connection *connection)
 	connection->n_sent = 0;
 }
 
-void connection_answer(struct connection *connection, uint64_t id, enum proto_outcome outcome,
-		       int error, const char *why)
+void kit_connection_answer(struct connection *connection, uint64_t id, enum proto_outcome outcome,
+			   int error, const char *why)
 {
 	struct proto_writer *output = &connection->output;
 
@@ -145,27 +145,27 @@ static void handle_request(struct connection *connection, const struct proto_mes
 	}
 	verb = find_verb(connection->kit, message->word);
 	if (!verb) {
-		connection_answer(connection, id, PROTO_UNSUPPORTED, 0, NULL);
+		kit_connection_answer(connection, id, PROTO_UNSUPPORTED, 0, NULL);
 		return;
 	}
 	for (size_t i = 0; i < N_ELEMENTS(verb->needs) && verb->needs[i]; i++)
 		if (!proto_get(message, verb->needs[i])) {
-			connection_answer(connection, id, PROTO_ERROR, EINVAL,
-					  "key= or path= is missing");
+			kit_connection_answer(connection, id, PROTO_ERROR, EINVAL,
+					      "key= or path= is missing");
 			return;
 		}
 	why = lack_of_room(connection, verb);
 	if (why)
-		connection_answer(connection, id, PROTO_BUSY, 0, why);
+		kit_connection_answer(connection, id, PROTO_BUSY, 0, why);
 	else if (job_new(connection, id, verb, message, connection->input, n_bytes) < 0)
-		connection_answer(connection, id, PROTO_BUSY, 0, "out of memory");
+		kit_connection_answer(connection, id, PROTO_BUSY, 0, "out of memory");
 	else
 		jobs_start(connection->kit);
 }
 
 /* ---- the connection ---- */
 
-void connection_free(struct connection *connection)
+void kit_connection_free(struct connection *connection)
 {
 	struct kit *kit = connection->kit;
 
@@ -221,7 +221,7 @@ static void set_stall_timer(struct connection *connection)
 	}
 }
 
-void connection_settle(struct connection *connection)
+void kit_connection_settle(struct connection *connection)
 {
 	struct kit *kit = connection->kit;
 	bool full, ended;
@@ -233,7 +233,7 @@ void connection_settle(struct connection *connection)
 	ended = (connection->input_ended || kit->stopping) && connection->n_jobs == 0 &&
 		unsent(connection) == 0;
 	if (connection->broken || ended) {
-		connection_free(connection);
+		kit_connection_free(connection);
 		return;
 	}
 	TAILQ_FOREACH(job, &kit->jobs, link)
@@ -268,7 +268,7 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 		connection_read(connection);
 	else if (events & (EPOLLHUP | EPOLLERR))
 		connection->broken = true;
-	connection_settle(connection);
+	kit_connection_settle(connection);
 	return 0;
 }
 
@@ -278,7 +278,7 @@ static int on_stall(sd_event_source *source, uint64_t usec, void *userdata)
 
 	break_connection(connection, unsent(connection) > 0 ? "its peer does not read"
 							    : "half a message, and no more");
-	connection_free(connection);
+	kit_connection_free(connection);
 	return 0;
 }
 
@@ -299,7 +299,7 @@ static bool peer_is_trusted(int fd)
 	return false;
 }
 
-void connection_new(struct kit *kit, int taken_fd)
+void kit_connection_new(struct kit *kit, int taken_fd)
 {
 	CLEANUP(closep) int fd = taken_fd;
 	struct connection *connection;
@@ -332,6 +332,6 @@ void connection_new(struct kit *kit, int taken_fd)
 		r = sd_event_source_set_enabled(connection->stall, SD_EVENT_OFF);
 	if (r < 0) {
 		kit_log(LOG_WARNING, "refusing a connection: %s", strerror(-r));
-		connection_free(connection);
+		kit_connection_free(connection);
 	}
 }

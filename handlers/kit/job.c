@@ -72,8 +72,8 @@ static void job_deliver(struct job *job, const struct proto_message *message)
 	if (kit->operations->removable && proto_outcome(message->word) == PROTO_OK)
 		proto_put_u64(&connection->output, "removable", 1);
 	if (proto_end(&connection->output) < 0 && outcome)
-		connection_answer(connection, job->id, PROTO_ERROR, E2BIG,
-				  "the answer is too long");
+		kit_connection_answer(connection, job->id, PROTO_ERROR, E2BIG,
+				      "the answer is too long");
 	if (outcome)
 		job_leave_connection(job);
 }
@@ -83,7 +83,7 @@ static void job_fail(struct job *job, enum proto_outcome outcome, int error, con
 {
 	if (!job->connection)
 		return;
-	connection_answer(job->connection, job->id, outcome, error, why);
+	kit_connection_answer(job->connection, job->id, outcome, error, why);
 	/* Its own callback sends it: this may be another connection's. */
 	sd_event_source_set_io_events(job->connection->io, EPOLLIN | EPOLLOUT);
 	job_leave_connection(job);
@@ -159,7 +159,7 @@ static int on_job_result(sd_event_source *source, int fd, uint32_t events, void 
 
 	job_read(job);
 	if (connection)
-		connection_settle(connection);
+		kit_connection_settle(connection);
 	return 0;
 }
 
@@ -182,7 +182,7 @@ static int on_job_exit(sd_event_source *source, const siginfo_t *info, void *use
 	}
 	job_free(job);
 	if (connection)
-		connection_settle(connection);
+		kit_connection_settle(connection);
 	jobs_start(kit);
 	return 0;
 }

@@ -49,7 +49,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *use
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	if (connection >= 0)
-		connection_new(userdata, connection);
+		kit_connection_new(userdata, connection);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		kit_log(LOG_ERR, "accept: %m");
 	return 0;
@@ -92,7 +92,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	jobs_shed(kit);
 	for (connection = TAILQ_FIRST(&kit->connections); connection; connection = next) {
 		next = TAILQ_NEXT(connection, link);
-		connection_settle(connection);
+		kit_connection_settle(connection);
 	}
 	kit_consider_idleness(kit);
 	return 0;
@@ -136,7 +136,7 @@ static int open_and_loop(struct kit *kit, const char **ret_why)
 	if (r < 0)
 		return r;
 	if (kit->listening.connection >= 0)
-		connection_new(kit, TAKE_FD(kit->listening.connection));
+		kit_connection_new(kit, TAKE_FD(kit->listening.connection));
 	kit_consider_idleness(kit);
 	return sd_event_loop(kit->event);
 }
@@ -166,7 +166,7 @@ int kit_run(const struct kit_operations *operations, void *userdata,
 		kit_log(LOG_ERR, "%s%s%s: %s", settings->socket ? settings->socket : "",
 			settings->socket ? ": " : "", why, strerror(-r));
 	while (!TAILQ_EMPTY(&kit.connections))
-		connection_free(TAILQ_FIRST(&kit.connections));
+		kit_connection_free(TAILQ_FIRST(&kit.connections));
 	while (!TAILQ_EMPTY(&kit.jobs))
 		job_free(TAILQ_FIRST(&kit.jobs));
 	sd_event_source_disable_unref(kit.idle);

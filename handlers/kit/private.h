@@ -12,7 +12,7 @@
  * worked on) does not hold up those behind it. The number of children is bounded; watches
  * are counted apart because they never end.
  *
- * A connection is only freed by connection_settle() and its stall timer, at the end of an event's
+ * A connection is only freed by kit_connection_settle() and its stall timer, at the end of an event's
  * callback: everything below just marks it broken. What a peer does not read is kept up to
  * KIT_OUTPUT_MAX; then its input and its jobs' results are not read any more, so that at last
  * the children wait.
@@ -99,18 +99,18 @@ void kit_consider_idleness(struct kit *kit);
 /* ---- connection.c ---- */
 
 /* @fd: taken. Refused, with a line in the log, if the peer is not trusted or there are too many. */
-void connection_new(struct kit *kit, int fd);
-void connection_free(struct connection *connection);
+void kit_connection_new(struct kit *kit, int fd);
+void kit_connection_free(struct connection *connection);
 
 /* The last thing a callback does with a connection: it may be gone afterwards. */
-void connection_settle(struct connection *connection);
+void kit_connection_settle(struct connection *connection);
 
 /*
  * Answer without an operation. @error: for PROTO_ERROR; @why: may be NULL. Sent by the next
  * settling.
  */
-void connection_answer(struct connection *connection, uint64_t id, enum proto_outcome outcome,
-		       int error, const char *why);
+void kit_connection_answer(struct connection *connection, uint64_t id, enum proto_outcome outcome,
+			   int error, const char *why);
 
 /* ---- job.c ---- */
 

@@ -6,8 +6,15 @@
 
 #include <errno.h>
 
-#include "exportsd/daemon.h"
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
 #include "exportsd/names/clients.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
+#include "parser/snapshot/snapshot.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"

@@ -310,19 +310,19 @@ static void test_identity(void)
 	   "its identity: type, label, UUID, checksum");
 	ok(strlen(identity.text) > 18 && str_equal(strrchr(identity.text, '-'), "-36864"),
 	   "and its size");
-	identity_done(&identity);
+	image_identity_done(&identity);
 	make_squashfs("a.squashfs", 1);
 	make_squashfs("b.squashfs", 2);
 	is_int(probe("a.squashfs", &identity), IDENTITY_FOUND, "squashfs is known");
 	is_int(probe("b.squashfs", &other), IDENTITY_FOUND, "another one is, too");
 	ok(strncmp(identity.text, "squashfs - sum-", 15) == 0, "its identity is a checksum");
 	ok(strcmp(identity.text, other.text) != 0, "of their own");
-	identity_done(&identity);
-	identity_done(&other);
+	image_identity_done(&identity);
+	image_identity_done(&other);
 	make_ext2("a.img");
 	is_int(probe("a.img", &identity), IDENTITY_FORBIDDEN, "ext2 is not allowed here");
 	is_str(identity.type, "ext2", "but is called by its name");
-	identity_done(&identity);
+	image_identity_done(&identity);
 	make_empty("empty.img");
 	is_int(probe("empty.img", &identity), IDENTITY_NOTHING, "an empty file holds nothing");
 	write_at("garbage.img", 0, "garbage", 7);
@@ -335,7 +335,7 @@ static void test_identity(void)
 	       "two file systems at once are refused");
 	is_int(probe("both.img", &identity), IDENTITY_FOUND, "unless only one is allowed");
 	is_str(identity.type, "squashfs", "which is what it is mounted as");
-	identity_done(&identity);
+	image_identity_done(&identity);
 }
 
 /* Do two images, made alike, have one identity? @change: a byte there differs; -1: none */
@@ -354,8 +354,8 @@ static bool are_one(off_t change, off_t size_a, off_t size_b)
 	if (probe("a.iso", &a) != IDENTITY_FOUND || probe("b.iso", &b) != IDENTITY_FOUND)
 		return false;
 	same = str_equal(a.text, b.text);
-	identity_done(&a);
-	identity_done(&b);
+	image_identity_done(&a);
+	image_identity_done(&b);
 	return same;
 }
 

@@ -11,10 +11,18 @@
 #include <sys/stat.h>
 
 #include "exportsd/base/log.h"
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/mountd/mountproto.h"
 #include "exportsd/mountd/rpc.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
 #include "exportsd/questions/questions.h"
+#include "parser/snapshot/snapshot.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 #include "tests/unit/rpc-words.h"

@@ -23,6 +23,7 @@
 #include "exportsd/names/clients.h"
 #include "exportsd/names/names.h"
 #include "exportsd/worker/worker.h"
+#include "exportsd/workers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

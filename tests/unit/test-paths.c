@@ -16,6 +16,7 @@
 
 #include "exportsd/fs/paths.h"
 #include "exportsd/worker/worker.h"
+#include "exportsd/workers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

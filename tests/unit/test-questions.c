@@ -10,10 +10,18 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "exportsd/base/parts.h"
+#include "exportsd/config/config.h"
+#include "exportsd/fs/paths.h"
+#include "exportsd/kernel/kernel.h"
 #include "exportsd/kernel/upcall.h"
+#include "exportsd/media/media.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/names/clients.h"
+#include "exportsd/names/names.h"
+#include "exportsd/numbers/numbers.h"
 #include "exportsd/questions/questions.h"
+#include "parser/snapshot/snapshot.h"
 #include "tests/tap.h"
 
 static struct daemon server;

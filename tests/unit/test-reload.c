@@ -47,17 +47,13 @@ uint32_t kernel_per_flavor_flags(const struct kernel *kernel)
 	return EXPORT_PER_FLAVOR;
 }
 
-void questions_begin_load(struct questions *questions)
+static void on_load(void *userdata)
 {
 }
 
-void questions_again(struct questions *questions)
+static void on_other_exports(void *userdata)
 {
 	told.begun_anew++;
-}
-
-void mountd_again(struct mountd *mountd)
-{
 }
 
 int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
@@ -365,7 +361,8 @@ static void begin(const char *text)
 	config.name_age_seconds = 600;
 	config.name_timeout_seconds = 10;
 	write_exports(text);
-	reload_new(&server.reload, &server);
+	reload_new(&server.reload, &server,
+		   &(struct reload_hooks){ .begin = on_load, .in_force = on_other_exports });
 }
 
 static void end(void)

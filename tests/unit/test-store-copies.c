@@ -18,6 +18,7 @@
 #include "exportsd/numbers/copies.h"
 #include "exportsd/numbers/numbers.h"
 #include "exportsd/worker/worker.h"
+#include "exportsd/workers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

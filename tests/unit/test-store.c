@@ -26,6 +26,7 @@
 #include "exportsd/numbers/numbers.h"
 #include "exportsd/numbers/store.h"
 #include "exportsd/worker/worker.h"
+#include "exportsd/workers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 #include "tests/unit/shared.h"

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "exportsd/worker/worker.h"
+#include "exportsd/workers.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 

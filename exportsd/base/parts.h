@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#pragma once
+
+/*
+ * parts.h - the daemon's parts, put together: borrowed by those who see the whole (exports,
+ * questions, mountd, control). Names only: whoever uses a part includes its header.
+ */
+
+#include <systemd/sd-event.h>
+
+struct config;
+struct kernel;
+struct names;
+struct paths;
+struct numbers;
+struct media;
+struct snapshot;
+struct questions;
+struct mountd;
+struct control;
+struct reload;
+struct fsidd;
+
+struct daemon {
+	sd_event *event;
+	struct config *config;
+	struct kernel *kernel;
+	struct names *names;
+	struct paths *paths;
+	struct numbers *numbers;
+	struct media *media;
+	/* In force. Only exports/reload.c replaces it: never keep a pointer into it over a callback. */
+	struct snapshot *snapshot;
+	struct questions *questions;
+	struct mountd *mountd; /* NULL: mount-service off */
+	struct control *control;
+	struct reload *reload;
+	struct fsidd *fsidd; /* NULL: not wanted */
+};
