@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * rpc_private.h - what rpc.c, rpc_stream.c and rpc_datagram.c share.
+ * rpc_private.h - what the rpc*.c files share: rpc.c uses rpc_stream.c and rpc_datagram.c, and all of
+ * them rpc_call.c.
  */
 
 #include <uthash.h>
@@ -78,10 +79,14 @@ struct rpc_call {
 	UT_hash_handle hh;
 };
 
+/* ---- rpc_call.c ---- */
+
 /* @bytes: taken, also on failure. */
 struct rpc_call *rpc_call_new(struct rpc *rpc, uint8_t *bytes, size_t n_bytes);
 /* It must be in no list any more. */
 void rpc_call_free(struct rpc_call *call);
+
+/* ---- rpc_stream.c ---- */
 
 /* Callback of a listening stream socket; userdata is its listener. */
 int rpc_stream_accept(sd_event_source *source, int fd, uint32_t events, void *userdata);
@@ -93,6 +98,8 @@ void rpc_stream_drop(struct rpc_call *call, bool hang_up);
 void rpc_stream_close_idle(struct rpc *rpc, uint64_t now_usec);
 /* At the end, when there are no calls any more. */
 void rpc_stream_close_all(struct rpc *rpc);
+
+/* ---- rpc_datagram.c ---- */
 
 /* Callback of a datagram socket; userdata is its listener. */
 int rpc_datagram_receive(sd_event_source *source, int fd, uint32_t events, void *userdata);
