@@ -23,7 +23,7 @@ enum { SAID_BYTES = 4096 }; /* in one message */
 /* A medium being drained. */
 struct draining {
 	struct exportfs_request *request;
-	struct media_drain *drain;
+	struct pending *drain;
 	char *path;
 	bool is_wanted; /* the medium itself was named: that it stays is a fault */
 	struct draining *next;
@@ -48,7 +48,7 @@ void control_exportfs_forget(struct connection *connection)
 		struct draining *draining = request->draining;
 
 		LL_DELETE(request->draining, draining);
-		media_drain_cancel(draining->drain);
+		pending_cancel(&draining->drain);
 		free(draining->path);
 		free(draining);
 	}

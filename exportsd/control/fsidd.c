@@ -28,7 +28,7 @@ struct client {
 	struct client *prev, *next;
 	int fd;
 	sd_event_source *io;
-	struct numbers_question *question;
+	struct pending *question;
 	char *path; /* that the question is about */
 };
 
@@ -50,7 +50,7 @@ static void client_free(struct client *client)
 {
 	DL_DELETE(client->fsidd->clients, client);
 	client->fsidd->n_clients--;
-	numbers_cancel(client->question);
+	pending_cancel(&client->question);
 	sd_event_source_disable_unref(client->io);
 	close(client->fd);
 	free(client->path);

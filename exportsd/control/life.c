@@ -26,7 +26,7 @@ enum {
 
 struct eject {
 	struct connection *connection;
-	struct media_drain *drain;
+	struct pending *drain;
 	sd_event_source *timer;
 	uint64_t end_usec;
 	bool force;
@@ -36,7 +36,7 @@ void eject_forget(struct eject *eject)
 {
 	if (!eject)
 		return;
-	media_drain_cancel(eject->drain);
+	pending_cancel(&eject->drain);
 	sd_event_source_disable_unref(eject->timer);
 	free(eject);
 }

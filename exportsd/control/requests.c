@@ -25,11 +25,11 @@ void requests_forget(struct connection *connection)
 	if (connection->reloading)
 		reload_forget(connection->daemon->reload, connection);
 	control_exportfs_forget(connection);
-	numbers_cancel(connection->numbers_question);
+	pending_cancel(&connection->numbers_question);
 	if (connection->verifying)
 		numbers_verify_cancel(connection->daemon->numbers, connection);
-	media_cancel(connection->mounting);
-	questions_name_cancel(connection->naming);
+	pending_cancel(&connection->mounting);
+	pending_cancel(&connection->naming);
 	if (connection->observer)
 		media_unobserve(connection->observer);
 	eject_forget(TAKE_PTR(connection->eject));

@@ -46,14 +46,14 @@ struct connection {
 	char *after; /* media up to this path are written */
 	size_t n_done; /* exports or clients written */
 	uint64_t since; /* when the exports that are being listed came into force */
-	struct media_request *mounting;
+	struct pending *mounting;
 	struct media_observer *observer;
-	struct numbers_question *numbers_question;
+	struct pending *numbers_question;
 	bool verifying;
 	bool reloading;
 	bool lists_media; /* mounted ones, behind their rules */
 	struct exportfs_request *exportfs;
-	struct naming *naming;
+	struct pending *naming;
 	struct eject *eject; /* life.h */
 
 	char input[CONTROL_REQUEST_MAX];

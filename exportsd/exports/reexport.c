@@ -15,7 +15,7 @@ struct reexport {
 	struct loading *loading;
 	reexport_done_fn done;
 	void *userdata;
-	struct numbers_question *question;
+	struct pending *question;
 };
 
 bool reexport_is_numbered(const struct export_item *item)
@@ -144,7 +144,7 @@ int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, stru
 struct reexport *reexport_free(struct reexport *reexport)
 {
 	if (reexport)
-		numbers_cancel(reexport->question);
+		pending_cancel(&reexport->question);
 	free(reexport);
 	return NULL;
 }

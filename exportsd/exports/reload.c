@@ -65,8 +65,8 @@ struct reload {
 	struct loading loading;
 	struct recording recording;
 	struct background *background; /* the loading is its, not ours */
-	struct paths_question *paths_question;
-	struct names_question *names_question;
+	struct pending *paths_question;
+	struct pending *names_question;
 	struct reexport *reexport; /* exports with reexport= are given their numbers */
 	const char **host_names; /* as asked */
 	size_t n_owners_known; /* numbers of the loading whose owners were looked up */
@@ -90,9 +90,9 @@ static void stop(struct reload *reload)
 	reload->turn = sd_event_source_disable_unref(reload->turn);
 	reload->background = background_abandon(reload->background);
 	reload->telling_kernel = renew_cancel(reload->telling_kernel);
-	paths_cancel(reload->paths_question);
+	pending_cancel(&reload->paths_question);
 	reload->paths_question = NULL;
-	names_cancel(reload->names_question);
+	pending_cancel(&reload->names_question);
 	reload->names_question = NULL;
 	reload->reexport = reexport_free(reload->reexport);
 	free(reload->host_names);

@@ -67,7 +67,7 @@ struct renew {
 	size_t n_entries, n_room;
 
 	const char **export_paths; /* of entries */
-	struct paths_question *paths_question;
+	struct pending *paths_question;
 	size_t n_written;
 };
 
@@ -452,7 +452,7 @@ struct renew *renew_cancel(struct renew *renew)
 	if (!renew)
 		return NULL;
 	background_abandon(renew->background);
-	paths_cancel(renew->paths_question);
+	pending_cancel(&renew->paths_question);
 	free(renew->export_paths);
 	sd_event_source_disable_unref(renew->turn);
 	for (size_t i = 0; i < renew->n_entries; i++)

@@ -177,7 +177,7 @@ struct device_facts device_look(int sysfs, dev_t device)
 /* ---- asking ---- */
 
 int device_ask(struct worker *worker, dev_t device, uint64_t timeout_usec, worker_done_fn done,
-	       void *userdata, struct worker_question **ret_question)
+	       void *userdata, struct pending **ret_question)
 {
 	struct proto_writer message = { 0 };
 	int r;

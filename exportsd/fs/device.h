@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <sys/types.h>
 
+#include "exportsd/base/later.h"
 #include "exportsd/worker/worker.h"
 #include "parser/base.h"
 
@@ -51,7 +52,7 @@ struct device_facts device_look(int sysfs, dev_t device);
  * @done:   as worker_ask() calls it; what it got goes to device_answer()
  */
 int device_ask(struct worker *worker, dev_t device, uint64_t timeout_usec, worker_done_fn done,
-	       void *userdata, struct worker_question **ret_question);
+	       void *userdata, struct pending **ret_question);
 
 /*
  * device_answer - what came of it: 0, it can be read; -EAGAIN, that is not known; or another

@@ -37,10 +37,11 @@ enum {
 struct look {
 	struct identities *identities;
 	struct place *place;
-	struct paths_question *question;
+	struct pending *question;
 };
 
 struct identities_question {
+	struct pending pending;
 	struct identities *identities;
 	const struct snapshot *snapshot;
 	struct identity_id id;
@@ -57,7 +58,7 @@ struct identities_question {
 	bool complete;
 	bool looked_round; /* since it was asked: do not begin again */
 	bool waits_for_look, is_due; /* its end; to be woken after it */
-	struct paths_question *verifying;
+	struct pending *verifying;
 	sd_event_source *deferred;
 	struct identities_question *next, *previous;
 };
@@ -84,6 +85,8 @@ struct identities {
 	struct identities_question *questions;
 };
 
+static void cancel_identities(struct pending *pending);
+
 static void question_step(struct identities_question *question);
 
 /* ---- the look round ---- */
@@ -91,7 +94,7 @@ static void question_step(struct identities_question *question);
 static void stop_looking(struct identities *identities)
 {
 	for (size_t i = 0; i < LOOKS_AT_ONCE; i++) {
-		paths_cancel(identities->looks[i].question);
+		pending_cancel(&identities->looks[i].question);
 		identities->looks[i] = (struct look){ 0 };
 	}
 	identities->n_looking = 0;
@@ -251,7 +254,7 @@ static void on_look(void *userdata, int error, const struct paths_facts *facts);
 
 static void drop_hits(struct identities_question *question)
 {
-	paths_cancel(question->verifying);
+	pending_cancel(&question->verifying);
 	question->verifying = NULL;
 	while (question->n_seen)
 		free(question->seen[--question->n_seen]);
@@ -419,7 +422,7 @@ static void finish(struct identities_question *question)
 	bool complete = question->complete;
 
 	memcpy(found, question->found, n * sizeof(found[0]));
-	identities_cancel(question);
+	cancel_identities(&question->pending);
 	done(userdata, found, n, complete);
 }
 
@@ -564,13 +567,14 @@ static int on_deferred(sd_event_source *source, void *userdata)
 
 int identities_find(struct identities *identities, const struct snapshot *snapshot,
 		    enum upcall_fsid_type type, const uint8_t *fsid, identities_fn done,
-		    void *userdata, struct identities_question **ret_question)
+		    void *userdata, struct pending **ret_question)
 {
 	struct identities_question *question = calloc(1, sizeof(*question));
 	int r;
 
 	if (!question)
 		return -ENOMEM;
+	question->pending.cancel = cancel_identities;
 	question->identities = identities;
 	question->snapshot = snapshot;
 	question->id.type = type;
@@ -587,14 +591,14 @@ int identities_find(struct identities *identities, const struct snapshot *snapsh
 	if (question->next)
 		question->next->previous = question;
 	identities->questions = question;
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
-void identities_cancel(struct identities_question *question)
+static void cancel_identities(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct identities_question *question = (struct identities_question *)pending;
+
 	unlink_question(question);
 	drop_hits(question);
 	sd_event_source_disable_unref(question->deferred);
@@ -694,7 +698,7 @@ struct identities *identities_free(struct identities *identities)
 	if (!identities)
 		return NULL;
 	while (identities->questions)
-		identities_cancel(identities->questions);
+		cancel_identities(&identities->questions->pending);
 	stop_looking(identities);
 	table_clear(&identities->known);
 	sd_event_source_disable_unref(identities->look_source);

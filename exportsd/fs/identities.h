@@ -13,13 +13,13 @@
  * mounts have changed since.
  */
 
+#include "exportsd/base/later.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/upcall.h"
 #include "exportsd/numbers/numbers.h"
 #include "parser/snapshot/snapshot.h"
 
 struct identities;
-struct identities_question;
 
 /*
  * paths, numbers: borrowed. numbers know the media, and so the directories between a rule's and its
@@ -60,9 +60,7 @@ typedef void (*identities_fn)(void *userdata, const char *const *paths, size_t n
 			      bool complete);
 int identities_find(struct identities *identities, const struct snapshot *snapshot,
 		    enum upcall_fsid_type type, const uint8_t *fsid, identities_fn done,
-		    void *userdata, struct identities_question **ret_question);
-/* identities_cancel - done() will not be called. NULL is fine. */
-void identities_cancel(struct identities_question *question);
+		    void *userdata, struct pending **ret_question);
 
 /*
  * identity_ids - every id of one place, as nfsd would write it into a handle (mk_fsid()).

@@ -37,15 +37,16 @@ enum kind { KIND_REAL, KIND_FACTS, KIND_WALK };
 struct chunk {
 	struct paths_question *question;
 	struct chunk *prev, *next;
-	struct worker_question *asked;
+	struct pending *asked;
 	size_t first, n;
 };
 
 struct paths_question {
+	struct pending pending;
 	struct paths *paths;
 	struct paths_question *prev, *next;
 	enum kind kind;
-	struct worker_question *asked; /* facts, walk */
+	struct pending *asked; /* facts, walk */
 	/* KIND_REAL */
 	const char **wanted; /* the asker's texts */
 	const char **real; /* the same texts, or our own */
@@ -72,12 +73,15 @@ static void free_real(const char *real)
 
 /* ---- calls ---- */
 
+static void cancel_paths(struct pending *pending);
+
 static struct paths_question *question_new(struct paths *paths, enum kind kind, void *userdata)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 
 	if (!question)
 		return NULL;
+	question->pending.cancel = cancel_paths;
 	question->paths = paths;
 	question->kind = kind;
 	question->userdata = userdata;
@@ -89,14 +93,14 @@ static void chunk_free(struct chunk *chunk)
 {
 	DL_DELETE(chunk->question->chunks, chunk);
 	chunk->question->n_chunks--;
-	worker_cancel(chunk->asked);
+	pending_cancel(&chunk->asked);
 	free(chunk);
 }
 
 static void question_free(struct paths_question *question)
 {
 	DL_DELETE(question->paths->questions, question);
-	worker_cancel(question->asked);
+	pending_cancel(&question->asked);
 	while (question->chunks)
 		chunk_free(question->chunks);
 	for (size_t i = 0; question->real && i < question->n_paths; i++)
@@ -107,8 +111,10 @@ static void question_free(struct paths_question *question)
 	free(question);
 }
 
-void paths_cancel(struct paths_question *question)
+static void cancel_paths(struct pending *pending)
 {
+	struct paths_question *question = (struct paths_question *)pending;
+
 	if (question)
 		question_free(question);
 }
@@ -290,7 +296,7 @@ static int on_ready(sd_event_source *source, void *userdata)
 
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
-	       struct paths_question **ret_question)
+	       struct pending **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_REAL, userdata);
 	int r = -ENOMEM;
@@ -318,7 +324,7 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	if (r < 0)
 		question_free(question);
 	else if (ret_question)
-		*ret_question = question;
+		*ret_question = &question->pending;
 	return r;
 }
 
@@ -409,7 +415,7 @@ static void on_single(void *userdata, int error, const struct proto_message *ans
 }
 
 static int ask_single(struct paths_question *question, struct proto_writer *message,
-		      struct paths_question **ret_question)
+		      struct pending **ret_question)
 {
 	int r;
 
@@ -419,12 +425,12 @@ static int ask_single(struct paths_question *question, struct proto_writer *mess
 	if (r < 0)
 		question_free(question);
 	else if (ret_question)
-		*ret_question = question;
+		*ret_question = &question->pending;
 	return r;
 }
 
 static int ask_facts(struct paths *paths, const char *word, const char *path, paths_facts_fn done,
-		     void *userdata, struct paths_question **ret_question)
+		     void *userdata, struct pending **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_FACTS, userdata);
 	struct proto_writer message = {};
@@ -438,20 +444,20 @@ static int ask_facts(struct paths *paths, const char *word, const char *path, pa
 }
 
 int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		struct paths_question **ret_question)
+		struct pending **ret_question)
 {
 	return ask_facts(paths, "facts", path, done, userdata, ret_question);
 }
 
 int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		   struct paths_question **ret_question)
+		   struct pending **ret_question)
 {
 	return ask_facts(paths, "junction", path, done, userdata, ret_question);
 }
 
 int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
-	       struct paths_question **ret_question)
+	       struct pending **ret_question)
 {
 	struct paths_question *question = question_new(paths, KIND_WALK, userdata);
 	struct proto_writer message = {};

@@ -10,12 +10,12 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "exportsd/base/later.h"
 #include "handlers/proto.h"
 #include "parser/base.h"
 #include "parser/snapshot/snapshot.h"
 
 struct paths;
-struct paths_question;
 
 /*
  * @rootdir: what all paths lie beneath, absolute symbolic links too (nfs.conf [exports] rootdir);
@@ -24,7 +24,6 @@ struct paths_question;
 int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec,
 	      const char *rootdir);
 struct paths *paths_free(struct paths *paths);
-void paths_cancel(struct paths_question *question);
 
 /*
  * paths_real - realpath(3) of many paths.
@@ -40,7 +39,7 @@ extern const char paths_unknown[];
 typedef void (*paths_real_fn)(void *userdata, const char *const *real, size_t n_paths);
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
-	       struct paths_question **ret_question);
+	       struct pending **ret_question);
 
 /*
  * What nfs-utils looks at: support/export/cache.c uuid_by_path(), get_uuid_blkdev(),
@@ -67,11 +66,11 @@ struct paths_facts {
  */
 typedef void (*paths_facts_fn)(void *userdata, int error, const struct paths_facts *facts);
 int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		struct paths_question **ret_question);
+		struct pending **ret_question);
 
 /* paths_junction - the same of a junction, with where it leads to. error -ENODATA: it is none. */
 int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		   struct paths_question **ret_question);
+		   struct pending **ret_question);
 
 /* Who walks: a caller's credentials, squashed already. */
 struct paths_credentials {
@@ -103,7 +102,7 @@ struct paths_walked {
 typedef void (*paths_walk_fn)(void *userdata, int error, const struct paths_walked *walked);
 int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
-	       struct paths_question **ret_question);
+	       struct pending **ret_question);
 
 /*
  * paths_is_gone - does this error (negative) say that nothing is there? Any other only says that

@@ -14,6 +14,7 @@
 #include "exportsd/media/private.h"
 
 struct media_request {
+	struct pending pending;
 	struct media_request *prev, *next;
 	struct media *media;
 	struct medium *medium; /* NULL: no rule claims the path */
@@ -350,6 +351,8 @@ void media_unobserve(struct media_observer *observer)
 
 /* ---- asking ---- */
 
+static void cancel_request(struct pending *pending);
+
 static int request_new(struct media *media, bool for_mount, void *userdata,
 		       struct media_request **ret_request)
 {
@@ -357,6 +360,7 @@ static int request_new(struct media *media, bool for_mount, void *userdata,
 
 	if (!request)
 		return -ENOMEM;
+	request->pending.cancel = cancel_request;
 	request->media = media;
 	request->for_mount = for_mount;
 	request->userdata = userdata;
@@ -387,7 +391,7 @@ static int enter_request(struct media_request *request, const char *path)
 }
 
 int media_number(struct media *media, const char *path, media_number_fn done, void *userdata,
-		 uint32_t *ret_number, struct media_request **ret_request)
+		 uint32_t *ret_number, struct pending **ret_request)
 {
 	struct media_request *request;
 	const char *key;
@@ -408,7 +412,7 @@ int media_number(struct media *media, const char *path, media_number_fn done, vo
 		return r;
 	}
 	if (ret_request)
-		*ret_request = request;
+		*ret_request = &request->pending;
 	if (request->medium)
 		medium_want_number(request->medium);
 	return 0;
@@ -447,7 +451,7 @@ static int prepare_mount(struct media_request *request, const char *client, cons
 
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
-		struct media_request **ret_request)
+		struct pending **ret_request)
 {
 	struct media_request *request;
 	int r = request_new(media, true, userdata, &request);
@@ -463,7 +467,7 @@ int media_mount(struct media *media, const char *path, const char *client, const
 		return r;
 	}
 	if (ret_request)
-		*ret_request = request;
+		*ret_request = &request->pending;
 	if (request->medium)
 		medium_want_mount(request->medium, client, domain);
 	return 0;
@@ -478,12 +482,11 @@ uint64_t media_deadline_usec(struct media *media, const char *path)
 		    : media->config->deadline_seconds * media->second_usec;
 }
 
-void media_cancel(struct media_request *request)
+static void cancel_request(struct pending *pending)
 {
+	struct media_request *request = (struct media_request *)pending;
 	struct medium *medium;
 
-	if (!request)
-		return;
 	medium = request->medium;
 	unlink_request(request);
 	request_free(request);

@@ -260,7 +260,7 @@ static void on_listed(void *userdata, enum handler_outcome outcome,
 
 /* Returns 0; -errno: it cannot even be asked. */
 static int ask(struct rule *rule, const char *verb, uint64_t timeout_usec,
-	       const struct handler_events *events, struct handler_request **ret_request)
+	       const struct handler_events *events, struct pending **ret_request)
 {
 	struct proto_writer writer = { 0 };
 	struct handler *handler = rule->use->handler;
@@ -404,8 +404,8 @@ void catalogue_stop(struct rule *rule)
 {
 	struct catalogue *catalogue = &rule->catalogue;
 
-	handler_cancel(TAKE_PTR(catalogue->list));
-	handler_cancel(TAKE_PTR(catalogue->watch));
+	pending_cancel(&catalogue->list);
+	pending_cancel(&catalogue->watch);
 	catalogue->timer = sd_event_source_disable_unref(catalogue->timer);
 	free(TAKE_PTR(catalogue->bad_key));
 }

@@ -58,6 +58,7 @@ static const uint64_t lost_patience_usec = 5000000;
 
 /* One that has been told to be drained. */
 struct media_drain {
+	struct pending pending;
 	struct media_drain *prev, *next;
 	struct media *media;
 	struct medium *medium; /* NULL: it is decided */
@@ -166,10 +167,10 @@ static void tell_asker(struct medium *medium, enum media_drain_outcome outcome)
 	(void)sd_event_source_set_enabled(media->deliver_drained, SD_EVENT_ONESHOT);
 }
 
-void media_drain_cancel(struct media_drain *drain)
+static void cancel_drain(struct pending *pending)
 {
-	if (!drain)
-		return;
+	struct media_drain *drain = (struct media_drain *)pending;
+
 	if (drain->medium)
 		drain->medium->drain_asker = NULL;
 	else
@@ -736,7 +737,7 @@ void medium_set_trouble(struct medium *medium, enum medium_trouble trouble)
 
 void medium_stop_drain(struct medium *medium)
 {
-	handler_cancel(TAKE_PTR(medium->unmount_request));
+	pending_cancel(&medium->unmount_request);
 	leave_queue(medium);
 	if (medium->drain.stage != DRAIN_NONE) {
 		medium->drain.stage = DRAIN_NONE;
@@ -749,7 +750,7 @@ void medium_stop_drain(struct medium *medium)
 }
 
 int media_drain(struct media *media, const char *path, enum media_drain_kind kind,
-		media_drain_fn done, void *userdata, struct media_drain **ret_drain)
+		media_drain_fn done, void *userdata, struct pending **ret_drain)
 {
 	struct media_drain *drain;
 	struct medium *medium;
@@ -768,6 +769,7 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 		medium_release(medium);
 		return -ENOMEM;
 	}
+	drain->pending.cancel = cancel_drain;
 	drain->media = media;
 	drain->medium = medium;
 	drain->done = done;
@@ -775,7 +777,7 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 	medium->drain_asker = drain;
 	medium->drain_pause_usec = 0;
 	enqueue(medium, kind);
-	*ret_drain = drain;
+	*ret_drain = &drain->pending;
 	return 0;
 }
 
@@ -798,7 +800,7 @@ int drains_start(struct media *media)
 void drains_end(struct media *media)
 {
 	while (media->drained)
-		media_drain_cancel(media->drained);
+		cancel_drain(&media->drained->pending);
 	sd_event_source_disable_unref(media->deliver_drained);
 	sd_event_source_disable_unref(media->drain_timer);
 }

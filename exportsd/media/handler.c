@@ -47,6 +47,7 @@ static const uint64_t timer_accuracy_usec = 10000;
 enum request_place { REQUEST_WAITING, REQUEST_UNDER_WAY, REQUEST_ENDED };
 
 struct handler_request {
+	struct pending pending;
 	struct handler_request *prev, *next;
 	struct handler *handler;
 	struct connection *connection; /* REQUEST_UNDER_WAY */
@@ -830,6 +831,8 @@ static int take_bytes(struct handler_request *request, struct proto_writer *mess
 	return r;
 }
 
+static void cancel_request(struct pending *pending);
+
 static int request_new(struct handler *handler, struct proto_writer *message, uint64_t timeout_usec,
 		       struct handler_request **ret_request)
 {
@@ -840,6 +843,7 @@ static int request_new(struct handler *handler, struct proto_writer *message, ui
 		proto_writer_done(message);
 		return -ENOMEM;
 	}
+	request->pending.cancel = cancel_request;
 	request->handler = handler;
 	handler->n_requests++;
 	request->id = ++handler->last_id;
@@ -859,7 +863,7 @@ static int request_new(struct handler *handler, struct proto_writer *message, ui
 
 int handler_ask(struct handler *handler, struct proto_writer *message, uint64_t timeout_usec,
 		bool own_connection, const struct handler_events *events, void *userdata,
-		struct handler_request **ret_request)
+		struct pending **ret_request)
 {
 	struct handler_request *request;
 	int r;
@@ -877,7 +881,7 @@ int handler_ask(struct handler *handler, struct proto_writer *message, uint64_t 
 	request->place = REQUEST_WAITING;
 	DL_APPEND(handler->waiting, request);
 	if (ret_request)
-		*ret_request = request;
+		*ret_request = &request->pending;
 	if (own_connection)
 		send_alone(request);
 	else
@@ -885,12 +889,11 @@ int handler_ask(struct handler *handler, struct proto_writer *message, uint64_t 
 	return 0;
 }
 
-void handler_cancel(struct handler_request *request)
+static void cancel_request(struct pending *pending)
 {
+	struct handler_request *request = (struct handler_request *)pending;
 	struct connection *connection;
 
-	if (!request)
-		return;
 	connection = request->connection;
 	unlink_request(request);
 	request_free(request);

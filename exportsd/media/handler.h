@@ -13,10 +13,10 @@
 
 #include <systemd/sd-event.h>
 
+#include "exportsd/base/later.h"
 #include "handlers/proto.h"
 
 struct handler;
-struct handler_request;
 
 /*
  * handler_new - no connection yet.
@@ -63,10 +63,8 @@ struct handler_events {
  * @timeout_usec: to the outcome; every progress message starts it anew (but see the media's
  *                deadline); 0: never (watch)
  * @own_connection: do not share one (list and watch)
+ * @ret_request: cancelled, a late answer is dropped
  */
 int handler_ask(struct handler *handler, struct proto_writer *message, uint64_t timeout_usec,
 		bool own_connection, const struct handler_events *events, void *userdata,
-		struct handler_request **ret_request);
-
-/* handler_cancel - done() will not be called; a late answer is dropped. NULL is fine. */
-void handler_cancel(struct handler_request *request);
+		struct pending **ret_request);

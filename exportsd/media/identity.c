@@ -393,7 +393,7 @@ void identity_follow_list(struct medium *medium)
 
 void identity_stop(struct medium *medium)
 {
-	numbers_cancel(TAKE_PTR(medium->identity_question));
+	pending_cancel(&medium->identity_question);
 	medium->identity_is_listed = false;
 }
 

@@ -658,11 +658,11 @@ void medium_reconsider(struct medium *medium)
 
 void medium_stop(struct medium *medium)
 {
-	handler_cancel(TAKE_PTR(medium->lookup_request));
-	handler_cancel(TAKE_PTR(medium->load_request));
+	pending_cancel(&medium->lookup_request);
+	pending_cancel(&medium->load_request);
 	medium_stop_drain(medium);
-	numbers_cancel(TAKE_PTR(medium->lookup_question));
-	numbers_cancel(TAKE_PTR(medium->load_question));
+	pending_cancel(&medium->lookup_question);
+	pending_cancel(&medium->load_question);
 	identity_stop(medium);
 	medium->lookup_waits_for_list = medium->load_waits_for_number = false;
 	close_mount(medium);

@@ -112,7 +112,7 @@ void medium_begin_request(struct proto_writer *writer, const char *verb,
  * there. Returns 0; -errno.
  */
 int medium_ask(struct medium *medium, struct proto_writer *writer,
-	       const struct handler_events *events, struct handler_request **ret_request)
+	       const struct handler_events *events, struct pending **ret_request)
 {
 	struct handler *handler = medium->rule->use->handler;
 

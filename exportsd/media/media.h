@@ -20,12 +20,12 @@
 #include <sys/types.h>
 #include <systemd/sd-event.h>
 
+#include "exportsd/base/later.h"
 #include "exportsd/config/config.h"
 #include "exportsd/numbers/numbers.h"
 #include "parser/snapshot/snapshot.h"
 
 struct media;
-struct media_request;
 
 int media_new(struct media **ret_media, sd_event *event, const struct config *config,
 	      struct numbers *numbers);
@@ -67,7 +67,7 @@ enum media_outcome {
 enum { MEDIA_NOW = 1 };
 typedef void (*media_number_fn)(void *userdata, enum media_outcome outcome, uint32_t number);
 int media_number(struct media *media, const char *path, media_number_fn done, void *userdata,
-		 uint32_t *ret_number, struct media_request **ret_request);
+		 uint32_t *ret_number, struct pending **ret_request);
 
 /*
  * media_is_mounted - is the medium itself mounted at its path right now (a statx(2))?
@@ -107,20 +107,17 @@ struct media_mounted {
  * @timeout_usec: after this done() gets MEDIA_TIMED_OUT while loading goes on; 0: wait for ever
  * @done:   exactly once, never from within this call
  *
- * However many ask, the handler is asked once. Asked of a mounted medium, done() is called without
- * the handler.
+ * However many ask, the handler is asked once; when one request is cancelled, loading goes on for
+ * the others. Asked of a mounted medium, done() is called without the handler.
  */
 typedef void (*media_mount_fn)(void *userdata, enum media_outcome outcome,
 			       struct media_mounted *mounted, const char *why);
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
-		struct media_request **ret_request);
+		struct pending **ret_request);
 
 /* How long who asks MOUNT for a medium waits for it at most: its rule's deadline. */
 uint64_t media_deadline_usec(struct media *media, const char *path);
-
-/* media_cancel - done() will not be called; loading goes on for others. NULL is fine. */
-void media_cancel(struct media_request *request);
 
 /*
  * media_drain - have the kernel let go of a medium, and unmount it.
@@ -136,6 +133,7 @@ void media_cancel(struct media_request *request);
  *                    holds it
  *
  * @done: exactly once, never from within this call
+ * @ret_drain: cancelled, what is begun goes on
  * Returns 0; -ENOENT (no rule claims the path); -EALREADY (it is being drained); -errno.
  */
 enum media_drain_kind { MEDIA_DRAIN_IDLE, MEDIA_DRAIN_EJECT, MEDIA_DRAIN_FORCE, MEDIA_DRAIN_GONE };
@@ -146,11 +144,8 @@ enum media_drain_outcome {
 	MEDIA_DRAIN_FAILED, /* its handler cannot unmount it: @why */
 };
 typedef void (*media_drain_fn)(void *userdata, enum media_drain_outcome outcome, const char *why);
-struct media_drain;
 int media_drain(struct media *media, const char *path, enum media_drain_kind kind,
-		media_drain_fn done, void *userdata, struct media_drain **ret_drain);
-/* media_drain_cancel - done() will not be called; what is begun goes on. NULL is fine. */
-void media_drain_cancel(struct media_drain *drain);
+		media_drain_fn done, void *userdata, struct pending **ret_drain);
 
 /*
  * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).

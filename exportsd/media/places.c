@@ -330,7 +330,7 @@ static int on_run(sd_event_source *source, void *userdata)
 
 void places_stop(struct rule *rule)
 {
-	numbers_cancel(TAKE_PTR(rule->places_question));
+	pending_cancel(&rule->places_question);
 	rule->places_run = sd_event_source_disable_unref(rule->places_run);
 	rule->places_retry = sd_event_source_disable_unref(rule->places_retry);
 }
@@ -503,7 +503,7 @@ void media_on_names(struct media *media, void (*changed)(void *userdata), void *
 void places_end(struct media *media)
 {
 	media->names_timer = sd_event_source_disable_unref(media->names_timer);
-	numbers_cancel(TAKE_PTR(media->removals_question));
+	pending_cancel(&media->removals_question);
 	while (media->removals)
 		removal_free(&media->removals, media->removals);
 	while (media->removals_later)

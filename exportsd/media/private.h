@@ -43,6 +43,8 @@ enum {
 	      .fsid = numbers_get((medium)->rule->media->numbers, (medium)->path))
 
 struct medium;
+struct media_drain;
+struct media_request;
 struct medium_watch;
 struct rule;
 
@@ -55,7 +57,7 @@ struct handler_use {
 };
 
 struct catalogue {
-	struct handler_request *list, *watch;
+	struct pending *list, *watch;
 	sd_event_source *timer; /* asks again */
 	bool was_started;
 	uint64_t pause_usec;
@@ -93,7 +95,7 @@ struct rule {
 	/* Placeholders. */
 	struct medium *unplaced, *placing;
 	bool has_unnumbered; /* some of unplaced may have no number */
-	struct numbers_question *places_question;
+	struct pending *places_question;
 	sd_event_source *places_run, *places_retry;
 	bool directory_complained;
 };
@@ -120,14 +122,14 @@ struct medium {
 
 	struct medium_machine lookup; /* is there such a medium, and what is its number? */
 	sd_event_source *lookup_timer;
-	struct handler_request *lookup_request;
-	struct numbers_question *lookup_question;
+	struct pending *lookup_request;
+	struct pending *lookup_question;
 	bool lookup_waits_for_list;
 
 	struct medium_machine load; /* have it mounted */
 	sd_event_source *load_timer;
-	struct handler_request *load_request;
-	struct numbers_question *load_question;
+	struct pending *load_request;
+	struct pending *load_question;
 	bool load_waits_for_number;
 	bool is_handler_lost; /* and nothing else is wrong */
 	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
@@ -151,7 +153,7 @@ struct medium {
 	char *mounted_identity; /* of settled; NULL: its handler gave none */
 	char *listed_identity; /* of the list */
 	char *new_identity; /* being recorded */
-	struct numbers_question *identity_question;
+	struct pending *identity_question;
 	bool identity_is_listed; /* not mounted: the list said so */
 	unsigned int n_identity_steps;
 	uint32_t number_before;
@@ -174,7 +176,7 @@ struct medium {
 	enum media_drain_kind drain_kind;
 	struct mounts_place draining; /* the mount that was there when it began */
 	sd_event_source *drain_timer, *idle_timer;
-	struct handler_request *unmount_request;
+	struct pending *unmount_request;
 	struct media_drain *drain_asker;
 	unsigned int n_tries;
 	bool is_thorough, was_thorough; /* this try; an earlier one */
@@ -240,7 +242,7 @@ struct media {
 	bool is_hurried; /* this round is a quick one */
 	bool is_round_due; /* a device has gone: a quick one follows */
 	struct removal *removals, *removals_later;
-	struct numbers_question *removals_question;
+	struct pending *removals_question;
 	sd_event_source *remove, *remove_later;
 	void (*names_changed)(void *userdata); /* media_on_names() */
 	void *names_userdata;
@@ -313,7 +315,7 @@ void medium_log_trouble(const struct medium *medium, const struct medium_machine
 void medium_begin_request(struct proto_writer *writer, const char *verb,
 			  const struct medium *medium);
 int medium_ask(struct medium *medium, struct proto_writer *writer,
-	       const struct handler_events *events, struct handler_request **ret_request);
+	       const struct handler_events *events, struct pending **ret_request);
 /* What the handler says of a medium: identity, label, size, source. */
 void medium_take_facts(struct medium *medium, const struct proto_message *message);
 

@@ -43,7 +43,7 @@ struct medium_watch {
 	bool has_signs; /* that of the last time it could be read */
 	uint64_t signs;
 	uint64_t next_try_usec;
-	struct worker_question *question;
+	struct pending *question;
 };
 
 static void schedule(struct media *media, uint64_t usec);
@@ -208,7 +208,7 @@ void watch_end(struct medium *medium)
 
 	if (!watch)
 		return;
-	worker_cancel(watch->question);
+	pending_cancel(&watch->question);
 	if (media->next_watch == watch)
 		media->next_watch = watch->next;
 	DL_DELETE(media->watches, watch);

@@ -89,10 +89,10 @@ struct mount_job {
 	size_t n_told; /* bytes of the path the kernel knows of */
 
 	/* The open question: one of these. */
-	struct clients_question *clients_question;
-	struct names_question *names_question;
-	struct paths_question *paths_question;
-	struct media_request *media_request;
+	struct pending *clients_question;
+	struct pending *names_question;
+	struct pending *paths_question;
+	struct pending *media_request;
 	struct question *question;
 };
 
@@ -100,12 +100,12 @@ struct mount_job {
 
 static void cancel_question(struct mount_job *job)
 {
-	clients_cancel(TAKE_PTR(job->clients_question));
-	names_cancel(TAKE_PTR(job->names_question));
-	media_cancel(TAKE_PTR(job->media_request));
+	pending_cancel(&job->clients_question);
+	pending_cancel(&job->names_question);
+	pending_cancel(&job->media_request);
 	questions_cancel(TAKE_PTR(job->question));
 	if (job->paths_question)
-		paths_cancel(TAKE_PTR(job->paths_question));
+		pending_cancel(&job->paths_question);
 }
 
 static void clear_choice(struct chosen *chosen)

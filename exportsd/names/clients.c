@@ -16,17 +16,27 @@
 #include "exportsd/base/address.h"
 
 struct clients_question {
+	struct pending pending;
 	struct names *names;
 	const struct snapshot *snapshot;
 	struct address address;
 	clients_domain_fn done;
 	void *userdata;
-	struct names_question *names_question;
+	struct pending *names_question;
 	sd_event_source *moment;
 };
 
 /* Name services that are near and well answer in less. */
 enum { MOMENT_USEC = 250 * 1000, MOMENT_SLACK_USEC = 10 * 1000 };
+
+static void cancel_clients(struct pending *pending)
+{
+	struct clients_question *question = (struct clients_question *)pending;
+
+	pending_cancel(&question->names_question);
+	sd_event_source_disable_unref(question->moment);
+	free(question);
+}
 
 static void finish(struct clients_question *question, const struct address_names *names,
 		   bool complete)
@@ -37,7 +47,7 @@ static void finish(struct clients_question *question, const struct address_names
 
 	if (snapshot_domain(question->snapshot, &question->address, names, &domain) < 0)
 		complete = false;
-	clients_cancel(question);
+	cancel_clients(&question->pending);
 	done(userdata, domain, complete);
 }
 
@@ -97,7 +107,7 @@ static int ask_names(struct clients_question *question, sd_event *event, bool pa
 
 int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
 		   const struct address *address, bool patient, clients_domain_fn done,
-		   void *userdata, char **ret_domain, struct clients_question **ret_question)
+		   void *userdata, char **ret_domain, struct pending **ret_question)
 {
 	struct clients_question *question;
 	char *domain = NULL;
@@ -113,6 +123,7 @@ int clients_domain(struct names *names, sd_event *event, const struct snapshot *
 	question = calloc(1, sizeof(*question));
 	if (!question)
 		return -ENOMEM;
+	question->pending.cancel = cancel_clients;
 	question->names = names;
 	question->snapshot = snapshot;
 	question->address = *address;
@@ -120,20 +131,11 @@ int clients_domain(struct names *names, sd_event *event, const struct snapshot *
 	question->userdata = userdata;
 	r = ask_names(question, event, patient);
 	if (r < 0) {
-		clients_cancel(question);
+		cancel_clients(&question->pending);
 		return r;
 	}
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
-}
-
-void clients_cancel(struct clients_question *question)
-{
-	if (!question)
-		return;
-	names_cancel(question->names_question);
-	sd_event_source_disable_unref(question->moment);
-	free(question);
 }
 
 char *clients_kernel_domain(const struct snapshot *snapshot, bool by_address,

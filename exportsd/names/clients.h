@@ -9,10 +9,9 @@
  * question.
  */
 
+#include "exportsd/base/later.h"
 #include "exportsd/names/names.h"
 #include "parser/snapshot/snapshot.h"
-
-struct clients_question;
 
 /*
  * clients_domain - the domain of an address.
@@ -33,9 +32,7 @@ enum { CLIENTS_NOW = 1 };
 typedef void (*clients_domain_fn)(void *userdata, const char *domain, bool complete);
 int clients_domain(struct names *names, sd_event *event, const struct snapshot *snapshot,
 		   const struct address *address, bool patient, clients_domain_fn done,
-		   void *userdata, char **ret_domain, struct clients_question **ret_question);
-/* clients_cancel - done() will not be called. NULL is fine. */
-void clients_cancel(struct clients_question *question);
+		   void *userdata, char **ret_domain, struct pending **ret_question);
 
 /* The kernel puts a domain and a path into a page: a longer domain is named by the address. */
 enum { CLIENTS_DOMAIN_MAX = 1024 };

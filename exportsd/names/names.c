@@ -56,7 +56,7 @@ struct entry {
 	bool answered;
 	bool listed_only; /* the names took too long: now only which netgroups list the address itself */
 	uint64_t expires_usec;
-	struct worker_question *asked;
+	struct pending *asked;
 	struct waiter *waiters;
 	int error;
 	/* KIND_ADDRESS */
@@ -79,6 +79,7 @@ struct waiter {
 };
 
 struct names_question {
+	struct pending pending;
 	struct names *names;
 	struct names_question *prev, *next; /* in waiting or ready */
 	enum kind kind;
@@ -143,7 +144,7 @@ static void entry_clear(struct entry *entry)
 	entry->answered = false;
 }
 
-static void note_asked(struct entry *entry, struct worker_question *asked)
+static void note_asked(struct entry *entry, struct pending *asked)
 {
 	struct names *names = entry->names;
 
@@ -158,6 +159,14 @@ static void note_asked(struct entry *entry, struct worker_question *asked)
 	}
 }
 
+static void stop_asking(struct entry *entry)
+{
+	struct pending *asked = entry->asked;
+
+	note_asked(entry, NULL);
+	pending_cancel(&asked);
+}
+
 /* Nobody holds it and nothing is asked about it. */
 static bool is_idle(const struct entry *entry)
 {
@@ -166,8 +175,7 @@ static bool is_idle(const struct entry *entry)
 
 static void entry_free(struct entry *entry)
 {
-	worker_cancel(entry->asked);
-	note_asked(entry, NULL);
+	stop_asking(entry);
 	entry_clear(entry);
 	free(entry);
 }
@@ -297,7 +305,7 @@ static int ask(struct entry *entry, const struct names_question *question)
 	};
 	struct names *names = entry->names;
 	bool is_host = entry->kind == KIND_HOST;
-	struct worker_question *asked;
+	struct pending *asked;
 	struct proto_writer message = {};
 	int r;
 
@@ -521,7 +529,7 @@ static int on_stall(sd_event_source *source, uint64_t usec, void *userdata)
 		bool has_begun = worker_has_begun(entry->asked);
 
 		more = entry != last;
-		worker_cancel(entry->asked);
+		stop_asking(entry);
 		on_answer(entry, -ETIMEDOUT, NULL);
 		/* It only stood behind others: next time these are known, and it has its turn. */
 		if (!has_begun)
@@ -542,6 +550,8 @@ static void question_free(struct names_question *question)
 	free(question);
 }
 
+static void cancel_names(struct pending *pending);
+
 static struct names_question *question_new(struct names *names, enum kind kind, size_t n_entries,
 					   void *userdata)
 {
@@ -549,6 +559,7 @@ static struct names_question *question_new(struct names *names, enum kind kind, 
 
 	if (!question)
 		return NULL;
+	question->pending.cancel = cancel_names;
 	question->names = names;
 	question->kind = kind;
 	question->userdata = userdata;
@@ -561,7 +572,7 @@ static struct names_question *question_new(struct names *names, enum kind kind, 
 }
 
 /* All entries are there: wait for them. */
-static void question_start(struct names_question *question, struct names_question **ret_question)
+static void question_start(struct names_question *question, struct pending **ret_question)
 {
 	DL_APPEND(question->names->waiting, question);
 	question->n_pending = question->n_entries + 1;
@@ -572,7 +583,7 @@ static void question_start(struct names_question *question, struct names_questio
 	if (--question->n_pending == 0)
 		make_ready(question);
 	if (ret_question)
-		*ret_question = question;
+		*ret_question = &question->pending;
 }
 
 static int add_entry(struct names_question *question, const char *text)
@@ -587,7 +598,7 @@ static int add_entry(struct names_question *question, const char *text)
 
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
-		     void *userdata, struct names_question **ret_question)
+		     void *userdata, struct pending **ret_question)
 {
 	struct names_question *question = question_new(names, KIND_ADDRESS, 1, userdata);
 	char text[ADDRESS_TEXT_MAX];
@@ -616,7 +627,7 @@ int names_of_address(struct names *names, const struct address *address,
 }
 
 int names_of_hosts(struct names *names, const char *const *host_names, size_t n_hosts,
-		   names_hosts_fn done, void *userdata, struct names_question **ret_question)
+		   names_hosts_fn done, void *userdata, struct pending **ret_question)
 {
 	struct names_question *question = question_new(names, KIND_HOST, n_hosts, userdata);
 	int r = 0;
@@ -634,7 +645,7 @@ int names_of_hosts(struct names *names, const char *const *host_names, size_t n_
 }
 
 int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *userdata,
-		 struct names_question **ret_question)
+		 struct pending **ret_question)
 {
 	struct names_question *question = question_new(names, KIND_USER, 1, userdata);
 	char text[16];
@@ -662,10 +673,10 @@ static void stop_waiting(struct waiter *waiter, struct entry *entry)
 		*link = waiter->next;
 }
 
-void names_cancel(struct names_question *question)
+static void cancel_names(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct names_question *question = (struct names_question *)pending;
+
 	question->cancelled = true;
 	if (question->is_ready)
 		return; /* on_ready() may be at it */

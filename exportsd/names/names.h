@@ -11,6 +11,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "exportsd/base/later.h"
 #include "handlers/proto.h"
 #include "parser/snapshot/snapshot.h"
 
@@ -22,7 +23,6 @@ enum {
 };
 
 struct names;
-struct names_question;
 
 /*
  * age_usec: how long an answer is believed (failures: a tenth of it, at least 1 s; silence: at most
@@ -48,7 +48,7 @@ struct names *names_free(struct names *names);
 typedef void (*names_address_fn)(void *userdata, int error, const struct address_names *known);
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
-		     void *userdata, struct names_question **ret_question);
+		     void *userdata, struct pending **ret_question);
 
 /* One host name's forward look-up. */
 struct names_host {
@@ -70,7 +70,7 @@ struct names_host {
  */
 typedef void (*names_hosts_fn)(void *userdata, const struct names_host *hosts, size_t n_hosts);
 int names_of_hosts(struct names *names, const char *const *host_names, size_t n_hosts,
-		   names_hosts_fn done, void *userdata, struct names_question **ret_question);
+		   names_hosts_fn done, void *userdata, struct pending **ret_question);
 
 /*
  * names_groups - all groups of a user (getpwuid, getgrouplist), primary first.
@@ -79,10 +79,8 @@ int names_of_hosts(struct names *names, const char *const *host_names, size_t n_
  */
 typedef void (*names_groups_fn)(void *userdata, int error, const uint32_t *groups, size_t n_groups);
 int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *userdata,
-		 struct names_question **ret_question);
+		 struct pending **ret_question);
 
-/* names_cancel - done() will not be called. NULL is fine. */
-void names_cancel(struct names_question *question);
 /* names_forget - after a reload: netgroups and hosts are asked anew. */
 void names_forget(struct names *names);
 

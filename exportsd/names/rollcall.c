@@ -11,7 +11,7 @@
 /* A place in the window. */
 struct caller {
 	struct rollcall *rollcall;
-	struct names_question *question; /* NULL: free */
+	struct pending *question; /* NULL: free */
 	size_t index;
 };
 
@@ -34,7 +34,7 @@ static void ask_next(struct rollcall *rollcall);
 static void stop(struct rollcall *rollcall)
 {
 	for (size_t i = 0; i < ROLLCALL_AT_ONCE; i++) {
-		names_cancel(rollcall->callers[i].question);
+		pending_cancel(&rollcall->callers[i].question);
 		rollcall->callers[i].question = NULL;
 	}
 	rollcall->n_asked = rollcall->n_answered = rollcall->n_addresses;

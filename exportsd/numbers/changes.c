@@ -81,10 +81,11 @@ int numbers_on_ready(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-void numbers_cancel(struct numbers_question *question)
+static void cancel_numbers(struct pending *pending)
 {
-	if (question)
-		question->done = NULL;
+	struct numbers_question *question = (struct numbers_question *)pending;
+
+	question->done = NULL;
 }
 
 /* A call that so far waits for one thing: that it has been read to its end. */
@@ -96,6 +97,7 @@ static struct numbers_question *question_new(struct numbers *numbers, size_t n_p
 	if (!question)
 		return NULL;
 	*question = (struct numbers_question){
+		.pending = { cancel_numbers },
 		.numbers = numbers,
 		.n_pending = 1,
 		.waiters = calloc(n_paths ? n_paths : 1, sizeof(struct waiter)),
@@ -112,11 +114,11 @@ static struct numbers_question *question_new(struct numbers *numbers, size_t n_p
 
 /* It has been read to its end. */
 static int question_begun(struct numbers_question *question, int error,
-			  struct numbers_question **ret_question)
+			  struct pending **ret_question)
 {
 	settle_one(question, error);
 	if (ret_question)
-		*ret_question = question;
+		*ret_question = &question->pending;
 	return 0;
 }
 
@@ -466,7 +468,7 @@ static int assign_new(struct numbers *numbers, struct numbers_question *question
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
 		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct numbers_question **ret_question)
+		   void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
 	int r = 0;
@@ -490,7 +492,7 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
 		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		       void *userdata, struct numbers_question **ret_question)
+		       void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct number *chain = find_path(numbers, path), *entry;
@@ -531,7 +533,7 @@ static int judge(const struct numbers *numbers, const char *path, const char *id
 
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		void *userdata, struct numbers_question **ret_question)
+		void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct number *chain = find_path(numbers, path);
@@ -553,7 +555,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct numbers_question **ret_question)
+		  void *userdata, struct pending **ret_question)
 {
 	const struct number *other = coming_primary(find_path(numbers, path), &identity);
 	struct numbers_question *question;
@@ -598,7 +600,7 @@ static int bind(struct numbers *numbers, struct numbers_question *question, uint
 }
 
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
-		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+		 numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 
@@ -627,7 +629,7 @@ static int say_retired(struct numbers *numbers, struct numbers_question *questio
 }
 
 int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
-		   struct numbers_question **ret_question)
+		   struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct number *entry = entries_find_number(numbers->entries, number);
@@ -642,7 +644,7 @@ int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn don
 
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
-			       struct numbers_question **ret_question)
+			       struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
 	int r = 0;
@@ -751,7 +753,7 @@ static int compare_with_each_other(const struct numbers_fact *facts, size_t n_fa
 }
 
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
-		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+		 numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, n_facts, done, userdata);
 	int r = 0;

@@ -16,6 +16,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "exportsd/base/later.h"
 #include "parser/base.h"
 
 enum {
@@ -25,7 +26,6 @@ enum {
 };
 
 struct numbers;
-struct numbers_question;
 
 /*
  * numbers_open - read the store and keep it.
@@ -78,6 +78,11 @@ uint32_t numbers_first_choice(const char *path);
 enum { NUMBERS_PROBES_MAX = 1 << 20 }; /* numbers tried for one path before -ENOSPC */
 
 /*
+ * Calls that change something are answered by done(). Cancelled, done() will not be called, but what
+ * was begun may still become known.
+ */
+
+/*
  * numbers_assign - give paths their numbers, durably.
  *
  * @paths:  absolute, normalised; copied. Those that have a number keep it.
@@ -94,7 +99,7 @@ typedef void (*numbers_done_fn)(void *userdata, int error);
 typedef bool (*numbers_reserved_fn)(void *userdata, uint32_t number);
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
 		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct numbers_question **ret_question);
+		   void *userdata, struct pending **ret_question);
 
 /*
  * numbers_assign_for - the number of one path and one identity, durably: it is the path's primary
@@ -109,7 +114,7 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
  */
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
 		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		       void *userdata, struct numbers_question **ret_question);
+		       void *userdata, struct pending **ret_question);
 
 /*
  * numbers_bind - from now on a number stands for this medium only.
@@ -119,7 +124,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
  * store's error.
  */
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
-		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
+		 numbers_done_fn done, void *userdata, struct pending **ret_question);
 
 /*
  * numbers_adopt - a handler wants this number for the path and the identity (or NULL): it is
@@ -132,7 +137,7 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
  */
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct numbers_question **ret_question);
+		  void *userdata, struct pending **ret_question);
 
 /*
  * numbers_set - as numbers_adopt(), for an administrator: the path may have another number for this
@@ -140,7 +145,7 @@ int numbers_adopt(struct numbers *numbers, const char *path, const char *identit
  */
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		void *userdata, struct numbers_question **ret_question);
+		void *userdata, struct pending **ret_question);
 
 /*
  * numbers_retire - no new handle uses this number any more; if it was primary, the path has another
@@ -148,12 +153,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
  * store's error.
  */
 int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
-		   struct numbers_question **ret_question);
-
-/*
- * numbers_cancel - done() will not be called; what was begun may still become known. NULL is fine.
- */
-void numbers_cancel(struct numbers_question *question);
+		   struct pending **ret_question);
 
 /*
  * Directories that the daemon made itself, and may therefore remove: kept in the same store.
@@ -162,7 +162,7 @@ void numbers_cancel(struct numbers_question *question);
 bool numbers_made_directory(const struct numbers *numbers, const char *path);
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
-			       struct numbers_question **ret_question);
+			       struct pending **ret_question);
 
 /* All that is known of a number. Strings are valid until numbers_close(). */
 struct numbers_fact {
@@ -185,7 +185,7 @@ bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fac
  * taken; -EINVAL; or the store's error.
  */
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
-		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question);
+		 numbers_done_fn done, void *userdata, struct pending **ret_question);
 
 /* What is known of one of the store's copies. */
 struct numbers_copy_status {

@@ -106,6 +106,7 @@ struct waiter {
 };
 
 struct numbers_question {
+	struct pending pending;
 	struct numbers *numbers;
 	struct numbers_question *prev, *next; /* in waiting or ready */
 	size_t n_pending;

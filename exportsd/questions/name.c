@@ -11,22 +11,23 @@
 #include "exportsd/questions/private.h"
 
 struct naming {
+	struct pending pending;
 	struct naming *prev, *next;
 	struct questions *questions;
 	enum upcall_fsid_type type;
 	uint8_t fsid[UPCALL_FSID_MAX];
-	struct identities_question *identities;
+	struct pending *identities;
 	sd_event_source *later;
 	questions_named_fn done;
 	void *userdata;
 };
 
-void questions_name_cancel(struct naming *naming)
+static void cancel_naming(struct pending *pending)
 {
-	if (!naming)
-		return;
+	struct naming *naming = (struct naming *)pending;
+
 	DL_DELETE(naming->questions->namings, naming);
-	identities_cancel(naming->identities);
+	pending_cancel(&naming->identities);
 	sd_event_source_disable_unref(naming->later);
 	free(naming);
 }
@@ -37,7 +38,7 @@ static void finish(struct naming *naming, const char *const *paths, size_t n_pat
 	void *userdata = naming->userdata;
 
 	naming->identities = NULL;
-	questions_name_cancel(naming);
+	cancel_naming(&naming->pending);
 	done(userdata, paths, n_paths, complete);
 }
 
@@ -84,7 +85,7 @@ static int on_later(sd_event_source *source, void *userdata)
 
 static int begin(struct naming *naming)
 {
-	identities_cancel(TAKE_PTR(naming->identities));
+	pending_cancel(&naming->identities);
 	if (naming->later)
 		return 0;
 	return sd_event_add_defer(naming->questions->daemon->event, &naming->later, on_later,
@@ -92,13 +93,14 @@ static int begin(struct naming *naming)
 }
 
 int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
-		   questions_named_fn done, void *userdata, struct naming **ret_naming)
+		   questions_named_fn done, void *userdata, struct pending **ret_naming)
 {
 	struct naming *naming = calloc(1, sizeof(*naming));
 	int r;
 
 	if (!naming)
 		return -ENOMEM;
+	naming->pending.cancel = cancel_naming;
 	naming->questions = questions;
 	naming->type = type;
 	memcpy(naming->fsid, fsid, fsid_length(type));
@@ -107,10 +109,10 @@ int questions_name(struct questions *questions, enum upcall_fsid_type type, cons
 	DL_APPEND(questions->namings, naming);
 	r = begin(naming);
 	if (r < 0) {
-		questions_name_cancel(naming);
+		cancel_naming(&naming->pending);
 		return r;
 	}
-	*ret_naming = naming;
+	*ret_naming = &naming->pending;
 	return 0;
 }
 
@@ -121,4 +123,10 @@ void namings_again(struct questions *questions)
 	DL_FOREACH_SAFE (questions->namings, naming, next)
 		if (begin(naming) < 0)
 			finish(naming, NULL, 0, false);
+}
+
+void namings_end(struct questions *questions)
+{
+	while (questions->namings)
+		cancel_naming(&questions->namings->pending);
 }

@@ -42,12 +42,12 @@ struct question {
 	int told_error; /* what to tell in the next turn */
 
 	/* What it waits for: one of these, or none while it is being looked at. */
-	struct clients_question *clients;
-	struct names_question *names;
-	struct paths_question *paths;
-	struct identities_question *identities;
-	struct media_request *media;
-	struct numbers_question *number;
+	struct pending *clients;
+	struct pending *names;
+	struct pending *paths;
+	struct pending *identities;
+	struct pending *media;
+	struct pending *number;
 	sd_event_source *timer; /* or the loop's next turn */
 
 	/* What is known so far. */
@@ -96,6 +96,8 @@ struct questions {
 
 /* questions_again(): those of questions_name() begin anew, too. */
 void namings_again(struct questions *questions);
+/* Nobody is told any more. */
+void namings_end(struct questions *questions);
 
 void question_begin_export(struct question *question);
 void question_begin_fh(struct question *question);

@@ -35,17 +35,17 @@ uint64_t question_expiry(uint32_t seconds)
 
 static void stop_waiting(struct question *question)
 {
-	clients_cancel(question->clients);
+	pending_cancel(&question->clients);
 	question->clients = NULL;
-	names_cancel(question->names);
+	pending_cancel(&question->names);
 	question->names = NULL;
-	paths_cancel(question->paths);
+	pending_cancel(&question->paths);
 	question->paths = NULL;
-	identities_cancel(question->identities);
+	pending_cancel(&question->identities);
 	question->identities = NULL;
-	media_cancel(question->media);
+	pending_cancel(&question->media);
 	question->media = NULL;
-	numbers_cancel(question->number);
+	pending_cancel(&question->number);
 	question->number = NULL;
 	question->timer = sd_event_source_disable_unref(question->timer);
 }
@@ -547,7 +547,7 @@ struct questions *questions_free(struct questions *questions)
 	while (questions->all)
 		question_free(questions->all);
 	while (questions->namings)
-		questions_name_cancel(questions->namings);
+		namings_end(questions);
 	sd_event_source_disable_unref(questions->look_timer);
 	identities_free(questions->identities);
 	kernel_holds_free(questions->holds);

@@ -6,6 +6,7 @@
  * answered from the snapshot in force, with what names, paths and media say.
  */
 
+#include "exportsd/base/later.h"
 #include "exportsd/base/parts.h"
 #include "exportsd/kernel/upcall.h"
 
@@ -40,13 +41,10 @@ void questions_serve_media(struct daemon *daemon);
  * @done: exactly once, never from within this call; valid during the call. @complete: false:
  *        something did not answer
  */
-struct naming;
 typedef void (*questions_named_fn)(void *userdata, const char *const *paths, size_t n_paths,
 				   bool complete);
 int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
-		   questions_named_fn done, void *userdata, struct naming **ret_naming);
-/* questions_name_cancel - done() will not be called. NULL is fine. */
-void questions_name_cancel(struct naming *naming);
+		   questions_named_fn done, void *userdata, struct pending **ret_naming);
 
 /* How many questions wait for an answer. */
 size_t questions_n_waiting(const struct questions *questions);

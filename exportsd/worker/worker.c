@@ -76,6 +76,7 @@ struct worker {
 };
 
 struct worker_question {
+	struct pending pending;
 	struct worker *worker;
 	struct worker_question *prev, *next;
 	struct process *process; /* NULL: waiting */
@@ -94,6 +95,7 @@ static const char *const kind_words[] = {
 	[WORKER_DEVICES] = "devices",
 };
 
+static void cancel_question(struct pending *pending);
 static size_t n_counting(const struct worker *worker);
 static struct process *idle_process(struct worker *worker);
 static int hand_over(struct worker_question *question, struct process *process);
@@ -153,15 +155,15 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	worker_done_fn done = question->done;
 	void *asker = question->userdata;
 
-	worker_cancel(question);
+	cancel_question(&question->pending);
 	done(asker, -ETIMEDOUT, NULL);
 	return 0;
 }
 
-void worker_cancel(struct worker_question *question)
+static void cancel_question(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct worker_question *question = (struct worker_question *)pending;
+
 	question->done = NULL;
 	question->timeout_source = sd_event_source_disable_unref(question->timeout_source);
 	if (question->process)
@@ -179,6 +181,7 @@ static struct worker_question *question_new(struct worker *worker,
 	if (!question)
 		return NULL;
 	*question = (struct worker_question){
+		.pending = { cancel_question },
 		.worker = worker,
 		.id = worker->last_id + 1,
 		.bytes = malloc(message->n_bytes),
@@ -211,7 +214,7 @@ static int send_soon(struct worker *worker, struct worker_question *question)
 }
 
 int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t timeout_usec,
-	       worker_done_fn done, void *userdata, struct worker_question **ret_question)
+	       worker_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct worker_question *question;
 	int r;
@@ -239,7 +242,7 @@ int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t tim
 	}
 	worker->last_id++;
 	if (ret_question)
-		*ret_question = question;
+		*ret_question = &question->pending;
 	return 0;
 }
 
@@ -640,8 +643,10 @@ static void pump(struct worker *worker)
 	keep_watch(worker);
 }
 
-bool worker_has_begun(const struct worker_question *question)
+bool worker_has_begun(const struct pending *pending)
 {
+	const struct worker_question *question = (const struct worker_question *)pending;
+
 	return question->process;
 }
 

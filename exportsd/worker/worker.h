@@ -19,6 +19,7 @@
 
 #include <systemd/sd-event.h>
 
+#include "exportsd/base/later.h"
 #include "handlers/proto.h"
 
 enum worker_kind {
@@ -40,7 +41,6 @@ enum {
 const char *worker_kind_word(enum worker_kind kind);
 
 struct worker;
-struct worker_question;
 
 /*
  * worker_new - start a pool.
@@ -68,7 +68,7 @@ struct worker *worker_free(struct worker *worker);
  *            negative errno that the process answered, with the answer (-E2BIG: it would be longer
  *            than a message can be); or -ETIMEDOUT, -EPIPE (the process died) and NULL. The answer
  *            is valid during the call.
- * @ret_question: for worker_cancel(); may be NULL
+ * @ret_question: for pending_cancel(); may be NULL
  *
  * More questions than the pool takes at once wait here, in order.
  * Returns 0; -ENOMEM; -EAGAIN (too many waiting); -E2BIG, -EINVAL (what proto_end() says of the
@@ -76,13 +76,10 @@ struct worker *worker_free(struct worker *worker);
  */
 typedef void (*worker_done_fn)(void *userdata, int error, const struct proto_message *answer);
 int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t timeout_usec,
-	       worker_done_fn done, void *userdata, struct worker_question **ret_question);
-
-/* worker_cancel - done() will not be called. NULL is fine. */
-void worker_cancel(struct worker_question *question);
+	       worker_done_fn done, void *userdata, struct pending **ret_question);
 
 /* worker_has_begun - does a process have it, or does it wait for one? */
-bool worker_has_begun(const struct worker_question *question);
+bool worker_has_begun(const struct pending *pending);
 
 /*
  * worker_rest - a burst of questions is over: let processes that have nothing to do go, but for

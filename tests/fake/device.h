@@ -22,6 +22,7 @@ struct worker {
 };
 
 struct worker_question {
+	struct pending pending;
 	sd_event_source *source;
 	worker_done_fn done;
 	void *userdata;
@@ -43,10 +44,10 @@ struct worker *worker_free(struct worker *worker)
 	return NULL;
 }
 
-void worker_cancel(struct worker_question *question)
+static void cancel_question(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct worker_question *question = (struct worker_question *)pending;
+
 	fake_device.n_cancelled++;
 	sd_event_source_disable_unref(question->source);
 	free(question);
@@ -69,15 +70,16 @@ static int fake_device_tried(sd_event_source *source, uint64_t usec, void *userd
 }
 
 int device_ask(struct worker *worker, dev_t device, uint64_t timeout_usec, worker_done_fn done,
-	       void *userdata, struct worker_question **ret_question)
+	       void *userdata, struct pending **ret_question)
 {
 	struct worker_question *question = calloc(1, sizeof(*question));
 
 	fake_device.n_tries++;
 	fake_device.facts.signs++; /* it reads */
+	question->pending.cancel = cancel_question;
 	question->done = done;
 	question->userdata = userdata;
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return sd_event_add_time_relative(worker->event, &question->source, CLOCK_MONOTONIC, 50000,
 					  1000, fake_device_tried, question);
 }

@@ -32,6 +32,7 @@ struct known_path {
 };
 
 struct numbers_question {
+	struct pending pending;
 	struct numbers_question *prev, *next;
 	struct numbers *numbers;
 	sd_event_source *source;
@@ -257,12 +258,20 @@ static int numbers_answer(sd_event_source *source, void *userdata)
 	return 0;
 }
 
+static void cancel_numbers(struct pending *pending)
+{
+	struct numbers_question *question = (struct numbers_question *)pending;
+
+	question_free(question);
+}
+
 static int numbers_ask(struct numbers *numbers, const char *const *paths, size_t n_paths, int what,
 		       const char *identity, uint32_t adopt, int error, numbers_done_fn done,
-		       void *userdata, struct numbers_question **ret_question)
+		       void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = calloc(1, sizeof(*question));
 
+	question->pending.cancel = cancel_numbers;
 	question->numbers = numbers;
 	question->error = error;
 	question->what = what;
@@ -277,13 +286,13 @@ static int numbers_ask(struct numbers *numbers, const char *const *paths, size_t
 	DL_APPEND(numbers->questions, question);
 	sd_event_add_defer(numbers->event, &question->source, numbers_answer, question);
 	if (ret_question)
-		*ret_question = question;
+		*ret_question = &question->pending;
 	return 0;
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
 		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct numbers_question **ret_question)
+		   void *userdata, struct pending **ret_question)
 {
 	numbers->n_assign_calls++;
 	if (n_paths > numbers->largest_assign)
@@ -296,7 +305,7 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
 		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		       void *userdata, struct numbers_question **ret_question)
+		       void *userdata, struct pending **ret_question)
 {
 	uint32_t number = numbers_get_for(numbers, path, identity);
 
@@ -310,7 +319,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		void *userdata, struct numbers_question **ret_question)
+		void *userdata, struct pending **ret_question)
 {
 	const struct known_number *known = numbers_find_number(numbers, number);
 	int error = numbers->fails;
@@ -328,7 +337,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct numbers_question **ret_question)
+		  void *userdata, struct pending **ret_question)
 {
 	uint32_t other = numbers_get_for(numbers, path, identity);
 
@@ -340,7 +349,7 @@ int numbers_adopt(struct numbers *numbers, const char *path, const char *identit
 }
 
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
-		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+		 numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	const char *path = numbers_path(numbers, number),
 		   *bound = numbers_identity(numbers, number);
@@ -356,7 +365,7 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
 }
 
 int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
-		   struct numbers_question **ret_question)
+		   struct pending **ret_question)
 {
 	const char *path = numbers_path(numbers, number);
 
@@ -366,16 +375,10 @@ int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn don
 
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
-			       struct numbers_question **ret_question)
+			       struct pending **ret_question)
 {
 	return numbers_ask(numbers, paths, n_paths, made ? FAKE_MADE : FAKE_REMOVED, NULL, 0,
 			   numbers->fails, done, userdata, ret_question);
-}
-
-void numbers_cancel(struct numbers_question *question)
-{
-	if (question)
-		question_free(question);
 }
 
 int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files)
@@ -408,7 +411,7 @@ bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fac
 }
 
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
-		 numbers_done_fn done, void *userdata, struct numbers_question **ret_question)
+		 numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	int error = numbers->fails;
 

@@ -18,15 +18,17 @@ static struct {
 } store;
 
 struct numbers_question {
+	struct pending pending;
 	numbers_done_fn done;
 	void *userdata;
 	sd_event_source *source;
 };
 
-void numbers_cancel(struct numbers_question *question)
+static void cancel_numbers(struct pending *pending)
 {
-	if (question)
-		sd_event_source_disable_unref(question->source);
+	struct numbers_question *question = (struct numbers_question *)pending;
+
+	sd_event_source_disable_unref(question->source);
 	free(question);
 }
 
@@ -43,13 +45,14 @@ static int on_assigned(sd_event_source *source, void *userdata)
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
 		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct numbers_question **ret_question)
+		   void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = malloc(sizeof(*question));
 
-	*question = (struct numbers_question){ .done = done, .userdata = userdata };
+	*question =
+		(struct numbers_question){ { cancel_numbers }, .done = done, .userdata = userdata };
 	store.asked += (unsigned int)n_paths;
 	sd_event_add_defer(server.event, &question->source, on_assigned, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }

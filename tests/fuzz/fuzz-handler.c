@@ -112,10 +112,10 @@ static void on_done(void *userdata, enum handler_outcome outcome,
 	result->n_done++;
 }
 
-static struct handler_request *ask(struct handler *handler, unsigned int i, struct result *result)
+static struct pending *ask(struct handler *handler, unsigned int i, struct result *result)
 {
 	static const struct handler_events events = { .message = on_message, .done = on_done };
-	struct handler_request *request = NULL;
+	struct pending *request = NULL;
 	struct proto_writer writer = { 0 };
 
 	proto_begin(&writer, i % 2 ? "list" : "mount");
@@ -128,12 +128,12 @@ static void run(sd_event *event, struct handler *handler, uint8_t cancelled)
 	struct result results[REQUESTS] = { 0 };
 
 	for (unsigned int i = 0; i < REQUESTS; i++) {
-		struct handler_request *request = ask(handler, i, &results[i]);
+		struct pending *request = ask(handler, i, &results[i]);
 
 		for (unsigned int turn = 0; turn < (cancelled >> 4); turn++)
 			(void)sd_event_run(event, 0);
 		if (cancelled & 1 << i && !results[i].n_done) {
-			handler_cancel(request);
+			pending_cancel(&request);
 			results[i].is_cancelled = true;
 		}
 	}

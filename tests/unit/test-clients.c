@@ -33,15 +33,17 @@ static struct {
 } name_service;
 
 struct names_question {
+	struct pending pending;
 	names_address_fn done;
 	void *userdata;
 	sd_event_source *source;
 };
 
-void names_cancel(struct names_question *question)
+static void cancel_names(struct pending *pending)
 {
-	if (question)
-		sd_event_source_disable_unref(question->source);
+	struct names_question *question = (struct names_question *)pending;
+
+	sd_event_source_disable_unref(question->source);
 	free(question);
 }
 
@@ -55,14 +57,14 @@ static int answer(sd_event_source *source, void *userdata)
 		.n_netgroups = name_service.n_netgroups,
 	};
 
-	names_cancel(userdata);
+	cancel_names(userdata);
 	copy.done(copy.userdata, name_service.error, &known);
 	return 0;
 }
 
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
-		     void *userdata, struct names_question **ret_question)
+		     void *userdata, struct pending **ret_question)
 {
 	struct names_question *question;
 
@@ -76,10 +78,10 @@ int names_of_address(struct names *names, const struct address *address,
 				 strlen(name_service.asked_netgroups),
 			 "%s ", netgroups[i]);
 	question = calloc(1, sizeof(*question));
-	*question = (struct names_question){ .done = done, .userdata = userdata };
+	*question = (struct names_question){ { cancel_names }, .done = done, .userdata = userdata };
 	if (!name_service.never)
 		sd_event_add_defer(server.event, &question->source, answer, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
@@ -109,7 +111,7 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 }
 
 static int ask_domain(const struct address *address, bool patient, char **ret_now,
-		      struct clients_question **ret_question)
+		      struct pending **ret_question)
 {
 	return clients_domain(server.names, server.event, server.snapshot, address, patient,
 			      on_domain, NULL, ret_now, ret_question);
@@ -118,7 +120,7 @@ static int ask_domain(const struct address *address, bool patient, char **ret_no
 static void domain_is(const char *text, const char *wanted, bool complete, const char *what)
 {
 	CLEANUP(freep) char *now = NULL;
-	struct clients_question *question = NULL;
+	struct pending *question = NULL;
 	struct address address = facts_address(text);
 	int r;
 
@@ -167,7 +169,7 @@ static void test_names(void)
 
 static void test_trouble(void)
 {
-	struct clients_question *question = NULL;
+	struct pending *question = NULL;
 	struct address address = facts_address("192.0.2.7");
 	char *now = NULL;
 
@@ -178,8 +180,7 @@ static void test_trouble(void)
 	name_service.refuses = 0;
 	n_told = 0;
 	ask_domain(&address, true, &now, &question);
-	clients_cancel(question);
-	clients_cancel(NULL);
+	pending_cancel(&question);
 	loop_for(server.event, 20);
 	is_int(n_told, 0, "who is cancelled is not told");
 }
@@ -187,7 +188,7 @@ static void test_trouble(void)
 /* A name service that takes its time is not waited for by who has an address that is named. */
 static void test_hurry(void)
 {
-	struct clients_question *question = NULL;
+	struct pending *question = NULL;
 	struct address listed = facts_address("192.0.2.7"), other = facts_address("198.51.100.1");
 	char *now = NULL;
 
@@ -202,11 +203,11 @@ static void test_hurry(void)
 	ask_domain(&other, false, &now, &question);
 	loop_for(server.event, 400);
 	is_int(n_told, 0, "who is only one of all waits");
-	clients_cancel(question);
+	pending_cancel(&question);
 	ask_domain(&listed, true, &now, &question);
 	loop_for(server.event, 400);
 	is_int(n_told, 0, "and so does who is patient");
-	clients_cancel(question);
+	pending_cancel(&question);
 	name_service.never = false;
 	name_service.names[0] = "host.example.org";
 	name_service.n_names = 1;

@@ -37,7 +37,18 @@ static struct {
 	enum media_drain_kind drain_kind;
 	unsigned int n_drains, n_drains_cancelled;
 	int drain_error;
+	struct pending mounting, draining;
 } fake;
+
+static void cancel_mounting(struct pending *pending)
+{
+	fake.n_cancelled++;
+}
+
+static void cancel_draining(struct pending *pending)
+{
+	fake.n_drains_cancelled++;
+}
 
 static char directory_of_proc[64];
 
@@ -179,34 +190,26 @@ void media_unobserve(struct media_observer *observer)
 
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
-		struct media_request **ret_request)
+		struct pending **ret_request)
 {
 	fake.mounted = done;
 	fake.mount_userdata = userdata;
-	*ret_request = (struct media_request *)&fake;
+	fake.mounting.cancel = cancel_mounting;
+	*ret_request = &fake.mounting;
 	return 0;
 }
 
-void media_cancel(struct media_request *request)
-{
-	fake.n_cancelled += request == (struct media_request *)&fake;
-}
-
 int media_drain(struct media *media, const char *path, enum media_drain_kind kind,
-		media_drain_fn done, void *userdata, struct media_drain **ret_drain)
+		media_drain_fn done, void *userdata, struct pending **ret_drain)
 {
 	fake.n_drains++;
 	fake.drain_kind = kind;
 	fake.drained = done;
 	fake.drain_userdata = userdata;
+	fake.draining.cancel = cancel_draining;
 	if (fake.drain_error == 0)
-		*ret_drain = (struct media_drain *)&fake;
+		*ret_drain = &fake.draining;
 	return fake.drain_error;
-}
-
-void media_drain_cancel(struct media_drain *drain)
-{
-	fake.n_drains_cancelled += drain == (struct media_drain *)&fake;
 }
 
 /* One client holds the medium's file system, 7:2, and more elsewhere. */
@@ -227,7 +230,10 @@ bool media_number_fits(struct media *media, const char *path, uint32_t number)
 }
 
 /* Whatever is not a number is /srv/uuid, in the next turn; a number is /srv/plain if it is 77. */
+static void cancel_naming(struct pending *pending);
+
 struct naming {
+	struct pending pending;
 	sd_event_source *later;
 	questions_named_fn done;
 	void *userdata;
@@ -239,7 +245,7 @@ static int on_named_later(sd_event_source *source, void *userdata)
 	const char *const paths[] = { "/srv/uuid" };
 	struct naming naming = *(struct naming *)userdata;
 
-	questions_name_cancel(userdata);
+	cancel_naming(userdata);
 	naming.done(naming.userdata, paths, naming.is_none ? 0 : 1, true);
 	return 0;
 }
@@ -248,21 +254,22 @@ static sd_event *naming_event;
 static unsigned int n_namings;
 
 int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
-		   questions_named_fn done, void *userdata, struct naming **ret_naming)
+		   questions_named_fn done, void *userdata, struct pending **ret_naming)
 {
 	struct naming *naming = calloc(1, sizeof(*naming));
 
-	*naming =
-		(struct naming){ .done = done, .userdata = userdata, .is_none = type == FSID_NUM };
+	*naming = (struct naming){
+		{ cancel_naming }, .done = done, .userdata = userdata, .is_none = type == FSID_NUM
+	};
 	n_namings++;
-	*ret_naming = naming;
+	*ret_naming = &naming->pending;
 	return sd_event_add_defer(naming_event, &naming->later, on_named_later, naming);
 }
 
-void questions_name_cancel(struct naming *naming)
+static void cancel_naming(struct pending *pending)
 {
-	if (!naming)
-		return;
+	struct naming *naming = (struct naming *)pending;
+
 	sd_event_source_disable_unref(naming->later);
 	free(naming);
 	n_namings--;

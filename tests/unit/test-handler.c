@@ -58,10 +58,9 @@ static void on_done(void *userdata, enum handler_outcome outcome,
 
 static const struct handler_events events = { .message = on_message, .done = on_done };
 
-static struct handler_request *ask(struct result *result, const char *verb, uint64_t timeout_usec,
-				   bool own)
+static struct pending *ask(struct result *result, const char *verb, uint64_t timeout_usec, bool own)
 {
-	struct handler_request *request = NULL;
+	struct pending *request = NULL;
 	struct proto_writer writer = { 0 };
 	int r;
 
@@ -199,7 +198,7 @@ static void test_any_order(void)
 static void test_capacity(void)
 {
 	struct result results[5];
-	struct handler_request *requests[5];
+	struct pending *requests[5];
 
 	n_at_once = 2;
 	begin(script_silent);
@@ -213,14 +212,14 @@ static void test_capacity(void)
 	loop_for(event, 50);
 	is_int(peer_count(&peer, "mount"), 3, "an answer makes room for the next");
 	for (size_t i = 1; i < 5; i++)
-		handler_cancel(requests[i]);
+		pending_cancel(&requests[i]);
 	end();
 }
 
 static void test_simple(void)
 {
 	struct result results[10];
-	struct handler_request *requests[10];
+	struct pending *requests[10];
 
 	n_at_once = 0;
 	begin(script_silent);
@@ -232,7 +231,7 @@ static void test_simple(void)
 	       "and then has one request on each of at most 8 connections");
 	is_int(peer.n_talks, 8, "eight connections");
 	for (size_t i = 0; i < 10; i++)
-		handler_cancel(requests[i]);
+		pending_cancel(&requests[i]);
 	loop_for(event, 50);
 	is_int(peer.n_open, 0, "cancelling there closes the connection");
 	end();
@@ -566,7 +565,7 @@ static unsigned int count_descriptors(void)
 
 static void test_descriptors(void)
 {
-	struct handler_request *late;
+	struct pending *late;
 	struct result result;
 	struct stat facts;
 	unsigned int before;
@@ -601,7 +600,7 @@ static void test_descriptors(void)
 	before = count_descriptors();
 	late = ask(&result, "mount", SECOND, false);
 	loop_for(event, 50);
-	handler_cancel(late);
+	pending_cancel(&late);
 	ask(&result, "mount", SECOND, false);
 	wait_done(1);
 	ok(result.outcome == HANDLER_OK && result.fd >= 0 && fstat(result.fd, &facts) == 0 &&
@@ -627,7 +626,7 @@ static void script_list(struct talk *talk, const struct proto_message *message)
 static void test_own_connection(void)
 {
 	struct result list, watch;
-	struct handler_request *request;
+	struct pending *request;
 
 	begin(script_list);
 	request = ask(&watch, "watch", 0, true);
@@ -639,7 +638,7 @@ static void test_own_connection(void)
 	is_int(peer.n_talks, 2, "two connections");
 	loop_for(event, 30);
 	is_int(peer.n_open, 1, "the list's is closed, the watch's stays");
-	handler_cancel(request);
+	pending_cancel(&request);
 	loop_for(event, 30);
 	is_int(peer.n_open, 0, "until it is cancelled");
 	is_int(watch.n_done, 0, "done() is not called for what was cancelled");
@@ -697,7 +696,7 @@ static void test_freeing(void)
 
 static void test_limits(void)
 {
-	static struct handler_request *requests[70000];
+	static struct pending *requests[70000];
 	struct proto_writer writer = { 0 };
 	struct result result;
 	char name[200];

@@ -59,6 +59,7 @@ static size_t n_places;
 static unsigned int n_asked;
 
 struct paths_question {
+	struct pending pending;
 	paths_facts_fn done;
 	void *userdata;
 	size_t place; /* PLACES: none */
@@ -85,10 +86,10 @@ static struct paths_facts *put(const char *path, unsigned int minor_number, ino_
 	return &places[i].facts;
 }
 
-void paths_cancel(struct paths_question *question)
+static void cancel_paths(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct paths_question *question = (struct paths_question *)pending;
+
 	for (struct paths_question **link = &hanging; *link; link = &(*link)->next)
 		if (*link == question) {
 			*link = question->next;
@@ -103,18 +104,18 @@ static int answer(sd_event_source *source, void *userdata)
 	struct paths_question copy = *(struct paths_question *)userdata;
 	int error = copy.place == PLACES ? -ENOENT : places[copy.place].error;
 
-	paths_cancel(userdata);
+	cancel_paths(userdata);
 	copy.done(copy.userdata, error, error ? NULL : &places[copy.place].facts);
 	return 0;
 }
 
 int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		struct paths_question **ret_question)
+		struct pending **ret_question)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 
 	n_asked++;
-	*question = (struct paths_question){ .done = done, .userdata = userdata };
+	*question = (struct paths_question){ { cancel_paths }, .done = done, .userdata = userdata };
 	question->place = find(path);
 	if (question->place < PLACES)
 		places[question->place].asked++;
@@ -124,7 +125,7 @@ int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void
 	} else {
 		sd_event_add_defer(event, &question->source, answer, question);
 	}
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
@@ -134,7 +135,7 @@ static void time_out(void)
 	while (hanging) {
 		struct paths_question copy = *hanging;
 
-		paths_cancel(hanging);
+		cancel_paths(&hanging->pending);
 		copy.done(copy.userdata, -ETIMEDOUT, NULL);
 	}
 }
@@ -152,7 +153,7 @@ struct asked {
 	unsigned int n_done;
 	char paths[256]; /* joined by spaces */
 	bool complete;
-	struct identities_question *question;
+	struct pending *question;
 };
 
 static void on_found(void *userdata, const char *const *paths, size_t n_paths, bool complete)
@@ -201,7 +202,7 @@ static void is_found(unsigned int minor_number, uint32_t inode, const char *want
 	if (asked.n_done == 1)
 		is_int(asked.complete, complete, complete ? "  that is all" : "  perhaps not all");
 	else
-		identities_cancel(asked.question);
+		pending_cancel(&asked.question);
 }
 
 /* After the time in which a look round is over if no disk is dead. */
@@ -369,13 +370,13 @@ static void test_cancel(void)
 	put("/srv/a", 2, 11);
 	places[find("/srv/a")].hangs = true;
 	ask_device(&asked[0], 2, 11);
-	identities_cancel(asked[0].question);
+	pending_cancel(&asked[0].question);
 	turn();
 	is_int(n_asked, 0, "cancelled before it began, nothing is looked at");
 	ask_device(&asked[0], 2, 11);
 	ask_device(&asked[1], 5, 55);
 	turn();
-	identities_cancel(asked[0].question);
+	pending_cancel(&asked[0].question);
 	time_out();
 	turn();
 	is_int(asked[0].n_done, 0, "cancelled in a look round, it is not told");
@@ -386,7 +387,7 @@ static void test_cancel(void)
 	places[find("/srv/a")].hangs = true;
 	ask_device(&asked[0], 2, 11);
 	turn();
-	identities_cancel(asked[0].question);
+	pending_cancel(&asked[0].question);
 	turn();
 	is_int(asked[0].n_done, 0, "cancelled while it is verified, it is not told");
 	ask_device(&asked[0], 2, 11);
@@ -697,7 +698,7 @@ static void test_mounts_change(void)
 	ask_device(&asked, 6, 66);
 	turn();
 	is_int(asked.n_done, 0, "a look round is slow");
-	identities_cancel(asked.question);
+	pending_cancel(&asked.question);
 	mount("tmpfs", directory, "tmpfs", 0, NULL);
 	places[find("/srv/a")].facts = (struct paths_facts){ .device = makedev(8, 6), .inode = 66 };
 	ask_device(&asked, 6, 66);

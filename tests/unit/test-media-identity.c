@@ -342,7 +342,7 @@ static void on_drained(void *userdata, enum media_drain_outcome outcome, const c
 
 static void eject(void)
 {
-	struct media_drain *request;
+	struct pending *request;
 
 	n_withdrawn = n_drained = 0;
 	media_note_domain(media, drive, "domain");

@@ -403,10 +403,10 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	n_done++;
 }
 
-static struct media_request *ask_for(struct asked *asked, const char *key, const char *client,
-				     uint64_t timeout_usec)
+static struct pending *ask_for(struct asked *asked, const char *key, const char *client,
+			       uint64_t timeout_usec)
 {
-	struct media_request *request = NULL;
+	struct pending *request = NULL;
 	int r;
 
 	memset(asked, 0, sizeof(*asked));
@@ -586,7 +586,7 @@ static void test_many_askers(void)
 {
 	static const struct disc list[] = { DISC("rom1", SLOW, true) };
 	static struct asked asked[200];
-	struct media_request *cancelled;
+	struct pending *cancelled;
 	struct medium_status status;
 	size_t n_mounted;
 	bool all = true;
@@ -602,7 +602,7 @@ static void test_many_askers(void)
 	ok(media_status(media, at("rom1"), &status) && status.state == MEDIA_LOADING &&
 		   status.n_waiting == 200,
 	   "status: loading, 200 wait");
-	media_cancel(cancelled);
+	pending_cancel(&cancelled);
 	mount_tmpfs(at("rom1"));
 	talk_say(disc("rom1")->talk, "exportsd/1 ok\nid=%s\n\n", disc("rom1")->id);
 	wait_for(199);
@@ -1001,10 +1001,9 @@ static void start_drains(const struct disc *list, size_t n, unsigned int idle_se
 	n_withdrawn = 0;
 }
 
-static struct media_drain *drain(struct drained *drained, const char *key,
-				 enum media_drain_kind kind)
+static struct pending *drain(struct drained *drained, const char *key, enum media_drain_kind kind)
 {
-	struct media_drain *request = NULL;
+	struct pending *request = NULL;
 
 	memset(drained, 0, sizeof(*drained));
 	if (media_drain(media, at(key), kind, on_drained, drained, &request) < 0)
@@ -1017,7 +1016,7 @@ static struct media_drain *drain(struct drained *drained, const char *key,
 static void test_eject(void)
 {
 	static const struct disc list[] = { DISC("rom1", FINE, true), DISC("slow", SLOW, true) };
-	struct media_drain *request;
+	struct pending *request;
 	struct drained drained;
 	struct asked asked;
 	int held;
@@ -1056,7 +1055,7 @@ static void test_eject(void)
 	ask_for(&asked, "rom1", NULL, 0);
 	settle();
 	is_int(asked.n_done, 0, "who asks for it waits as well");
-	media_drain_cancel(request);
+	pending_cancel(&request);
 	close(held);
 	loop_for(event, 400);
 	is_int(drained.n_done, 0, "who has cancelled is not told");

@@ -45,8 +45,9 @@ __attribute__((format(printf, 1, 2))) static void note(const char *format, ...)
 
 /* ---- answers that come later ---- */
 
-struct later {
-	void (*fire)(struct later *later);
+struct delayed {
+	struct pending pending;
+	void (*fire)(struct delayed *delayed);
 	void *done;
 	void *userdata;
 	char path[1200];
@@ -60,40 +61,40 @@ static const char *silent;
 
 static int on_later(sd_event_source *source, void *userdata)
 {
-	struct later *later = userdata;
+	struct delayed *delayed = userdata;
 
-	later->fire(later);
-	sd_event_source_disable_unref(later->source);
-	free(later);
+	delayed->fire(delayed);
+	sd_event_source_disable_unref(delayed->source);
+	free(delayed);
 	return 0;
-}
-
-static struct later *later_new(const char *word, const char *path,
-			       void (*fire)(struct later *later), void *done, void *userdata)
-{
-	struct later *later = calloc(1, sizeof(*later));
-
-	later->fire = fire;
-	later->done = done;
-	later->userdata = userdata;
-	(void)snprintf(later->path, sizeof(later->path), "%s", path);
-	note("%s %s; ", word, path);
-	if (!silent || !str_equal(silent, word))
-		sd_event_add_defer(server.event, &later->source, on_later, later);
-	return later;
 }
 
 static unsigned int n_cancelled;
 
-static void later_cancel(void *question)
+static void delayed_cancel(struct pending *pending)
 {
-	struct later *later = question;
+	struct delayed *delayed = (struct delayed *)pending;
 
-	if (!later)
-		return;
 	n_cancelled++;
-	sd_event_source_disable_unref(later->source);
-	free(later);
+	sd_event_source_disable_unref(delayed->source);
+	free(delayed);
+}
+
+static struct delayed *delayed_new(const char *word, const char *path,
+				   void (*fire)(struct delayed *delayed), void *done,
+				   void *userdata)
+{
+	struct delayed *delayed = calloc(1, sizeof(*delayed));
+
+	delayed->pending.cancel = delayed_cancel;
+	delayed->fire = fire;
+	delayed->done = done;
+	delayed->userdata = userdata;
+	(void)snprintf(delayed->path, sizeof(delayed->path), "%s", path);
+	note("%s %s; ", word, path);
+	if (!silent || !str_equal(silent, word))
+		sd_event_add_defer(server.event, &delayed->source, on_later, delayed);
+	return delayed;
 }
 
 /* ---- the log ---- */
@@ -200,7 +201,7 @@ static const char *host_name; /* every address's, or NULL */
 static uint32_t group_list[2];
 static size_t n_group_list;
 
-static void fire_address(struct later *later)
+static void fire_address(struct delayed *delayed)
 {
 	struct address_names known = {
 		.names = &host_name,
@@ -209,32 +210,27 @@ static void fire_address(struct later *later)
 		.n_netgroups = netgroup ? 1 : 0,
 	};
 
-	((names_address_fn)later->done)(later->userdata, names_error, &known);
+	((names_address_fn)delayed->done)(delayed->userdata, names_error, &known);
 }
 
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
-		     void *userdata, struct names_question **ret_question)
+		     void *userdata, struct pending **ret_question)
 {
-	*ret_question = (void *)later_new("names", "", fire_address, done, userdata);
+	*ret_question = (void *)delayed_new("names", "", fire_address, done, userdata);
 	return 0;
 }
 
-static void fire_groups(struct later *later)
+static void fire_groups(struct delayed *delayed)
 {
-	((names_groups_fn)later->done)(later->userdata, names_error, group_list, n_group_list);
+	((names_groups_fn)delayed->done)(delayed->userdata, names_error, group_list, n_group_list);
 }
 
 int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *userdata,
-		 struct names_question **ret_question)
+		 struct pending **ret_question)
 {
-	*ret_question = (void *)later_new("groups", "", fire_groups, done, userdata);
+	*ret_question = (void *)delayed_new("groups", "", fire_groups, done, userdata);
 	return 0;
-}
-
-void names_cancel(struct names_question *question)
-{
-	later_cancel(question);
 }
 
 /* ---- paths ---- */
@@ -287,27 +283,27 @@ static const struct file *find_file(const char *path)
 	return NULL;
 }
 
-static void fire_real(struct later *later)
+static void fire_real(struct delayed *delayed)
 {
-	const struct file *file = find_file(later->path);
+	const struct file *file = find_file(delayed->path);
 	const char *real = !file ? NULL : file->real ? file->real : file->mode ? file->path : NULL;
 
-	((paths_real_fn)later->done)(later->userdata, &real, 1);
+	((paths_real_fn)delayed->done)(delayed->userdata, &real, 1);
 }
 
 const char paths_unknown[] = "";
 
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
-	       struct paths_question **ret_question)
+	       struct pending **ret_question)
 {
-	*ret_question = (void *)later_new("real", wanted[0], fire_real, done, userdata);
+	*ret_question = (void *)delayed_new("real", wanted[0], fire_real, done, userdata);
 	return 0;
 }
 
-static void fire_facts(struct later *later)
+static void fire_facts(struct delayed *delayed)
 {
-	const struct file *file = find_file(later->path);
+	const struct file *file = find_file(delayed->path);
 	struct paths_facts facts = { 0 };
 
 	if (file)
@@ -317,13 +313,13 @@ static void fire_facts(struct later *later)
 			.is_mount_root = file->is_mount_root ||
 					 (is_mounted && str_equal(file->path, "/srv/m")),
 		};
-	((paths_facts_fn)later->done)(later->userdata, file ? 0 : -ENOENT, &facts);
+	((paths_facts_fn)delayed->done)(delayed->userdata, file ? 0 : -ENOENT, &facts);
 }
 
 int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		struct paths_question **ret_question)
+		struct pending **ret_question)
 {
-	*ret_question = (void *)later_new("facts", path, fire_facts, done, userdata);
+	*ret_question = (void *)delayed_new("facts", path, fire_facts, done, userdata);
 	return 0;
 }
 
@@ -332,9 +328,9 @@ static char walker[256];
 static int walked_handle_type;
 static size_t walked_handle_length;
 
-static void fire_walk(struct later *later)
+static void fire_walk(struct delayed *delayed)
 {
-	const struct file *file = find_file(later->path);
+	const struct file *file = find_file(delayed->path);
 	struct paths_walked walked = {
 		.handle_type = walked_handle_type,
 		.handle_length = walked_handle_length,
@@ -345,12 +341,12 @@ static void fire_walk(struct later *later)
 		walked.mode = file->mode;
 	}
 	memset(walked.handle, 0xab, walked.handle_length);
-	((paths_walk_fn)later->done)(later->userdata, file ? file->error : -ENOENT, &walked);
+	((paths_walk_fn)delayed->done)(delayed->userdata, file ? file->error : -ENOENT, &walked);
 }
 
 int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
-	       struct paths_question **ret_question)
+	       struct pending **ret_question)
 {
 	char path[1200];
 	int n = snprintf(walker, sizeof(walker), "%u:%u:", who->uid, who->gid);
@@ -359,13 +355,8 @@ int paths_walk(struct paths *paths, const char *root, const char *relative,
 		n += snprintf(walker + n, sizeof(walker) - (size_t)n, "%s%u", i ? "," : "",
 			      who->groups[i]);
 	(void)snprintf(path, sizeof(path), "%s/%s", root, relative);
-	*ret_question = (void *)later_new("walk", path, fire_walk, done, userdata);
+	*ret_question = (void *)delayed_new("walk", path, fire_walk, done, userdata);
 	return 0;
-}
-
-void paths_cancel(struct paths_question *question)
-{
-	later_cancel(question);
 }
 
 /* ---- media ---- */
@@ -373,13 +364,13 @@ void paths_cancel(struct paths_question *question)
 static enum media_outcome media_outcome;
 static int media_fd = -1;
 
-static void fire_medium(struct later *later)
+static void fire_medium(struct delayed *delayed)
 {
 	struct media_mounted mounted = { .number = 70001, .root_fd = -1 };
 
 	if (media_outcome == MEDIA_OK)
 		media_fd = mounted.root_fd = open("/", O_PATH | O_CLOEXEC);
-	((media_mount_fn)later->done)(later->userdata, media_outcome, &mounted, "why");
+	((media_mount_fn)delayed->done)(delayed->userdata, media_outcome, &mounted, "why");
 	closep(&mounted.root_fd);
 }
 
@@ -405,18 +396,13 @@ uint64_t media_deadline_usec(struct media *media, const char *path)
 
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
-		struct media_request **ret_request)
+		struct pending **ret_request)
 {
 	if (timeout_usec == 0 || timeout_usec > rule_deadline_usec)
 		ok(false, "media are waited for as long as their rule's deadline");
 	note("(%s, %s) ", client, domain);
-	*ret_request = (void *)later_new("medium", path, fire_medium, done, userdata);
+	*ret_request = (void *)delayed_new("medium", path, fire_medium, done, userdata);
 	return 0;
-}
-
-void media_cancel(struct media_request *request)
-{
-	later_cancel(request);
 }
 
 /* ---- the kernel ---- */
@@ -439,21 +425,22 @@ int questions_tell_client(struct questions *questions, const char *address, cons
 	return client_error;
 }
 
-static void fire_told(struct later *later)
+static void fire_told(struct delayed *delayed)
 {
-	((questions_told_fn)later->done)(later->userdata, tell_error);
+	((questions_told_fn)delayed->done)(delayed->userdata, tell_error);
 }
 
 int questions_tell_export(struct questions *questions, const char *domain, const char *path,
 			  questions_told_fn done, void *userdata, struct question **ret_question)
 {
-	*ret_question = (void *)later_new("tell", path, fire_told, done, userdata);
+	*ret_question = (void *)delayed_new("tell", path, fire_told, done, userdata);
 	return 0;
 }
 
 void questions_cancel(struct question *question)
 {
-	later_cancel(question);
+	if (question)
+		delayed_cancel((struct pending *)question);
 }
 
 /* ---- the exports ---- */

@@ -404,7 +404,7 @@ static void test_cache(void)
 {
 	static const char *const one[] = { "byname" }, *const two[] = { "byname", "nested" };
 	struct names *names = new_names(1500, 10000, false);
-	struct names_question *question;
+	struct pending *question;
 	struct address address;
 	unsigned int before;
 
@@ -446,8 +446,7 @@ static void test_cache(void)
 	n_done = 0;
 	address_parse("192.0.2.10", &address);
 	names_of_address(names, &address, one, 1, on_address, NULL, &question);
-	names_cancel(question);
-	names_cancel(NULL);
+	pending_cancel(&question);
 	loop_for(event, 100);
 	is_int(n_done, 0, "a cancelled question is not answered");
 	ask_address(names, "192.0.2.13", one, 1);
@@ -577,7 +576,7 @@ static void test_many_hosts(void)
 	const char **hosts = make_hosts("late", N_LATE);
 	uint64_t start = loop_now_msec(), took;
 	unsigned int before = *n_queries;
-	struct names_question *question;
+	struct pending *question;
 
 	n_hosts_done = n_done = 0;
 	is_int(names_of_hosts(names, hosts, N_LATE, on_many_hosts, NULL, NULL), 0, "many hosts");
@@ -601,7 +600,7 @@ static void test_many_hosts(void)
 	names_of_hosts(names, hosts, N_LATE, on_many_hosts, NULL, &question);
 	loop_for(event, LATE_MSEC / 2);
 	names_forget(names);
-	names_cancel(question); /* as when a reload begins anew */
+	pending_cancel(&question); /* as when a reload begins anew */
 	before = *n_queries;
 	loop_for(event, 3 * LATE_MSEC);
 	ok(*n_queries - before <= N_LATE / 2, "what nobody wants is not asked for (%u packets)",

@@ -207,7 +207,7 @@ static void test_meeting(void)
 	const char *path = "/m", *other = "/n";
 	uint32_t number = numbers_first_choice(path);
 	int errors[5] = { 1, 1, 1, 1, 1 };
-	struct numbers_question *cancelled;
+	struct pending *cancelled;
 
 	n_done = 0;
 	numbers_assign(numbers, &path, 1, NULL, NULL, on_done, &errors[0], NULL);
@@ -216,7 +216,7 @@ static void test_meeting(void)
 	numbers_adopt(numbers, path, NULL, number + 1, NULL, NULL, on_done, &errors[3], NULL);
 	numbers_adopt(numbers, other, NULL, number, NULL, NULL, on_done, &errors[4], NULL);
 	numbers_assign(numbers, &other, 1, NULL, NULL, on_done, NULL, &cancelled);
-	numbers_cancel(cancelled);
+	pending_cancel(&cancelled);
 	is_int(numbers_get(numbers, path), 0, "a number under way is not known yet");
 	ok(numbers_path(numbers, number) == NULL, "nor is its path");
 	ok(loop_until(event, &n_done, 5, PATIENCE_MSEC), "all calls that meet are answered");
@@ -442,7 +442,6 @@ static void test_close(void)
 	loop_for(event, 50);
 	is_int(n_done, 0, "closing tells nobody");
 	ok(numbers_close(NULL) == NULL, "closing nothing is fine");
-	numbers_cancel(NULL);
 	remove_store();
 }
 

@@ -129,7 +129,7 @@ static void test_real(void)
 	const char *wanted[] = { at("open"), at("link/sub/../file"),	 at("nowhere"),
 				 at("loop"), at("odd \n\t\\134 name/."), "",
 				 "/" };
-	struct paths_question *question;
+	struct pending *question;
 
 	n_done = 0;
 	is_int(paths_real(paths, wanted, N_ELEMENTS(wanted), NULL, on_real, NULL, NULL), 0,
@@ -146,12 +146,11 @@ static void test_real(void)
 	paths_real(paths, NULL, 0, NULL, on_real, NULL, NULL);
 	paths_real(paths, NULL, 0, NULL, on_real, NULL, &question);
 	paths_real(paths, NULL, 0, NULL, on_real, NULL, NULL);
-	paths_cancel(question);
+	pending_cancel(&question);
 	ok(n_done == 0 && loop_until(event, &n_done, 2, PATIENCE_MSEC),
 	   "an empty list is answered, too");
 	paths_real(paths, wanted, 3, NULL, on_real, NULL, &question);
-	paths_cancel(question);
-	paths_cancel(NULL);
+	pending_cancel(&question);
 	loop_for(event, 100);
 	is_int(n_done, 2, "a cancelled one is not");
 	paths_real(paths, wanted, 3, NULL, on_real, NULL, NULL);

@@ -93,7 +93,10 @@ static struct {
 	unsigned int asked;
 } name_service;
 
+static void cancel_names(struct pending *pending);
+
 struct names_question {
+	struct pending pending;
 	names_address_fn of_address;
 	names_groups_fn of_groups;
 	void *userdata;
@@ -120,7 +123,7 @@ static int on_names(sd_event_source *source, void *userdata)
 	return 0;
 }
 
-static int ask_names(struct names_question template, struct names_question **ret_question)
+static int ask_names(struct names_question template, struct pending **ret_question)
 {
 	struct names_question *question = malloc(sizeof(*question));
 
@@ -128,29 +131,34 @@ static int ask_names(struct names_question template, struct names_question **ret
 	name_service.asked++;
 	if (!name_service.silent)
 		sd_event_add_defer(server.event, &question->source, on_names, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
-		     void *userdata, struct names_question **ret_question)
+		     void *userdata, struct pending **ret_question)
 {
-	return ask_names((struct names_question){ .of_address = done, .userdata = userdata },
+	return ask_names((struct names_question){ { cancel_names },
+						  .of_address = done,
+						  .userdata = userdata },
 			 ret_question);
 }
 
 int names_groups(struct names *names, uint32_t uid, names_groups_fn done, void *userdata,
-		 struct names_question **ret_question)
+		 struct pending **ret_question)
 {
-	return ask_names((struct names_question){ .of_groups = done, .userdata = userdata },
+	return ask_names((struct names_question){ { cancel_names },
+						  .of_groups = done,
+						  .userdata = userdata },
 			 ret_question);
 }
 
-void names_cancel(struct names_question *question)
+static void cancel_names(struct pending *pending)
 {
-	if (question)
-		sd_event_source_disable_unref(question->source);
+	struct names_question *question = (struct names_question *)pending;
+
+	sd_event_source_disable_unref(question->source);
 	free(question);
 }
 
@@ -162,7 +170,10 @@ static struct {
 	unsigned int asked;
 } file_system;
 
+static void cancel_paths(struct pending *pending);
+
 struct paths_question {
+	struct pending pending;
 	paths_facts_fn done;
 	void *userdata;
 	sd_event_source *source;
@@ -179,14 +190,14 @@ static int on_paths(sd_event_source *source, void *userdata)
 }
 
 int paths_facts(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		struct paths_question **ret_question)
+		struct pending **ret_question)
 {
 	struct paths_question *question = malloc(sizeof(*question));
 
-	*question = (struct paths_question){ .done = done, .userdata = userdata };
+	*question = (struct paths_question){ { cancel_paths }, .done = done, .userdata = userdata };
 	file_system.asked++;
 	sd_event_add_defer(server.event, &question->source, on_paths, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
@@ -210,20 +221,21 @@ static int on_junction(sd_event_source *source, void *userdata)
 }
 
 int paths_junction(struct paths *paths, const char *path, paths_facts_fn done, void *userdata,
-		   struct paths_question **ret_question)
+		   struct pending **ret_question)
 {
 	struct paths_question *question = malloc(sizeof(*question));
 
-	*question = (struct paths_question){ .done = done, .userdata = userdata };
+	*question = (struct paths_question){ { cancel_paths }, .done = done, .userdata = userdata };
 	sd_event_add_defer(server.event, &question->source, on_junction, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
-void paths_cancel(struct paths_question *question)
+static void cancel_paths(struct pending *pending)
 {
-	if (question)
-		sd_event_source_disable_unref(question->source);
+	struct paths_question *question = (struct paths_question *)pending;
+
+	sd_event_source_disable_unref(question->source);
 	free(question);
 }
 
@@ -270,7 +282,10 @@ static struct {
 	bool is_unknown; /* mounted by somebody else, and not identified yet */
 } medium;
 
+static void cancel_request(struct pending *pending);
+
 struct media_request {
+	struct pending pending;
 	media_number_fn number;
 	media_mount_fn mount;
 	void *userdata;
@@ -299,38 +314,44 @@ static int on_medium(sd_event_source *source, void *userdata)
 }
 
 int media_number(struct media *media, const char *path, media_number_fn done, void *userdata,
-		 uint32_t *ret_number, struct media_request **ret_request)
+		 uint32_t *ret_number, struct pending **ret_request)
 {
+	struct media_request *request;
+
 	if (medium.number_known) {
 		*ret_number = 70001;
 		return MEDIA_NOW;
 	}
-	*ret_request = calloc(1, sizeof(**ret_request));
-	**ret_request = (struct media_request){ .number = done, .userdata = userdata };
-	sd_event_add_defer(server.event, &(*ret_request)->source, on_medium, *ret_request);
+	request = calloc(1, sizeof(*request));
+	*request =
+		(struct media_request){ { cancel_request }, .number = done, .userdata = userdata };
+	sd_event_add_defer(server.event, &request->source, on_medium, request);
+	*ret_request = &request->pending;
 	return 0;
 }
 
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
 		uint64_t timeout_usec, media_mount_fn done, void *userdata,
-		struct media_request **ret_request)
+		struct pending **ret_request)
 {
 	struct media_request *request = calloc(1, sizeof(*request));
 
-	*request = (struct media_request){ .mount = done, .userdata = userdata };
+	*request =
+		(struct media_request){ { cancel_request }, .mount = done, .userdata = userdata };
 	medium.loads++;
 	if (medium.silent)
 		pending_mount = request;
 	else
 		sd_event_add_defer(server.event, &request->source, on_medium, request);
-	*ret_request = request;
+	*ret_request = &request->pending;
 	return 0;
 }
 
-void media_cancel(struct media_request *request)
+static void cancel_request(struct pending *pending)
 {
-	if (request)
-		sd_event_source_disable_unref(request->source);
+	struct media_request *request = (struct media_request *)pending;
+
+	sd_event_source_disable_unref(request->source);
 	if (request == pending_mount)
 		pending_mount = NULL;
 	free(request);

@@ -173,6 +173,7 @@ static struct {
 } name_service;
 
 struct names_question {
+	struct pending pending;
 	names_hosts_fn done;
 	void *userdata;
 	struct names_host *hosts;
@@ -182,10 +183,10 @@ struct names_question {
 };
 static struct names_question *held;
 
-void names_cancel(struct names_question *question)
+static void cancel_names(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct names_question *question = (struct names_question *)pending;
+
 	if (question == held)
 		held = NULL;
 	sd_event_source_disable_unref(question->source);
@@ -206,18 +207,19 @@ static int answer_hosts(sd_event_source *source, void *userdata)
 	}
 	copy = *question;
 	copy.done(copy.userdata, copy.hosts, copy.n_hosts);
-	names_cancel(question);
+	cancel_names(&question->pending);
 	return 0;
 }
 
 int names_of_hosts(struct names *names, const char *const *host_names, size_t n_hosts,
-		   names_hosts_fn done, void *userdata, struct names_question **ret_question)
+		   names_hosts_fn done, void *userdata, struct pending **ret_question)
 {
 	struct names_question *question = calloc(1, sizeof(*question));
 
 	name_service.asked++;
-	*question =
-		(struct names_question){ .done = done, .userdata = userdata, .n_hosts = n_hosts };
+	*question = (struct names_question){
+		{ cancel_names }, .done = done, .userdata = userdata, .n_hosts = n_hosts
+	};
 	question->hosts = calloc(n_hosts, sizeof(*question->hosts));
 	for (size_t i = 0; i < n_hosts; i++)
 		question->hosts[i].name = host_names[i];
@@ -225,14 +227,14 @@ int names_of_hosts(struct names *names, const char *const *host_names, size_t n_
 		held = question;
 	else
 		sd_event_add_defer(server.event, &question->source, answer_hosts, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 
 /* For clients.c, of which only address_parse() is used. */
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
-		     void *userdata, struct names_question **ret_question)
+		     void *userdata, struct pending **ret_question)
 {
 	return -ENOSYS;
 }
@@ -247,16 +249,18 @@ static const char *real_path_said;
 const char paths_unknown[] = "";
 
 struct paths_question {
+	struct pending pending;
 	paths_real_fn done;
 	void *userdata;
 	size_t n_paths;
 	sd_event_source *source;
 };
 
-void paths_cancel(struct paths_question *question)
+static void cancel_paths(struct pending *pending)
 {
-	if (question)
-		sd_event_source_disable_unref(question->source);
+	struct paths_question *question = (struct paths_question *)pending;
+
+	sd_event_source_disable_unref(question->source);
 	free(question);
 }
 
@@ -268,20 +272,21 @@ static int answer_paths(sd_event_source *source, void *userdata)
 	for (size_t i = 0; i < question->n_paths; i++)
 		real[i] = real_path_said;
 	question->done(question->userdata, real, question->n_paths);
-	paths_cancel(question);
+	cancel_paths(&question->pending);
 	return 0;
 }
 
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
-	       struct paths_question **ret_question)
+	       struct pending **ret_question)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 
-	*question =
-		(struct paths_question){ .done = done, .userdata = userdata, .n_paths = n_paths };
+	*question = (struct paths_question){
+		{ cancel_paths }, .done = done, .userdata = userdata, .n_paths = n_paths
+	};
 	sd_event_add_defer(server.event, &question->source, answer_paths, question);
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return 0;
 }
 

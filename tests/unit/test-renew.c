@@ -77,6 +77,7 @@ static const char *dead_path;
 static unsigned int n_looks, n_cancelled;
 
 struct paths_question {
+	struct pending pending;
 	paths_real_fn done;
 	void *userdata;
 	const char **real;
@@ -84,10 +85,10 @@ struct paths_question {
 	sd_event_source *source;
 };
 
-void paths_cancel(struct paths_question *question)
+static void cancel_paths(struct pending *pending)
 {
-	if (!question)
-		return;
+	struct paths_question *question = (struct paths_question *)pending;
+
 	n_cancelled++;
 	sd_event_source_disable_unref(question->source);
 	free(question->real);
@@ -99,24 +100,25 @@ static int on_looked(sd_event_source *source, void *userdata)
 	struct paths_question *question = userdata;
 
 	question->done(question->userdata, question->real, question->n_paths);
-	paths_cancel(question);
+	cancel_paths(&question->pending);
 	return 0;
 }
 
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
-	       struct paths_question **ret_question)
+	       struct pending **ret_question)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 
-	*question =
-		(struct paths_question){ .done = done, .userdata = userdata, .n_paths = n_paths };
+	*question = (struct paths_question){
+		{ cancel_paths }, .done = done, .userdata = userdata, .n_paths = n_paths
+	};
 	n_looks++;
 	question->real = calloc(n_paths + 1, sizeof(*question->real));
 	for (size_t i = 0; i < n_paths; i++)
 		question->real[i] =
 			dead_path && str_equal(wanted[i], dead_path) ? paths_unknown : wanted[i];
-	*ret_question = question;
+	*ret_question = &question->pending;
 	return sd_event_add_defer(event, &question->source, on_looked, question);
 }
 

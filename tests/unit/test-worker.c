@@ -129,7 +129,7 @@ static void on_done(void *userdata, int error, const struct proto_message *answe
 }
 
 static int ask(struct worker *worker, const char *word, const char *text, uint64_t timeout_msec,
-	       struct result *result, struct worker_question **ret_question)
+	       struct result *result, struct pending **ret_question)
 {
 	struct proto_writer message = {};
 	int r;
@@ -190,7 +190,7 @@ static void test_at_once(void)
 {
 	struct worker *worker = new_worker(WORKER_PATHS, 1);
 	struct result first = {}, second = {};
-	struct worker_question *question;
+	struct pending *question;
 
 	ask(worker, "echo", "x", 0, &first, &question);
 	ok(worker_has_begun(question), "a process that is free has a question at once");
@@ -393,7 +393,7 @@ static void test_limits(void)
 static void test_cancel(void)
 {
 	struct worker *worker = new_worker(WORKER_PATHS, 1);
-	struct worker_question *flying, *waiting, *timed;
+	struct pending *flying, *waiting, *timed;
 	struct result results[4] = {};
 
 	ask(worker, "sleep", "300", 0, &results[0], &flying);
@@ -401,10 +401,9 @@ static void test_cancel(void)
 	ask(worker, "echo", "x", 100, &results[2], &timed);
 	ask(worker, "echo", "x", 0, &results[3], NULL);
 	loop_for(event, 50);
-	worker_cancel(flying);
-	worker_cancel(waiting);
-	worker_cancel(timed);
-	worker_cancel(NULL);
+	pending_cancel(&flying);
+	pending_cancel(&waiting);
+	pending_cancel(&timed);
 	ok(loop_until(event, &results[3].n_done, 1, PATIENCE_MSEC) && results[3].error == 0,
 	   "what was not cancelled is answered");
 	loop_for(event, 200);
