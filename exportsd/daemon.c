@@ -197,6 +197,15 @@ static int open_kernel(struct daemon *daemon, const char *proc)
 				       : 0;
 }
 
+/* Somebody wrote it into the exports files, those in force or those that are about to be. */
+static bool is_reserved(void *userdata, uint32_t number)
+{
+	const struct daemon *daemon = userdata;
+
+	return (daemon->snapshot && snapshot_has_fsid(daemon->snapshot, number)) ||
+	       (daemon->reload && reload_reserves(daemon->reload, number));
+}
+
 static int open_numbers(struct daemon *daemon)
 {
 	CLEANUP(freep) char **files = NULL;
@@ -212,8 +221,10 @@ static int open_numbers(struct daemon *daemon)
 	if (r < 0) {
 		errno = -r;
 		log_error(NULL, "Cannot open the number store: %m");
+		return r;
 	}
-	return r;
+	numbers_set_reserved(daemon->numbers, is_reserved, daemon);
+	return 0;
 }
 
 /* As the kernel will call it: without symbolic links. "/" is none. */
@@ -239,18 +250,10 @@ static int settle_rootdir(struct config *config)
 	return 0;
 }
 
-static bool is_reserved(void *userdata, uint32_t number)
-{
-	const struct daemon *daemon = userdata;
-
-	return daemon->snapshot && snapshot_has_fsid(daemon->snapshot, number);
-}
-
 static void serve_fsidd(struct daemon *daemon)
 {
 	const char *name = daemon->config->fsidd_socket;
-	int r = fsidd_new(&daemon->fsidd, daemon->event, name, daemon->numbers, is_reserved,
-			  daemon);
+	int r = fsidd_new(&daemon->fsidd, daemon->event, name, daemon->numbers);
 
 	if (r == -EADDRINUSE)
 		log_error(NULL,

@@ -181,9 +181,9 @@ void fsid_start_set(struct connection *connection, const struct proto_message *m
 							    .path = path,
 							    .identity = identity }))
 		return;
-	wait_for_numbers(connection, numbers_set(connection->daemon->numbers, path, identity,
-						 (uint32_t)number, NULL, NULL, on_done, connection,
-						 &connection->numbers_question));
+	wait_for_numbers(connection,
+			 numbers_set(connection->daemon->numbers, path, identity, (uint32_t)number,
+				     on_done, connection, &connection->numbers_question));
 }
 
 void fsid_start_retire(struct connection *connection, const struct proto_message *message)

@@ -35,8 +35,6 @@ struct client {
 struct fsidd {
 	sd_event *event;
 	struct numbers *numbers;
-	numbers_reserved_fn reserved;
-	void *reserved_userdata;
 	int fd;
 	sd_event_source *io, *pause;
 	char *path; /* to unlink, or NULL */
@@ -108,8 +106,7 @@ static void get_number(struct client *client, const char *path, bool create)
 	free(client->path);
 	client->path = strdup(path);
 	r = client->path ? numbers_assign(fsidd->numbers, (const char *const *)&client->path, 1,
-					  fsidd->reserved, fsidd->reserved_userdata, on_assigned,
-					  client, &client->question)
+					  on_assigned, client, &client->question)
 			 : -ENOMEM;
 	if (r < 0)
 		reply(client, "- %s", strerror(-r));
@@ -318,8 +315,7 @@ static int listen_at(struct fsidd *fsidd, const char *name)
 	return listen(fsidd->fd, SOMAXCONN) < 0 ? -errno : 0;
 }
 
-int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struct numbers *numbers,
-	      numbers_reserved_fn reserved, void *reserved_userdata)
+int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struct numbers *numbers)
 {
 	struct fsidd *fsidd = calloc(1, sizeof(*fsidd));
 	int r;
@@ -329,8 +325,6 @@ int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struc
 	*fsidd = (struct fsidd){
 		.event = event,
 		.numbers = numbers,
-		.reserved = reserved,
-		.reserved_userdata = reserved_userdata,
 		.fd = -1,
 	};
 	r = listen_at(fsidd, name);

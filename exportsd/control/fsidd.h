@@ -36,6 +36,5 @@ struct fsidd;
  *
  * Returns 0; -EADDRINUSE (fsidd runs?); -errno.
  */
-int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struct numbers *numbers,
-	      numbers_reserved_fn reserved, void *reserved_userdata);
+int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struct numbers *numbers);
 struct fsidd *fsidd_free(struct fsidd *fsidd);

@@ -38,11 +38,8 @@ static const char *path_of(const struct reexport *reexport, const struct export_
 	return fact && fact->answer ? fact->answer : item->path;
 }
 
-/* Somebody wrote it into the files: it is that path's. */
-static bool is_reserved(void *userdata, uint32_t number)
+bool reexport_reserves(const struct reexport *reexport, uint32_t number)
 {
-	const struct reexport *reexport = userdata;
-
 	for (size_t i = 0; i < reexport->loading->n_numbers; i++)
 		if (reexport->loading->numbers[i] == number)
 			return true;
@@ -112,8 +109,8 @@ static int ask(struct reexport *reexport)
 		if (is_numbered(item) && item->options->reexport == EXPORT_REEXPORT_AUTO)
 			paths[n++] = path_of(reexport, item);
 	}
-	return numbers_assign(reexport->numbers, paths, n, is_reserved, reexport, on_numbers,
-			      reexport, &reexport->question);
+	return numbers_assign(reexport->numbers, paths, n, on_numbers, reexport,
+			      &reexport->question);
 }
 
 int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, struct loading *loading,
@@ -133,11 +130,11 @@ int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, stru
 	*reexport = (struct reexport){
 		.numbers = numbers, .loading = loading, .done = done, .userdata = userdata
 	};
+	/* The store asks at once which numbers are reserved. */
+	*ret_reexport = reexport;
 	r = ask(reexport);
 	if (r < 0)
-		reexport_free(reexport);
-	else
-		*ret_reexport = reexport;
+		*ret_reexport = reexport_free(reexport);
 	return r;
 }
 

@@ -32,5 +32,7 @@ enum { REEXPORT_NOTHING = 1 };
 typedef void (*reexport_done_fn)(void *userdata, int error);
 int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, struct loading *loading,
 		   reexport_done_fn done, void *userdata);
+/* Did somebody write this number into the files that are being loaded? It is that path's. */
+bool reexport_reserves(const struct reexport *reexport, uint32_t number);
 /* reexport_free - done() is not called any more. NULL is fine. */
 struct reexport *reexport_free(struct reexport *reexport);

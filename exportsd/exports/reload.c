@@ -874,3 +874,8 @@ struct reload *reload_free(struct reload *reload)
 	free(reload);
 	return NULL;
 }
+
+bool reload_reserves(const struct reload *reload, uint32_t number)
+{
+	return reload->reexport && reexport_reserves(reload->reexport, number);
+}

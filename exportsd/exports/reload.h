@@ -86,3 +86,9 @@ void reload_forget(struct reload *reload, const void *userdata);
  */
 size_t reload_n_errors(const struct reload *reload);
 uint64_t reload_applied_usec(const struct reload *reload);
+
+/*
+ * reload_reserves - while exports that are being loaded get their numbers: is this one written by
+ * hand in them?
+ */
+bool reload_reserves(const struct reload *reload, uint32_t number);

@@ -275,9 +275,8 @@ static int step(struct medium *medium)
 		r = numbers_bind(numbers, primary, medium->new_identity, on_recorded, medium,
 				 &medium->identity_question);
 	else
-		r = numbers_assign_for(numbers, medium->path, medium->new_identity,
-				       media_is_reserved, media, on_recorded, medium,
-				       &medium->identity_question);
+		r = numbers_assign_for(numbers, medium->path, medium->new_identity, on_recorded,
+				       medium, &medium->identity_question);
 	return r < 0 ? r : -EINPROGRESS;
 }
 

@@ -340,8 +340,8 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 	    (!identity || numbers_get_for(media->numbers, medium->path, identity) == number))
 		return 0;
 	medium->offered_number = (uint32_t)number;
-	r = numbers_adopt(media->numbers, medium->path, identity, (uint32_t)number,
-			  media_is_reserved, media, on_adopted, medium, &medium->load_question);
+	r = numbers_adopt(media->numbers, medium->path, identity, (uint32_t)number, on_adopted,
+			  medium, &medium->load_question);
 	return r < 0 ? r : -EINPROGRESS;
 }
 

@@ -163,8 +163,7 @@ static void assign(struct medium *medium)
 		lookup_event(medium, MEDIUM_FOUND);
 		return;
 	}
-	r = numbers_assign(media->numbers, paths, 1, media_is_reserved, media, on_assigned, medium,
-			   &medium->lookup_question);
+	r = numbers_assign(media->numbers, paths, 1, on_assigned, medium, &medium->lookup_question);
 	if (r < 0) {
 		medium_message_errno(medium, "its number cannot be recorded", r);
 		lookup_event(medium, MEDIUM_BROKEN);

@@ -19,13 +19,6 @@
 
 /* ---- small things ---- */
 
-bool media_is_reserved(void *userdata, uint32_t number)
-{
-	const struct media *media = userdata;
-
-	return media->snapshot && snapshot_has_fsid(media->snapshot, number);
-}
-
 uint64_t media_now(const struct media *media)
 {
 	uint64_t usec = 0;

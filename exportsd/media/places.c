@@ -193,8 +193,7 @@ static int number_some(struct rule *rule)
 		rule->has_unnumbered = false;
 		return 0;
 	}
-	r = numbers_assign(media->numbers, paths, n, media_is_reserved, media, on_numbered, rule,
-			   &rule->places_question);
+	r = numbers_assign(media->numbers, paths, n, on_numbered, rule, &rule->places_question);
 	return r < 0 ? r : (int)n;
 }
 

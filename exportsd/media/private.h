@@ -262,8 +262,6 @@ struct medium *media_find(struct media *media, const char *path);
 int medium_get(struct rule *rule, const char *path, struct medium **ret_medium);
 /* Free a medium that is of no use to anybody any more. */
 void medium_release(struct medium *medium);
-/* numbers/numbers.h: a number written by hand in the exports; userdata is the struct media. */
-bool media_is_reserved(void *media, uint32_t number);
 uint64_t media_now(const struct media *media);
 /* (Re)arm a one-shot timer. */
 void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,

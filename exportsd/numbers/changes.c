@@ -370,15 +370,24 @@ static uint32_t first_choice_for(const struct numbers *numbers, const char *path
 	return hash_to_number(bytes, n_path + 1 + n_identity);
 }
 
+void numbers_set_reserved(struct numbers *numbers, numbers_reserved_fn reserved, void *userdata)
+{
+	numbers->reserved = reserved;
+	numbers->reserved_userdata = userdata;
+}
+
+static bool is_reserved(const struct numbers *numbers, uint32_t number)
+{
+	return numbers->reserved && numbers->reserved(numbers->reserved_userdata, number);
+}
+
 /* Returns 0 if none is free. */
-static uint32_t choose(const struct numbers *numbers, const char *path, const char *identity,
-		       numbers_reserved_fn reserved, void *reserved_userdata)
+static uint32_t choose(const struct numbers *numbers, const char *path, const char *identity)
 {
 	uint32_t number = first_choice_for(numbers, path, identity);
 
 	for (int i = 0; i < NUMBERS_PROBES_MAX; i++) {
-		if (!entries_find_number(numbers->entries, number) &&
-		    !(reserved && reserved(reserved_userdata, number)))
+		if (!entries_find_number(numbers->entries, number) && !is_reserved(numbers, number))
 			return number;
 		number = number == NUMBERS_LAST ? NUMBERS_FIRST : number + 1;
 	}
@@ -451,8 +460,7 @@ static int give_new(struct numbers *numbers, struct numbers_question *question, 
 }
 
 static int assign_new(struct numbers *numbers, struct numbers_question *question, const char *path,
-		      const char *identity, numbers_reserved_fn reserved, void *reserved_userdata,
-		      size_t index)
+		      const char *identity, size_t index)
 {
 	struct number *left = find_left(find_path(numbers, path));
 	uint32_t number;
@@ -462,13 +470,12 @@ static int assign_new(struct numbers *numbers, struct numbers_question *question
 		return r;
 	if (left)
 		return make_primary(numbers, question, left, identity, index);
-	number = choose(numbers, path, identity, reserved, reserved_userdata);
+	number = choose(numbers, path, identity);
 	return number ? give_new(numbers, question, path, identity, number, index) : -ENOSPC;
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct pending **ret_question)
+		   numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
 	int r = 0;
@@ -484,15 +491,13 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		if (entry)
 			await(numbers, question, entry, i);
 		else
-			r = assign_new(numbers, question, paths[i], NULL, reserved,
-				       reserved_userdata, i);
+			r = assign_new(numbers, question, paths[i], NULL, i);
 	}
 	return question_begun(question, r, ret_question);
 }
 
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
-		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		       void *userdata, struct pending **ret_question)
+		       numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct number *chain = find_path(numbers, path), *entry;
@@ -502,7 +507,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 		return -ENOMEM;
 	entry = coming_primary(chain, &identity);
 	if (r == 0 && !entry)
-		r = assign_new(numbers, question, path, identity, reserved, reserved_userdata, 0);
+		r = assign_new(numbers, question, path, identity, 0);
 	else if (r == 0 && entry == coming_primary(chain, NULL))
 		await(numbers, question, entry, 0);
 	else if (r == 0)
@@ -512,7 +517,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 
 /* Why a path cannot have a number; 0 if it can, or has it. */
 static int judge(const struct numbers *numbers, const char *path, const char *identity,
-		 uint32_t number, numbers_reserved_fn reserved, void *reserved_userdata)
+		 uint32_t number)
 {
 	const struct number *entry = entries_find_number(numbers->entries, number);
 	const char *its_identity = entry ? coming_identity(entry) : NULL;
@@ -524,16 +529,11 @@ static int judge(const struct numbers *numbers, const char *path, const char *id
 	    (!str_equal(entry->path, path) ||
 	     (its_identity && !entries_same_identity(its_identity, identity))))
 		return -EEXIST;
-	if (r == 0)
-		r = check_path(path);
-	if (r == 0 && !entry && reserved && reserved(reserved_userdata, number))
-		return -EEXIST;
-	return r;
+	return r < 0 ? r : check_path(path);
 }
 
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		void *userdata, struct pending **ret_question)
+		numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct number *chain = find_path(numbers, path);
@@ -542,7 +542,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 
 	if (!question)
 		return -ENOMEM;
-	r = judge(numbers, path, identity, number, reserved, reserved_userdata);
+	r = judge(numbers, path, identity, number);
 	if (r == 0 && !entry)
 		r = give_new(numbers, question, path, identity, number, 0);
 	else if (r == 0 && entry == coming_primary(chain, NULL) &&
@@ -554,8 +554,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 }
 
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct pending **ret_question)
+		  numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	const struct number *other = coming_primary(find_path(numbers, path), &identity);
 	struct numbers_question *question;
@@ -563,9 +562,11 @@ int numbers_adopt(struct numbers *numbers, const char *path, const char *identit
 
 	if (r == 0 && other && other->number != number)
 		r = -EEXIST;
+	if (r == 0 && !entries_find_number(numbers->entries, number) &&
+	    is_reserved(numbers, number))
+		r = -EEXIST;
 	if (r == 0)
-		return numbers_set(numbers, path, identity, number, reserved, reserved_userdata,
-				   done, userdata, ret_question);
+		return numbers_set(numbers, path, identity, number, done, userdata, ret_question);
 	question = question_new(numbers, 1, done, userdata);
 	return question ? question_begun(question, r, ret_question) : -ENOMEM;
 }

@@ -40,6 +40,14 @@ struct numbers;
 int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files);
 struct numbers *numbers_close(struct numbers *numbers);
 
+/*
+ * numbers_set_reserved - which numbers are somebody else's (written by hand in an exports file):
+ * they are neither given out nor adopted, unless they are known already. None are before this is
+ * called.
+ */
+typedef bool (*numbers_reserved_fn)(void *userdata, uint32_t number);
+void numbers_set_reserved(struct numbers *numbers, numbers_reserved_fn reserved, void *userdata);
+
 /* The primary number of a path: 0 if it has none (that is synced). */
 uint32_t numbers_get(const struct numbers *numbers, const char *path);
 /*
@@ -86,8 +94,6 @@ enum { NUMBERS_PROBES_MAX = 1 << 20 }; /* numbers tried for one path before -ENO
  * numbers_assign - give paths their numbers, durably.
  *
  * @paths:  absolute, normalised; copied. Those that have a number keep it.
- * @reserved: says whether a number is somebody else's (written by hand in an exports file); may be
- *            NULL
  * @done:   exactly once, never from within this call, when all are synced: numbers_get() knows
  *          them. error: 0, or -ENOSPC, -EIO, ... of the store: some of these paths may have no
  *          number now. Asked for again, they will get the number that was tried, so that what a
@@ -96,10 +102,8 @@ enum { NUMBERS_PROBES_MAX = 1 << 20 }; /* numbers tried for one path before -ENO
  * Calls that arrive while a sync is running share the next one.
  */
 typedef void (*numbers_done_fn)(void *userdata, int error);
-typedef bool (*numbers_reserved_fn)(void *userdata, uint32_t number);
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct pending **ret_question);
+		   numbers_done_fn done, void *userdata, struct pending **ret_question);
 
 /*
  * numbers_assign_for - the number of one path and one identity, durably: it is the path's primary
@@ -113,8 +117,7 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
  * no identity is left so: numbers_bind() is for that.
  */
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
-		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		       void *userdata, struct pending **ret_question);
+		       numbers_done_fn done, void *userdata, struct pending **ret_question);
 
 /*
  * numbers_bind - from now on a number stands for this medium only.
@@ -136,16 +139,14 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
  * bound to @identity.
  */
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct pending **ret_question);
+		  numbers_done_fn done, void *userdata, struct pending **ret_question);
 
 /*
- * numbers_set - as numbers_adopt(), for an administrator: the path may have another number for this
- * identity.
+ * numbers_set - as numbers_adopt(), for an administrator: the number may be reserved, and the path may have
+ * another one for this identity.
  */
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		void *userdata, struct pending **ret_question);
+		numbers_done_fn done, void *userdata, struct pending **ret_question);
 
 /*
  * numbers_retire - no new handle uses this number any more; if it was primary, the path has another

@@ -119,6 +119,8 @@ struct numbers_question {
 struct numbers {
 	struct entries *entries;
 	struct copies *copies;
+	numbers_reserved_fn reserved; /* NULL: none is */
+	void *reserved_userdata;
 	const char *file; /* being read at the start */
 	sd_event_source *ready_source, *send_source;
 	size_t n_rows; /* sent last */

@@ -307,13 +307,6 @@ static void on_number_assigned(void *userdata, int error)
 		question_again(question, AGAIN_SECONDS); /* the store will be well again */
 }
 
-static bool is_written_by_hand(void *userdata, uint32_t number)
-{
-	const struct question *question = userdata;
-
-	return snapshot_has_fsid(question->daemon->snapshot, number);
-}
-
 static void answer_reexported(struct question *question)
 {
 	struct numbers *numbers = question->daemon->numbers;
@@ -329,8 +322,8 @@ static void answer_reexported(struct question *question)
 			"(exportsctl fsid), or write auto-fsidnum",
 			path);
 		answer_no(question, NO_SECONDS);
-	} else if (numbers_assign(numbers, &path, 1, is_written_by_hand, question,
-				  on_number_assigned, question, &question->number) < 0) {
+	} else if (numbers_assign(numbers, &path, 1, on_number_assigned, question,
+				  &question->number) < 0) {
 		question_again(question, 1);
 	}
 }

@@ -100,7 +100,7 @@ static void bench_calls(struct numbers *numbers, unsigned int n_at_once)
 			const char *path = text;
 
 			snprintf(text, sizeof(text), "/srv/media/%u/%u", n_at_once, n_asked++);
-			numbers_assign(numbers, &path, 1, NULL, NULL, on_done, NULL, NULL);
+			numbers_assign(numbers, &path, 1, on_done, NULL, NULL);
 		}
 		sd_event_run(event, 100 * 1000);
 	}
@@ -122,7 +122,7 @@ static void bench_list(struct numbers *numbers, unsigned int n_paths)
 	}
 	n_done = 0;
 	start = now();
-	numbers_assign(numbers, paths, n_paths, NULL, NULL, on_done, NULL, NULL);
+	numbers_assign(numbers, paths, n_paths, on_done, NULL, NULL);
 	loop_until(event, &n_done, 1, 600000);
 	say("one call", n_paths, start, syncs);
 	free(paths);

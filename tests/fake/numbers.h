@@ -52,6 +52,8 @@ struct numbers {
 	struct known_number *by_number;
 	struct numbers_question *questions;
 	uint32_t last;
+	numbers_reserved_fn reserved;
+	void *reserved_userdata;
 	unsigned int sequence;
 	/* What tests look at and set. */
 	int fails; /* the next questions' error */
@@ -290,27 +292,40 @@ static int numbers_ask(struct numbers *numbers, const char *const *paths, size_t
 	return 0;
 }
 
+void numbers_set_reserved(struct numbers *numbers, numbers_reserved_fn reserved, void *userdata)
+{
+	numbers->reserved = reserved;
+	numbers->reserved_userdata = userdata;
+}
+
+static bool numbers_is_reserved(const struct numbers *numbers, uint32_t number)
+{
+	return numbers->reserved && numbers->reserved(numbers->reserved_userdata, number);
+}
+
+static void numbers_skip_reserved(struct numbers *numbers)
+{
+	while (numbers_is_reserved(numbers, NUMBERS_FIRST + numbers->last))
+		numbers->last++;
+}
+
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct pending **ret_question)
+		   numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	numbers->n_assign_calls++;
 	if (n_paths > numbers->largest_assign)
 		numbers->largest_assign = n_paths;
-	while (reserved && reserved(reserved_userdata, NUMBERS_FIRST + numbers->last))
-		numbers->last++;
+	numbers_skip_reserved(numbers);
 	return numbers_ask(numbers, paths, n_paths, FAKE_GIVE, NULL, 0, numbers->fails, done,
 			   userdata, ret_question);
 }
 
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
-		       numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		       void *userdata, struct pending **ret_question)
+		       numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	uint32_t number = numbers_get_for(numbers, path, identity);
 
-	while (reserved && reserved(reserved_userdata, NUMBERS_FIRST + numbers->last))
-		numbers->last++;
+	numbers_skip_reserved(numbers);
 	if (!number && !identity)
 		number = NUMBERS_FIRST + numbers->last++;
 	return numbers_ask(numbers, &path, 1, FAKE_GIVE, identity, number, numbers->fails, done,
@@ -318,16 +333,13 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 }
 
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		void *userdata, struct pending **ret_question)
+		numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	const struct known_number *known = numbers_find_number(numbers, number);
 	int error = numbers->fails;
 
 	if (known && (!str_equal(known->path->path, path) ||
 		      (known->identity && !numbers_same(known->identity, identity))))
-		error = -EEXIST;
-	else if (!known && reserved && reserved(reserved_userdata, number))
 		error = -EEXIST;
 	else if (number < NUMBERS_FIRST || number > NUMBERS_LAST)
 		error = -ERANGE;
@@ -336,16 +348,15 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 }
 
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		  numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		  void *userdata, struct pending **ret_question)
+		  numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	uint32_t other = numbers_get_for(numbers, path, identity);
 
-	if (other && other != number)
+	if ((other && other != number) ||
+	    (!numbers_find_number(numbers, number) && numbers_is_reserved(numbers, number)))
 		return numbers_ask(numbers, &path, 1, FAKE_GIVE, identity, number, -EEXIST, done,
 				   userdata, ret_question);
-	return numbers_set(numbers, path, identity, number, reserved, reserved_userdata, done,
-			   userdata, ret_question);
+	return numbers_set(numbers, path, identity, number, done, userdata, ret_question);
 }
 
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,

@@ -44,8 +44,7 @@ static int on_assigned(sd_event_source *source, void *userdata)
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_reserved_fn reserved, void *reserved_userdata, numbers_done_fn done,
-		   void *userdata, struct pending **ret_question)
+		   numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = malloc(sizeof(*question));
 

@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require(sd_event_new(&event) >= 0);
 	}
 	require(numbers_open(&numbers, event, NULL) == 0);
-	require(fsidd_new(&fsidd, event, name, numbers, NULL, NULL) == 0);
+	require(fsidd_new(&fsidd, event, name, numbers) == 0);
 	run(data, size);
 	fsidd_free(fsidd);
 	numbers_close(numbers);

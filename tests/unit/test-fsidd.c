@@ -210,9 +210,9 @@ static void test_path_socket(void)
 	struct stat st;
 	int fd;
 
-	is_int(fsidd_new(&other, event, abstract_name, numbers, NULL, NULL), -EADDRINUSE,
+	is_int(fsidd_new(&other, event, abstract_name, numbers), -EADDRINUSE,
 	       "two cannot serve one name");
-	is_int(fsidd_new(&other, event, socket_path, numbers, NULL, NULL), 0, "a path");
+	is_int(fsidd_new(&other, event, socket_path, numbers), 0, "a path");
 	ok(stat(socket_path, &st) == 0 && (st.st_mode & 0777) == 0600, "is for root only");
 	fd = connect_to(socket_path);
 	is_str(ask(fd, "get_path 65536"), "+ /srv/a", "serves the same");
@@ -229,7 +229,7 @@ int main(void)
 	snprintf(socket_path, sizeof(socket_path), "%s/fsid.sock", directory);
 	snprintf(abstract_name, sizeof(abstract_name), "@exportsd-test-fsidd-%d", getpid());
 	numbers_open(&numbers, event, NULL);
-	is_int(fsidd_new(&fsidd, event, abstract_name, numbers, NULL, NULL), 0, "an abstract name");
+	is_int(fsidd_new(&fsidd, event, abstract_name, numbers), 0, "an abstract name");
 	test_transcript();
 	test_faults();
 	test_many();

@@ -70,7 +70,7 @@ static int assign(struct numbers *numbers, const char *path)
 	int error = 1, r;
 
 	n_done = 0;
-	r = numbers_assign(numbers, &path, 1, NULL, NULL, on_done, &error, NULL);
+	r = numbers_assign(numbers, &path, 1, on_done, &error, NULL);
 	if (r < 0)
 		return r;
 	if (n_done)
@@ -84,7 +84,9 @@ static int adopt(struct numbers *numbers, const char *path, uint32_t number,
 	int error = 1, r;
 
 	n_done = 0;
-	r = numbers_adopt(numbers, path, NULL, number, reserved, userdata, on_done, &error, NULL);
+	numbers_set_reserved(numbers, reserved, userdata);
+	r = numbers_adopt(numbers, path, NULL, number, on_done, &error, NULL);
+	numbers_set_reserved(numbers, NULL, NULL);
 	if (r < 0)
 		return r;
 	if (n_done)
@@ -150,7 +152,8 @@ static void test_reserved(void)
 	bool all_odd = true;
 
 	n_done = 0;
-	numbers_assign(numbers, paths, N_ELEMENTS(paths), reserved_even, NULL, on_done, NULL, NULL);
+	numbers_set_reserved(numbers, reserved_even, NULL);
+	numbers_assign(numbers, paths, N_ELEMENTS(paths), on_done, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == 0,
 	   "numbers beside reserved ones");
 	for (size_t i = 0; i < N_ELEMENTS(paths); i++) {
@@ -161,10 +164,11 @@ static void test_reserved(void)
 	}
 	ok(all_odd, "are the next free ones");
 	n_done = 0;
-	numbers_assign(numbers, (const char *const[]){ "/full" }, 1, reserved_all, NULL, on_done,
-		       NULL, NULL);
+	numbers_set_reserved(numbers, reserved_all, NULL);
+	numbers_assign(numbers, (const char *const[]){ "/full" }, 1, on_done, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == -ENOSPC,
 	   "no free number within %d is -ENOSPC", NUMBERS_PROBES_MAX);
+	numbers_set_reserved(numbers, NULL, NULL);
 
 	other = numbers_first_choice("/late");
 	is_int(adopt(numbers, "/thief", other, NULL, NULL), 0, "a number is adopted");
@@ -210,12 +214,12 @@ static void test_meeting(void)
 	struct pending *cancelled;
 
 	n_done = 0;
-	numbers_assign(numbers, &path, 1, NULL, NULL, on_done, &errors[0], NULL);
-	numbers_assign(numbers, &path, 1, NULL, NULL, on_done, &errors[1], NULL);
-	numbers_adopt(numbers, path, NULL, number, NULL, NULL, on_done, &errors[2], NULL);
-	numbers_adopt(numbers, path, NULL, number + 1, NULL, NULL, on_done, &errors[3], NULL);
-	numbers_adopt(numbers, other, NULL, number, NULL, NULL, on_done, &errors[4], NULL);
-	numbers_assign(numbers, &other, 1, NULL, NULL, on_done, NULL, &cancelled);
+	numbers_assign(numbers, &path, 1, on_done, &errors[0], NULL);
+	numbers_assign(numbers, &path, 1, on_done, &errors[1], NULL);
+	numbers_adopt(numbers, path, NULL, number, on_done, &errors[2], NULL);
+	numbers_adopt(numbers, path, NULL, number + 1, on_done, &errors[3], NULL);
+	numbers_adopt(numbers, other, NULL, number, on_done, &errors[4], NULL);
+	numbers_assign(numbers, &other, 1, on_done, NULL, &cancelled);
 	pending_cancel(&cancelled);
 	is_int(numbers_get(numbers, path), 0, "a number under way is not known yet");
 	ok(numbers_path(numbers, number) == NULL, "nor is its path");
@@ -244,8 +248,7 @@ static int wait_one(int r)
 static int assign_for(struct numbers *numbers, const char *path, const char *identity)
 {
 	n_done = 0;
-	return wait_one(
-		numbers_assign_for(numbers, path, identity, NULL, NULL, on_done, NULL, NULL));
+	return wait_one(numbers_assign_for(numbers, path, identity, on_done, NULL, NULL));
 }
 
 static int bind(struct numbers *numbers, uint32_t number, const char *identity)
@@ -257,7 +260,7 @@ static int bind(struct numbers *numbers, uint32_t number, const char *identity)
 static int set(struct numbers *numbers, const char *path, uint32_t number)
 {
 	n_done = 0;
-	return wait_one(numbers_set(numbers, path, NULL, number, NULL, NULL, on_done, NULL, NULL));
+	return wait_one(numbers_set(numbers, path, NULL, number, on_done, NULL, NULL));
 }
 
 static int retire(struct numbers *numbers, uint32_t number)
@@ -368,8 +371,7 @@ static void test_many(void)
 		paths[i] = texts[i];
 	}
 	n_done = 0;
-	is_int(numbers_assign(numbers, paths, MANY, NULL, NULL, on_done, NULL, NULL), 0,
-	       "20,000 at once");
+	is_int(numbers_assign(numbers, paths, MANY, on_done, NULL, NULL), 0, "20,000 at once");
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == 0, "are synced");
 	is_int(numbers_count(numbers), MANY, "all of them");
 	for (uint32_t number = 0; (number = numbers_next(numbers, number)); n++) {
@@ -383,11 +385,11 @@ static void test_many(void)
 	numbers = open_numbers();
 	is_int(numbers_count(numbers), MANY, "a restart knows them all");
 	n_done = 0;
-	numbers_assign(numbers, paths, MANY, NULL, NULL, on_done, NULL, NULL);
+	numbers_assign(numbers, paths, MANY, on_done, NULL, NULL);
 	ok(n_done == 0 && loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == 0,
 	   "asking for known ones is answered, later");
 	n_done = 0;
-	numbers_assign(numbers, NULL, 0, NULL, NULL, on_done, NULL, NULL);
+	numbers_assign(numbers, NULL, 0, on_done, NULL, NULL);
 	ok(n_done == 0 && loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == 0,
 	   "asking for none, too");
 	numbers_close(numbers);
@@ -435,9 +437,9 @@ static void test_close(void)
 	const char *path = "/closing";
 
 	n_done = 0;
-	numbers_assign(numbers, &path, 1, NULL, NULL, on_done, NULL, NULL);
+	numbers_assign(numbers, &path, 1, on_done, NULL, NULL);
 	numbers_record_directories(numbers, &path, 1, true, on_done, NULL, NULL);
-	numbers_assign(numbers, NULL, 0, NULL, NULL, on_done, NULL, NULL);
+	numbers_assign(numbers, NULL, 0, on_done, NULL, NULL);
 	numbers_close(numbers);
 	loop_for(event, 50);
 	is_int(n_done, 0, "closing tells nobody");

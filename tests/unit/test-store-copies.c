@@ -49,7 +49,7 @@ static int assign(struct numbers *numbers, const char *path)
 	int r;
 
 	n_done = 0;
-	r = numbers_assign(numbers, &path, 1, NULL, NULL, on_done, NULL, NULL);
+	r = numbers_assign(numbers, &path, 1, on_done, NULL, NULL);
 	if (r < 0)
 		return r;
 	return loop_until(event, &n_done, 1, PATIENCE_MSEC) ? last_error : 1;

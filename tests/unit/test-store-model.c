@@ -335,15 +335,12 @@ static int call(struct run *run, const struct step *step, uint32_t number)
 	run->n_done = 0;
 	run->error = 0;
 	switch (step->kind) {
-	case ASSIGN: return numbers_assign(run->numbers, &path, 1, NULL, NULL, on_done, run, NULL);
+	case ASSIGN: return numbers_assign(run->numbers, &path, 1, on_done, run, NULL);
 	case ASSIGN_FOR:
-		return numbers_assign_for(run->numbers, path, identity, NULL, NULL, on_done, run,
-					  NULL);
+		return numbers_assign_for(run->numbers, path, identity, on_done, run, NULL);
 	case BIND: return numbers_bind(run->numbers, number, identity, on_done, run, NULL);
 	case RETIRE: return numbers_retire(run->numbers, number, on_done, run, NULL);
-	case SET:
-		return numbers_set(run->numbers, path, NULL, number, NULL, NULL, on_done, run,
-				   NULL);
+	case SET: return numbers_set(run->numbers, path, NULL, number, on_done, run, NULL);
 	default:
 		return numbers_record_directories(run->numbers, &path, 1, step->kind == MADE,
 						  on_done, run, NULL);

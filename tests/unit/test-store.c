@@ -93,7 +93,7 @@ static int assign(struct numbers *numbers, const char *path)
 	int r;
 
 	n_done = 0;
-	r = numbers_assign(numbers, &path, 1, NULL, NULL, on_done, NULL, NULL);
+	r = numbers_assign(numbers, &path, 1, on_done, NULL, NULL);
 	if (r < 0)
 		return r;
 	return loop_until(event, &n_done, 1, PATIENCE_MSEC) ? last_error : 1;
@@ -203,8 +203,8 @@ static int victim(const char *name, unsigned int round)
 		}
 		n_done = 0;
 		/* Alone, together, and in calls that share. */
-		if (numbers_assign(numbers, paths, 4, NULL, NULL, on_done, NULL, NULL) < 0 ||
-		    numbers_assign(numbers, paths + 3, 5, NULL, NULL, on_done, NULL, NULL) < 0 ||
+		if (numbers_assign(numbers, paths, 4, on_done, NULL, NULL) < 0 ||
+		    numbers_assign(numbers, paths + 3, 5, on_done, NULL, NULL) < 0 ||
 		    !loop_until(event, &n_done, 2, PATIENCE_MSEC))
 			return 1;
 		for (int k = 0; k < 8; k++) {
@@ -319,7 +319,7 @@ static void test_kill_worker(void)
 
 		snprintf(text, sizeof(text), "/worker/%d", i);
 		n_done = 0;
-		numbers_assign(numbers, &path, 1, NULL, NULL, on_done, NULL, NULL);
+		numbers_assign(numbers, &path, 1, on_done, NULL, NULL);
 		(void)sd_event_run(event, 0);
 		store = child_of(getpid());
 		if (store > 0)
@@ -356,7 +356,7 @@ static void test_sync(void)
 	is_int(numbers_get(numbers, "/failing"), 0, "the number is not known");
 	number = numbers_first_choice("/failing");
 	n_done = 0;
-	numbers_adopt(numbers, "/thief", NULL, number, NULL, NULL, on_done, NULL, NULL);
+	numbers_adopt(numbers, "/thief", NULL, number, on_done, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC) && last_error == -EEXIST,
 	   "but nobody else gets it: the disk may have it");
 	is_int(assign(numbers, "/failing"), -EIO, "it fails as long as the disk does");
@@ -535,7 +535,7 @@ static void make_store(void)
 		paths[i] = texts[i];
 	}
 	n_done = 0;
-	numbers_assign(numbers, paths, 1000, NULL, NULL, on_done, NULL, NULL);
+	numbers_assign(numbers, paths, 1000, on_done, NULL, NULL);
 	(void)loop_until(event, &n_done, 1, PATIENCE_MSEC);
 	numbers_close(numbers);
 }
