@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * etab.c - exports as lines of nfs-utils' etab.
- *
- * The form is putexportent()'s (nfs-utils support/nfs/exports.c), made so that it can be read
- * back, by nfs-utils too.
+ * etab.c - words of nfs-utils' etab: as putexportent() writes them (support/nfs/exports.c), made so
+ * that they can be read back, by nfs-utils too.
  */
 
 #include "parser/etab.h"
-#include "parser/options.h"
-#include "parser/pattern.h"
 
-#include <errno.h>
+#include "parser/pattern.h"
 
 /* A text on its way, with the bytes before this one. */
 struct writing {
@@ -105,14 +101,4 @@ void etab_put_pair(FILE *to, const char *path, const char *pattern, const char *
 		put_path(to, path);
 	putc_unlocked('\t', to);
 	etab_put_text(to, client);
-}
-
-int export_print_etab(FILE *to, const char *path, const char *client,
-		      const struct export_options *options, uint32_t fsid, uint32_t per_flavor)
-{
-	etab_put_pair(to, path, options->handler ? path : NULL, client);
-	putc('(', to);
-	options_print(options, fsid, per_flavor, to);
-	fputs(")\n", to);
-	return ferror(to) ? -EIO : 0;
 }

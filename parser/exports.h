@@ -20,30 +20,23 @@
 #include "parser/base.h"
 #include "parser/diag.h"
 
-/* Export flags: linux include/uapi/linux/nfsd/export.h, NFSEXP_*. */
+/*
+ * Export flags that something here asks for or sets: linux include/uapi/linux/nfsd/export.h,
+ * NFSEXP_*. The others stand in the table of options only.
+ */
 enum export_flag {
 	EXPORT_READONLY = 0x0001,
 	EXPORT_INSECURE_PORT = 0x0002,
 	EXPORT_ROOTSQUASH = 0x0004,
 	EXPORT_ALLSQUASH = 0x0008,
-	EXPORT_ASYNC = 0x0010,
-	EXPORT_GATHERED_WRITES = 0x0020,
-	EXPORT_NOREADDIRPLUS = 0x0040,
-	EXPORT_SECURITY_LABEL = 0x0080,
 	EXPORT_NOHIDE = 0x0200,
 	EXPORT_NOSUBTREECHECK = 0x0400,
-	EXPORT_NOAUTHNLM = 0x0800,
 	EXPORT_FSID = 0x2000,
 	EXPORT_CROSSMOUNT = 0x4000,
-	EXPORT_NOACL = 0x8000,
 	EXPORT_V4ROOT = 0x10000,
-	EXPORT_PNFS = 0x20000,
 	/* Which flags may differ between the flavours of one export: NFSEXP_SECINFO_FLAGS. */
 	EXPORT_PER_FLAVOR =
 		EXPORT_READONLY | EXPORT_INSECURE_PORT | EXPORT_ROOTSQUASH | EXPORT_ALLSQUASH,
-	/* What an entry starts with. */
-	EXPORT_DEFAULTS = EXPORT_READONLY | EXPORT_ROOTSQUASH | EXPORT_GATHERED_WRITES |
-			  EXPORT_NOSUBTREECHECK,
 };
 
 enum { EXPORT_FLAVORS_MAX = 8, EXPORT_XPRTSEC_MAX = 3 };
@@ -250,6 +243,18 @@ bool client_subnet_holds(const struct client_subnet *subnet, const struct addres
  * client_name_matches - nfs-utils' wildmat: ? * [set] [^set] \x, case-insensitive, * crosses dots.
  */
 bool client_name_matches(const char *pattern, const char *name);
+
+/*
+ * export_print_options - what stands in the parentheses of a line of etab: the options, those of
+ * the defaults and the usual ones, too. Errors stay in @to.
+ *
+ * export_list_options - the same as exportfs(8) -v lists it (utils/exportfs/exportfs.c dump()): for
+ * people, with nothing escaped and less of what is usual.
+ */
+void export_print_options(FILE *to, const struct export_options *options, uint32_t fsid,
+			  uint32_t per_flavor);
+void export_list_options(FILE *to, const struct export_options *options, uint32_t fsid,
+			 uint32_t per_flavor);
 
 /*
  * export_print_etab - one line of etab, byte for byte as nfs-utils' putexportent() writes it,

@@ -46,9 +46,5 @@ int options_apply(const struct option_list *list, struct exports_arena *arena, s
  */
 bool options_find(const struct option_list *list, const char *name, size_t *ret_index);
 
-/* options_print - the list in etab's form and order, without parentheses. Errors stay in @to. */
-void options_print(const struct export_options *options, uint32_t fsid, uint32_t per_flavor,
-		   FILE *to);
-
 /* Every name an option can be written with, index by index; NULL behind the last. */
 const char *options_name(size_t index);

@@ -206,7 +206,8 @@ static void test_pseudo_roots(void)
 		"/ alpha(rw,sec=sys)\n/srv alpha(rw) beta(rw)\n/srv/a beta(rw)\n/srv/a beta(rw,fsid=0)\n");
 	alpha = snapshot_client_set(snapshot, "alpha.example.test");
 	root = snapshot_find_fsid(snapshot, alpha, 0);
-	ok(root && root->options->flags == ((EXPORT_DEFAULTS & ~EXPORT_READONLY) | EXPORT_FSID),
+	ok(root && root->options->flags == (EXPORT_ROOTSQUASH | EXPORT_NOSUBTREECHECK |
+					    EXPORT_FSID | 0x20 /* wdelay */),
 	   "a real / gets the number 0");
 	is_int(root->options->flavors[0].flags & EXPORT_FSID, EXPORT_FSID, "with its flavours");
 	is_str(root->client->name, "alpha.example.test", "for its client");
