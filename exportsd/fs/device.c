@@ -46,23 +46,28 @@ static int read_text(int directory, const char *path, char *text, size_t size)
 /* ---- one device ---- */
 
 /*
- * linux drivers/scsi/scsi_sysfs.c sdev_states, drivers/nvme/host/sysfs.c nvme_sysfs_show_state(). A
- * SCSI device on its way to being deleted, or out of reach for the time being, fails all that is
- * read.
+ * linux drivers/scsi/scsi_sysfs.c sdev_states, drivers/nvme/host/sysfs.c nvme_sysfs_show_state().
+ * All of these fail all that is read. No way leads back from being deleted
+ * (scsi_device_set_state(), nvme_change_ctrl_state()).
  */
-static bool is_given_up(int disk)
+static enum device_state driver_state(int disk)
 {
-	static const char *const states[] = {
-		"offline", "transport-offline", "cancel", "deleted", "dead",
+	static const struct {
+		const char *name;
+		enum device_state state;
+	} states[] = {
+		{ "offline", DEVICE_OFFLINE }, { "transport-offline", DEVICE_OFFLINE },
+		{ "cancel", DEVICE_GONE },     { "deleted", DEVICE_GONE },
+		{ "dead", DEVICE_GONE },
 	};
-	char state[32];
+	char name[32];
 
-	if (read_text(disk, "device/state", state, sizeof(state)) < 0)
-		return false;
+	if (read_text(disk, "device/state", name, sizeof(name)) < 0)
+		return DEVICE_THERE;
 	for (size_t i = 0; i < N_ELEMENTS(states); i++)
-		if (str_equal(state, states[i]))
-			return true;
-	return false;
+		if (str_equal(name, states[i].name))
+			return states[i].state;
+	return DEVICE_THERE;
 }
 
 /*
@@ -111,7 +116,7 @@ static unsigned int look_beneath(int disk, unsigned int depth, struct device_fac
 		slave = open_directory(dirfd(slaves), entry->d_name);
 		if (slave >= 0)
 			look_at(slave, depth + 1, &beneath);
-		n_dead += slave == -ENOENT || beneath.state == DEVICE_OFFLINE;
+		n_dead += slave == -ENOENT || beneath.state != DEVICE_THERE;
 		facts->signs += beneath.signs;
 		facts->has_signs &= beneath.has_signs;
 	}
@@ -134,8 +139,7 @@ static void look_at(int directory, unsigned int depth, struct device_facts *fact
 	if (n == 0)
 		read_signs(disk, facts);
 	/* A mirror lives as long as one of its halves. */
-	if ((n > 0 && n_dead == n) || is_given_up(disk))
-		facts->state = DEVICE_OFFLINE;
+	facts->state = n > 0 && n_dead == n ? DEVICE_OFFLINE : driver_state(disk);
 }
 
 /* ---- by number ---- */

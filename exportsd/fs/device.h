@@ -55,8 +55,9 @@ int device_ask(struct worker *worker, dev_t device, uint64_t timeout_usec, worke
 	       void *userdata, struct pending **ret_question);
 
 /*
- * device_answer - what came of it: 0, it can be read; -EAGAIN, that is not known; or another
- * -errno: nowhere can it be read, and this is why.
+ * device_answer - what came of it: 0, it can be read; -EAGAIN, that is not known; -ENODEV: it is
+ * gone, or what it lies on is, for good; or another -errno: nowhere can it be read, and this is
+ * why.
  */
 int device_answer(int error, const struct proto_message *answer);
 

@@ -21,18 +21,19 @@ enum { BLOCK = 4096, PLACES = 4 };
 enum { LOOPS_MAX = 4 };
 
 /*
- * Does it say that the device fails, rather than that it cannot be asked (linux block/blk-core.c
- * blk_errors)?
+ * What errno says of the device: an -errno of its own; or -EAGAIN, that it could not be asked.
+ * ENODEV says that it is offline (linux block/blk-core.c blk_errors), and that may pass: that it is
+ * gone only sysfs tells.
  */
-static bool is_of_device(int error)
+static int error_of_device(void)
 {
-	switch (error) {
-	case -EINTR:
-	case -EAGAIN:
-	case -EINVAL:
-	case -ENOMEM:
-	case -EOPNOTSUPP: return false;
-	default: return true;
+	switch (errno) {
+	case EINTR:
+	case EINVAL:
+	case ENOMEM:
+	case EOPNOTSUPP: return -EAGAIN;
+	case ENODEV: return -ENXIO;
+	default: return -errno;
 	}
 }
 
@@ -49,9 +50,9 @@ int device_read(int fd, uint64_t size)
 
 		if (n >= 0)
 			return 0;
-		r = -errno;
-		if (!is_of_device(r))
-			return -EAGAIN;
+		r = error_of_device();
+		if (r == -EAGAIN)
+			break;
 	}
 	return r;
 }
@@ -83,7 +84,7 @@ static int open_node(int sysfs, dev_t device)
 	fd = open(node, O_RDONLY | O_DIRECT | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENXIO || errno == ENODEV || errno == ENOMEDIUM || errno == EIO
-			       ? -errno
+			       ? error_of_device()
 			       : -EAGAIN;
 	if (fstat(fd, &facts) < 0 || !S_ISBLK(facts.st_mode) || facts.st_rdev != device)
 		return -EAGAIN;
@@ -120,10 +121,12 @@ static int try(int sysfs, dev_t device, unsigned int depth)
 	uint64_t size;
 	int r;
 
-	if (facts.state == DEVICE_NONE)
-		return -EAGAIN;
-	if (facts.state != DEVICE_THERE)
-		return -ENODEV;
+	switch (facts.state) {
+	case DEVICE_NONE: return -EAGAIN;
+	case DEVICE_GONE: return -ENODEV;
+	case DEVICE_OFFLINE: return -ENXIO;
+	case DEVICE_THERE: break;
+	}
 	fd = open_node(sysfs, device);
 	if (fd < 0)
 		return fd;

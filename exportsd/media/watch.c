@@ -84,7 +84,9 @@ static void tell(const struct medium_watch *watch, enum medium_trouble trouble, 
 
 static void set_trouble(struct medium_watch *watch, enum medium_trouble trouble, const char *why)
 {
-	if (trouble == watch->medium->trouble || !is_still_there(watch))
+	/* Once it is gone, what has its number is another device. */
+	if (trouble == watch->medium->trouble || watch->medium->trouble == MEDIUM_DEVICE_GONE ||
+	    !is_still_there(watch))
 		return;
 	tell(watch, trouble, why);
 	set_string(&watch->medium->message, why);
@@ -95,6 +97,18 @@ static void note_signs(struct medium_watch *watch, const struct device_facts *fa
 {
 	watch->has_signs = facts->has_signs;
 	watch->signs = facts->signs;
+}
+
+/* Whether sysfs alone says that it is of no use. */
+static bool judge(struct medium_watch *watch, const struct device_facts *facts)
+{
+	switch (facts->state) {
+	case DEVICE_NONE:
+	case DEVICE_THERE: break;
+	case DEVICE_GONE: set_trouble(watch, MEDIUM_DEVICE_GONE, "is gone"); return true;
+	case DEVICE_OFFLINE: set_trouble(watch, MEDIUM_DEVICE_OFFLINE, "is offline"); return true;
+	}
+	return false;
 }
 
 static void on_tried(void *userdata, int error, const struct proto_message *answer)
@@ -113,13 +127,16 @@ static void on_tried(void *userdata, int error, const struct proto_message *answ
 			  "Cannot find out whether device %s can be read", watch->name);
 		return;
 	}
+	/* One that was pulled out fails before it is seen to be gone. */
+	facts = device_look(media->sysfs_fd, watch->device);
+	if (judge(watch, &facts))
+		return;
 	if (r < 0) {
 		(void)snprintf(why, sizeof(why), "cannot be read: %s", strerror(-r));
-		set_trouble(watch, MEDIUM_UNREADABLE, why);
+		set_trouble(watch, r == -ENODEV ? MEDIUM_DEVICE_GONE : MEDIUM_UNREADABLE, why);
 		return;
 	}
 	/* What the try itself did is no sign. */
-	facts = device_look(media->sysfs_fd, watch->device);
 	note_signs(watch, &facts);
 	if (facts.state == DEVICE_THERE)
 		set_trouble(watch, MEDIUM_WELL, NULL);
@@ -159,18 +176,12 @@ static void look(struct medium_watch *watch)
 		return;
 	}
 	if (medium->trouble == MEDIUM_DEVICE_GONE)
-		return; /* what has its number now is another one */
+		return;
 	facts = device_look(media->sysfs_fd, watch->device);
-	switch (facts.state) {
-	case DEVICE_NONE: break;
-	case DEVICE_GONE: set_trouble(watch, MEDIUM_DEVICE_GONE, "is gone"); break;
-	case DEVICE_OFFLINE: set_trouble(watch, MEDIUM_DEVICE_OFFLINE, "is offline"); break;
-	case DEVICE_THERE:
-		if (medium->trouble != MEDIUM_WELL || !facts.has_signs || !watch->has_signs ||
-		    facts.signs != watch->signs)
-			try(watch);
-		break;
-	}
+	if (!judge(watch, &facts) && facts.state == DEVICE_THERE &&
+	    (medium->trouble != MEDIUM_WELL || !facts.has_signs || !watch->has_signs ||
+	     facts.signs != watch->signs))
+		try(watch);
 }
 
 void watch_begin(struct medium *medium)

@@ -355,6 +355,43 @@ static void test_errors(void)
 	stop();
 }
 
+/* Of what was judged before, only that it is gone is final. */
+static void test_judged_anew(void)
+{
+	start();
+	mount_one(0);
+	kernel.is_held = true;
+	fake_device.facts.signs++;
+	fake_device.error = -EIO;
+	ok(reaches(&kernel.n_asked, 1) && is_mounted(0),
+	   "it cannot be read, and is held: it stays");
+	fake_device.facts.state = DEVICE_GONE;
+	ok(becomes(is_mounted, false, 0), "then it is found gone: it is unmounted, held or not");
+	stop();
+
+	start();
+	mount_one(0);
+	kernel.is_held = true;
+	fake_device.facts.signs++;
+	fake_device.error = -EIO;
+	while (fake_device.n_tries == 0)
+		loop_for(event, 1);
+	fake_device.facts.state = DEVICE_GONE;
+	ok(becomes(is_mounted, false, 0),
+	   "it goes while it is tried: it is unmounted, held or not");
+	is_int(kernel.n_asked, 0, "never was it taken for one that cannot be read");
+	stop();
+
+	start();
+	mount_one(0);
+	kernel.is_held = true;
+	fake_device.facts.signs++;
+	fake_device.error = -ENODEV;
+	ok(becomes(is_mounted, false, 0), "what it lies on is gone: so is it");
+	is_int(kernel.n_asked, 0, "nobody asked who holds it");
+	stop();
+}
+
 static void test_costs(void)
 {
 	unsigned int before;
@@ -413,6 +450,7 @@ int main(void)
 	test_offline();
 	test_by_hand();
 	test_errors();
+	test_judged_anew();
 	test_costs();
 	test_end();
 	sd_event_unref(event);
