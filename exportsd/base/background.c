@@ -15,6 +15,7 @@
 #include "parser/base.h"
 
 struct background {
+	struct pending pending;
 	pthread_t thread;
 	int over; /* eventfd */
 	sd_event_source *source;
@@ -31,15 +32,14 @@ static void *run(void *userdata)
 	return NULL;
 }
 
-struct background *background_abandon(struct background *background)
+static void abandon(struct pending *pending)
 {
-	if (!background)
-		return NULL;
+	struct background *background = (struct background *)pending;
+
 	(void)pthread_join(background->thread, NULL);
 	sd_event_source_disable_unref(background->source);
 	closep(&background->over);
 	free(background);
-	return NULL;
 }
 
 static int on_over(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -48,7 +48,7 @@ static int on_over(sd_event_source *source, int fd, uint32_t events, void *userd
 	background_fn done = background->done;
 	void *whose = background->userdata;
 
-	background_abandon(background);
+	abandon(&background->pending);
 	done(whose);
 	return 0;
 }
@@ -66,7 +66,7 @@ static int start_thread(struct background *background)
 	return -r;
 }
 
-int background_start(struct background **ret_background, sd_event *event, background_fn work,
+int background_start(struct pending **ret_pending, sd_event *event, background_fn work,
 		     background_fn done, void *userdata)
 {
 	struct background *background = calloc(1, sizeof(*background));
@@ -74,6 +74,7 @@ int background_start(struct background **ret_background, sd_event *event, backgr
 
 	if (!background)
 		return -ENOMEM;
+	background->pending.cancel = abandon;
 	background->work = work;
 	background->done = done;
 	background->userdata = userdata;
@@ -89,6 +90,6 @@ int background_start(struct background **ret_background, sd_event *event, backgr
 		free(background);
 		return r;
 	}
-	*ret_background = background;
+	*ret_pending = &background->pending;
 	return 0;
 }

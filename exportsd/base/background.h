@@ -10,21 +10,17 @@
  * processes (worker/worker.h), which can be killed.
  */
 
-#include <systemd/sd-event.h>
-
-struct background;
+#include "exportsd/base/later.h"
 
 /*
  * background_start - begin some work.
  *
  * @work: in a thread of its own, all signals blocked
- * @done: in the loop, once, never from within this call; the struct background is gone by then
+ * @done: in the loop, once, never from within this call
+ * @ret_pending: cancelled, it is waited until the work is over
  *
  * Returns 0; -errno (no memory, too many threads).
  */
 typedef void (*background_fn)(void *userdata);
-int background_start(struct background **ret_background, sd_event *event, background_fn work,
+int background_start(struct pending **ret_pending, sd_event *event, background_fn work,
 		     background_fn done, void *userdata);
-
-/* background_abandon - wait until the work is over; done() will not be called. NULL is fine. */
-struct background *background_abandon(struct background *background);

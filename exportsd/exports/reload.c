@@ -64,7 +64,7 @@ struct reload {
 	bool has_begun; /* the files are being read, or were */
 	struct loading loading;
 	struct recording recording;
-	struct background *background; /* the loading is its, not ours */
+	struct pending *background; /* the loading is its, not ours */
 	struct pending *paths_question;
 	struct pending *names_question;
 	struct reexport *reexport; /* exports with reexport= are given their numbers */
@@ -88,7 +88,7 @@ static const struct change *under_way(const struct reload *reload)
 static void stop(struct reload *reload)
 {
 	reload->turn = sd_event_source_disable_unref(reload->turn);
-	reload->background = background_abandon(reload->background);
+	pending_cancel(&reload->background);
 	reload->telling_kernel = renew_cancel(reload->telling_kernel);
 	pending_cancel(&reload->paths_question);
 	reload->paths_question = NULL;

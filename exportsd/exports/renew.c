@@ -55,7 +55,7 @@ struct renew {
 	const struct snapshot *new;
 	renew_done_fn done;
 	void *userdata;
-	struct background *background;
+	struct pending *background;
 	sd_event_source *turn;
 
 	/* The thread's. */
@@ -451,7 +451,7 @@ struct renew *renew_cancel(struct renew *renew)
 {
 	if (!renew)
 		return NULL;
-	background_abandon(renew->background);
+	pending_cancel(&renew->background);
 	pending_cancel(&renew->paths_question);
 	free(renew->export_paths);
 	sd_event_source_disable_unref(renew->turn);

@@ -228,7 +228,7 @@ struct media {
 	uint64_t drain_begun_usec; /* the last one */
 	uint64_t unmounting_usec; /* how long a handler takes to unmount one, lately */
 	sd_event_source *drain_timer, *deliver_drained, *scan_timer, *mounts_io;
-	struct background *scan; /* reads what is mounted */
+	struct pending *scan; /* reads what is mounted */
 	struct libmnt_table *scan_table; /* the scan's; ours once that is over */
 	struct libmnt_iter *scan_iterator;
 	sd_event_source *scan_run;

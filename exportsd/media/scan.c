@@ -142,7 +142,7 @@ int scan_start(struct media *media)
 
 void scan_end(struct media *media)
 {
-	background_abandon(media->scan);
+	pending_cancel(&media->scan);
 	end_scan(media);
 	sd_event_source_disable_unref(media->scan_timer);
 	sd_event_source_disable_unref(media->scan_run);

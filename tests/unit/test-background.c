@@ -15,7 +15,7 @@
 static sd_event *event;
 
 struct job {
-	struct background *background;
+	struct pending *background;
 	pthread_t thread; /* that worked */
 	bool signals_blocked;
 	unsigned int n_worked, n_done;
@@ -100,11 +100,10 @@ static void abandoned(void)
 	struct job job = { .msec = 30 };
 
 	start(&job);
-	job.background = background_abandon(job.background);
+	pending_cancel(&job.background);
 	is_int(job.n_worked, 1, "what is abandoned is over: its memory may be freed");
 	loop_for(event, 20);
 	is_int(job.n_done, 0, "done() is not called");
-	background_abandon(NULL);
 }
 
 int main(void)

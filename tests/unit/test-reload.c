@@ -86,37 +86,37 @@ size_t numbers_count(const struct numbers *numbers)
 /* ---- the thread: its work is done at once, and is over in the next turn ---- */
 
 struct background {
+	struct pending pending;
 	background_fn done;
 	void *userdata;
-	sd_event_source *source;
+	struct later over;
 };
 
-struct background *background_abandon(struct background *background)
+static void abandon(struct pending *pending)
 {
-	if (background)
-		sd_event_source_disable_unref(background->source);
+	struct background *background = (struct background *)pending;
+
+	later_cancel(&background->over);
 	free(background);
-	return NULL;
 }
 
-static int end_work(sd_event_source *source, void *userdata)
+static void end_work(void *userdata)
 {
-	struct background *background = userdata, copy = *background;
+	struct background copy = *(struct background *)userdata;
 
-	background_abandon(background);
+	abandon(userdata);
 	copy.done(copy.userdata);
-	return 0;
 }
 
-int background_start(struct background **ret_background, sd_event *event, background_fn work,
+int background_start(struct pending **ret_pending, sd_event *event, background_fn work,
 		     background_fn done, void *userdata)
 {
 	struct background *background = calloc(1, sizeof(*background));
 
-	*background = (struct background){ .done = done, .userdata = userdata };
-	sd_event_add_defer(event, &background->source, end_work, background);
+	*background = (struct background){ { abandon }, .done = done, .userdata = userdata };
+	later_call(&background->over, event, end_work, background);
 	work(userdata);
-	*ret_background = background;
+	*ret_pending = &background->pending;
 	return 0;
 }
 
