@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 FORMAT_PRINTF(3, 4)
 static void file_fault(struct reader *reader, const char *file, const char *format, ...)
@@ -26,41 +25,6 @@ static void file_fault(struct reader *reader, const char *file, const char *form
 	vsnprintf(text, sizeof(text), format, ap);
 	va_end(ap);
 	diag_add(reader->diags, DIAG_ERROR, &at, "%s", text);
-}
-
-/* All of a file. Returns 0; -errno of reading it; -EFBIG. */
-static int read_all(int fd, char **ret_text, size_t *ret_length)
-{
-	CLEANUP(freep) char *text = NULL;
-	size_t length = 0, size = 0;
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	for (;;) {
-		if (length == size) {
-			char *larger;
-
-			size = size ? 2 * size : st.st_size > 0 ? (size_t)st.st_size + 1 : 4096;
-			if (size > LEX_FILE_MAX)
-				return -EFBIG;
-			larger = realloc(text, size);
-			if (!larger)
-				return -ENOMEM;
-			text = larger;
-		}
-		n = read(fd, text + length, size - length);
-		if (n == 0)
-			break;
-		if (n > 0)
-			length += (size_t)n;
-		else if (errno != EINTR)
-			return -errno;
-	}
-	*ret_text = TAKE_PTR(text);
-	*ret_length = length;
-	return 0;
 }
 
 static int read_file(struct reader *reader, const char *file)
@@ -78,7 +42,7 @@ static int read_file(struct reader *reader, const char *file)
 					  : strerrordesc_np(-fd));
 		return 0;
 	}
-	r = read_all(fd, &text, &length);
+	r = file_read(fd, LEX_FILE_MAX, &text, &length);
 	if (r == -ENOMEM)
 		return r;
 	if (r < 0) {

@@ -44,6 +44,40 @@ FILE *file_open_stream(const char *path)
 	return stream;
 }
 
+int file_read(int fd, size_t max, char **ret_text, size_t *ret_length)
+{
+	CLEANUP(freep) char *text = NULL;
+	size_t length = 0, size = 0;
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (st.st_size > 0 && (size_t)st.st_size > max)
+		return -EFBIG;
+	do {
+		if (length + 1 >= size) { /* a byte is the NUL's */
+			char *larger;
+
+			size = size ? 2 * size : st.st_size > 0 ? (size_t)st.st_size + 2 : 4096;
+			larger = realloc(text, size);
+			if (!larger)
+				return -ENOMEM;
+			text = larger;
+		}
+		n = read(fd, text + length, size - length - 1);
+		length += n > 0 ? (size_t)n : 0;
+		if (length > max)
+			return -EFBIG;
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n < 0)
+		return -errno;
+	text[length] = '\0';
+	*ret_text = TAKE_PTR(text);
+	*ret_length = length;
+	return 0;
+}
+
 FILE *file_open_new(const char *path)
 {
 	if (unlink(path) < 0 && errno != ENOENT)

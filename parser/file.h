@@ -24,6 +24,15 @@ int file_open(const char *path);
 FILE *file_open_stream(const char *path);
 
 /*
+ * file_read - all there is in a file from where the descriptor stands, and a NUL behind it.
+ *
+ * @max: bytes; beyond that -EFBIG
+ *
+ * Returns 0; -errno. The text is to free(3).
+ */
+int file_read(int fd, size_t max, char **ret_text, size_t *ret_length);
+
+/*
  * file_open_new - make an empty file to write, in the place of whatever has its name: what an
  * earlier attempt left, or a link to another file (/var/lib/nfs may belong to rpc.statd's user).
  *

@@ -18,15 +18,14 @@
  */
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdarg.h>
 
 #include <confuse.h>
 
 #include "exportsd/config/private.h"
 #include "parser/file.h"
+#include "parser/typo.h"
 
 enum {
 	FILE_MAX_BYTES = 1024 * 1024,
@@ -77,34 +76,6 @@ static struct position position_of(int number, const char *token)
 	return at;
 }
 
-static size_t min3(size_t a, size_t b, size_t c)
-{
-	size_t least = a < b ? a : b;
-
-	return least < c ? least : c;
-}
-
-/* Levenshtein's distance of two names, cut to NAME_MAX_BYTES. */
-static size_t distance(const char *a, const char *b)
-{
-	size_t row[NAME_MAX_BYTES + 1], n = strnlen(b, NAME_MAX_BYTES);
-
-	for (size_t i = 0; i <= n; i++)
-		row[i] = i;
-	for (size_t i = 0; i < NAME_MAX_BYTES && a[i]; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i + 1;
-		for (size_t j = 0; j < n; j++) {
-			size_t above = row[j + 1];
-
-			row[j + 1] = min3(above + 1, row[j] + 1, diagonal + (a[i] != b[j]));
-			diagonal = above;
-		}
-	}
-	return row[n];
-}
-
 static bool is_rule(const cfg_t *cfg)
 {
 	return str_equal(cfg->name, "rule");
@@ -123,7 +94,7 @@ static const char *nearest_key(const struct keys *keys, const char *name)
 
 	for (size_t i = 0; i < keys->n_items; i++) {
 		const char *known = keys->items[i].name;
-		size_t steps = distance(name, known);
+		size_t steps = typo_distance(name, strlen(name), known);
 
 		if (strncmp(known, name, strlen(name)) == 0 && strlen(name) > 2 && best > 1)
 			steps = 1; /* cut short: "ttl", "mount-serv" */
@@ -171,111 +142,13 @@ static void hear_error(cfg_t *cfg, const char *format, va_list ap)
 
 /* ---- values ---- */
 
-static bool read_boolean(const char *text, bool *ret_value, char *reterr_why)
-{
-	int value = cfg_parse_boolean(text);
-
-	if (value < 0)
-		snprintf(reterr_why, CONFIG_WHY_BYTES, "is neither true nor false");
-	else
-		*ret_value = value;
-	return value >= 0;
-}
-
-static bool read_number(const struct key *key, const char *text, uint32_t *ret_value,
-			char *reterr_why)
-{
-	unsigned long long value;
-	char *end;
-
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (!isdigit((unsigned char)*text) || *end) {
-		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not a whole number");
-		return false;
-	}
-	if (errno || value < key->min || value > key->max) {
-		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not within %u .. %u", key->min,
-			 key->max);
-		return false;
-	}
-	*ret_value = (uint32_t)value;
-	return true;
-}
-
-static bool check_path(const struct key *key, const char *text, char *reterr_why)
-{
-	size_t max = key->max ? key->max : PATH_MAX - 1;
-
-	if ((key->kind == KIND_OPTIONAL_PATH || key->kind == KIND_SOCKET) && !*text)
-		return true;
-	if (key->kind == KIND_SOCKET && *text == '@')
-		text++;
-	if (*text != '/')
-		snprintf(reterr_why, CONFIG_WHY_BYTES, "is not an absolute path");
-	else if (strlen(text) > max)
-		snprintf(reterr_why, CONFIG_WHY_BYTES, "is longer than %zu bytes", max);
-	else
-		return true;
-	return false;
-}
-
-static bool read_choice(const struct key *key, const char *text, unsigned int *ret_value,
-			char *reterr_why)
-{
-	const char *const *words = config_words(key->kind);
-	int n = 0;
-
-	for (unsigned int i = 0; words[i]; i++)
-		if (str_equal(words[i], text)) {
-			*ret_value = i;
-			return true;
-		}
-	for (unsigned int i = 0; words[i]; i++)
-		n += snprintf(reterr_why + n, CONFIG_WHY_BYTES - (size_t)n, "%s%s",
-			      i == 0	     ? "is none of "
-			      : words[i + 1] ? ", "
-					     : " and ",
-			      words[i]);
-	return false;
-}
-
-bool config_check_value(const struct key *key, const char *text, char *reterr_why)
-{
-	unsigned int choice;
-	uint32_t number;
-	bool boolean;
-
-	switch (key->kind) {
-	case KIND_BOOLEAN: return read_boolean(text, &boolean, reterr_why);
-	case KIND_NUMBER:
-	case KIND_PORT: return read_number(key, text, &number, reterr_why);
-	case KIND_PATH:
-	case KIND_OPTIONAL_PATH:
-	case KIND_SOCKET:
-	case KIND_PATHS: return check_path(key, text, reterr_why);
-	case KIND_USER: return true;
-	case KIND_AFTER_DEADLINE:
-	case KIND_IDENTITY: return read_choice(key, text, &choice, reterr_why);
-	}
-	return false;
-}
-
-static const struct key *find_key(const struct keys *keys, const char *name)
-{
-	for (size_t i = 0; i < keys->n_items; i++)
-		if (str_equal(keys->items[i].name, name))
-			return &keys->items[i];
-	return NULL;
-}
-
 /* Called for each value of a file: report what is wrong, and let libconfuse go on. */
 static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *ret_text)
 {
-	const struct key *key = find_key(keys_of(cfg), opt->name);
+	const struct key *key = config_find_key(keys_of(cfg), opt->name, strlen(opt->name));
 	char why[CONFIG_WHY_BYTES];
 
-	if (reading.faults && !config_check_value(key, text, why)) {
+	if (reading.faults && !config_read_value(key, text, NULL, why)) {
 		struct position at = position_of(cfg->line, text);
 
 		diag_add(reading.faults, DIAG_ERROR, &at, "%s: '%s' %s", key->name, text, why);
@@ -329,24 +202,12 @@ static int copy_value(const struct key *key, cfg_opt_t *opt, void *values)
 {
 	void *field = (char *)values + key->offset;
 	char why[CONFIG_WHY_BYTES];
-	uint32_t number = 0;
 
-	switch (key->kind) {
-	case KIND_BOOLEAN: (void)read_boolean(cfg_opt_getnstr(opt, 0), field, why); return 0;
-	case KIND_NUMBER: (void)read_number(key, cfg_opt_getnstr(opt, 0), field, why); return 0;
-	case KIND_PORT:
-		(void)read_number(key, cfg_opt_getnstr(opt, 0), &number, why);
-		*(uint16_t *)field = (uint16_t)number;
-		return 0;
-	case KIND_OPTIONAL_PATH:
-	case KIND_SOCKET:
-	case KIND_USER: return *cfg_opt_getnstr(opt, 0) ? copy_string(opt, field) : 0;
-	case KIND_PATH: return copy_string(opt, field);
-	case KIND_PATHS: return copy_strings(opt, field);
-	case KIND_AFTER_DEADLINE:
-	case KIND_IDENTITY: (void)read_choice(key, cfg_opt_getnstr(opt, 0), field, why); return 0;
-	}
-	return -EINVAL;
+	if (key->kind == KIND_PATHS)
+		return copy_strings(opt, field);
+	if (kind_is_string(key->kind))
+		return *cfg_opt_getnstr(opt, 0) ? copy_string(opt, field) : 0;
+	return config_read_value(key, cfg_opt_getnstr(opt, 0), field, why) ? 0 : -EINVAL;
 }
 
 static int copy_section(cfg_t *cfg, const struct config *config, struct config_section *section)
@@ -432,11 +293,10 @@ static int set_by_layers(cfg_t *cfg, const struct config_layer *nfs_conf, struct
 
 static const char *nfs_conf_file(cfg_t *cfg)
 {
-	for (size_t i = 0; i < config_keys.n_items; i++)
-		if (config_keys.items[i].offset == offsetof(struct config, nfs_conf) &&
-		    reading.settings->texts[i])
-			return reading.settings->texts[i];
-	return cfg_getstr(cfg, "nfs-conf");
+	const char *name = "nfs-conf";
+	const struct key *key = config_find_key(&config_keys, name, strlen(name));
+
+	return reading.settings->texts[key - config_keys.items] ?: cfg_getstr(cfg, name);
 }
 
 static int take_layers(cfg_t *cfg, struct config *config)
@@ -689,39 +549,13 @@ static int parse_text(const char *file, const char *text, size_t n_bytes, struct
 	return r;
 }
 
-/*
- * The whole file, with a NUL behind it. Returns 0; -errno; -EFBIG; -EINVAL if it holds a NUL
- * itself.
- */
+/* The whole file. Returns 0; -errno; -EFBIG; -EINVAL if it holds a NUL. */
 static int read_file(const char *file, char **ret_text, size_t *ret_n_bytes)
 {
 	CLEANUP(closep) int fd = file_open(file);
-	CLEANUP(freep) char *text = malloc(FILE_MAX_BYTES + 1);
-	size_t n = 0;
+	int r = fd < 0 ? fd : file_read(fd, FILE_MAX_BYTES, ret_text, ret_n_bytes);
 
-	if (fd < 0)
-		return fd;
-	if (!text)
-		return -ENOMEM;
-	for (;;) {
-		ssize_t got = read(fd, text + n, FILE_MAX_BYTES + 1 - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got < 0)
-			return -errno;
-		n += (size_t)got;
-		if (n > FILE_MAX_BYTES)
-			return -EFBIG;
-		if (got == 0)
-			break;
-	}
-	text[n] = '\0';
-	if (strlen(text) != n)
-		return -EINVAL;
-	*ret_text = TAKE_PTR(text);
-	*ret_n_bytes = n;
-	return 0;
+	return r == 0 && strlen(*ret_text) != *ret_n_bytes ? -EINVAL : r;
 }
 
 static int load(const char *file, bool optional, struct diags *diags, struct config **ret_config)

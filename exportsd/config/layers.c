@@ -124,7 +124,7 @@ static const char *translate(const struct key *key, const char *value, char *ret
 		text = boolean_of(value);
 	if (!text)
 		snprintf(reterr_why, CONFIG_WHY_BYTES, "is neither yes nor no");
-	return text && config_check_value(key, text, reterr_why) ? text : NULL;
+	return text && config_read_value(key, text, NULL, reterr_why) ? text : NULL;
 }
 
 /* Take what one setting says of a key. Returns 0; 1 if it says nothing; -ENOMEM. */
@@ -267,30 +267,25 @@ static bool check_list(const struct key *key, const char *text, char *reterr_why
 	bool is_good = copy;
 
 	for (char *rest = copy, *value; is_good && *text && (value = strsep(&rest, ","));)
-		is_good = config_check_value(key, value, reterr_why);
+		is_good = config_read_value(key, value, NULL, reterr_why);
 	return is_good;
 }
 
 static int take_one(struct config_layer *layer, const char *setting, struct diags *diags)
 {
 	const struct position whole = { .file = "command line" };
-	size_t length = strcspn(setting, "="), index = 0;
+	size_t length = strcspn(setting, "=");
+	const struct key *key = config_find_key(&config_keys, setting, length);
 	const char *text = setting + length + (setting[length] == '=');
 	char why[CONFIG_WHY_BYTES] = "cannot be checked: out of memory";
-	const struct key *key;
 
-	while (index < config_keys.n_items &&
-	       (strncmp(config_keys.items[index].name, setting, length) != 0 ||
-		config_keys.items[index].name[length]))
-		index++;
-	if (index == config_keys.n_items) {
+	if (!key) {
 		diag_add(diags, DIAG_ERROR, &whole, "unknown key '%.*s'", (int)length, setting);
 		return 0;
 	}
-	key = &config_keys.items[index];
 	if (key->kind == KIND_PATHS ? check_list(key, text, why)
-				    : config_check_value(key, text, why))
-		return layer_set(layer, index, text, "command line");
+				    : config_read_value(key, text, NULL, why))
+		return layer_set(layer, (size_t)(key - config_keys.items), text, "command line");
 	diag_add(diags, DIAG_ERROR, &whole, "%s: '%s' %s", key->name, text, why);
 	return 0;
 }

@@ -22,6 +22,7 @@
 
 #include "exportsd/config/nfsconf.h"
 #include "parser/arena.h"
+#include "parser/file.h"
 
 enum { LOCK_TRIES = 20, LOCK_PAUSE_MSEC = 50 };
 
@@ -126,33 +127,14 @@ static void lock(int fd)
 static int read_file(const char *file, char **ret_text, size_t *ret_n_bytes)
 {
 	CLEANUP(closep) int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	CLEANUP(freep) char *text = NULL;
 	struct stat status;
-	size_t n = 0;
 
 	if (fd < 0 || fstat(fd, &status) < 0)
 		return -errno;
 	if (!S_ISREG(status.st_mode))
 		return -EINVAL;
 	lock(fd);
-	text = malloc(NFSCONF_FILE_MAX_BYTES + 1);
-	if (!text)
-		return -ENOMEM;
-	for (;;) {
-		ssize_t got = read(fd, text + n, NFSCONF_FILE_MAX_BYTES + 1 - n);
-
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		if (got == 0)
-			break;
-		n += got > 0 ? (size_t)got : 0;
-		if (n > NFSCONF_FILE_MAX_BYTES)
-			return -EFBIG;
-	}
-	text[n] = '\0';
-	*ret_text = TAKE_PTR(text);
-	*ret_n_bytes = n;
-	return 0;
+	return file_read(fd, NFSCONF_FILE_MAX_BYTES, ret_text, ret_n_bytes);
 }
 
 /*

@@ -55,8 +55,15 @@ static inline bool kind_is_string(enum kind kind)
 /* Room for the sentence that says what is wrong with a value. */
 enum { CONFIG_WHY_BYTES = 64 };
 
-/* config_check_value - is this a value for the key (for a list: one of its values)? */
-bool config_check_value(const struct key *key, const char *text, char *reterr_why);
+/*
+ * config_read_value - is this a value for the key (for a list: one of its values)?
+ *
+ * @ret_field: what it means; strings are only checked. NULL: so is everything
+ */
+bool config_read_value(const struct key *key, const char *text, void *ret_field, char *reterr_why);
+
+/* config_find_key - the key of this name, its @length bytes, or NULL. */
+const struct key *config_find_key(const struct keys *keys, const char *name, size_t length);
 
 /*
  * What is said of the keys elsewhere than in exportsd.conf: for each item of config_keys a text in

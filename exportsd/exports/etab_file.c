@@ -63,30 +63,12 @@ static int file_in(const char *directory, const char *name, char **ret_path)
 	return -ENOMEM;
 }
 
-static int read_text(int fd, size_t size, char **ret_text)
-{
-	CLEANUP(freep) char *text = malloc(size + 1);
-	size_t length = 0;
-	ssize_t n = 1;
-
-	if (!text)
-		return -ENOMEM;
-	while (n > 0 && length < size) {
-		n = read(fd, text + length, size - length);
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		length += n > 0 ? (size_t)n : 0;
-	}
-	text[length] = '\0';
-	*ret_text = TAKE_PTR(text);
-	return 0;
-}
-
 int etab_file_read(const char *directory, char **ret_text, struct file_version *ret_version)
 {
 	CLEANUP(closep) int locked = lock(directory, F_RDLCK);
 	CLEANUP(freep) char *path = NULL;
 	CLEANUP(closep) int fd = -1;
+	size_t length;
 	struct stat st;
 	int r = locked < 0 ? locked : file_in(directory, ETAB_NAME, &path);
 
@@ -97,7 +79,7 @@ int etab_file_read(const char *directory, char **ret_text, struct file_version *
 		return fd;
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = read_text(fd, (size_t)st.st_size, ret_text);
+	r = file_read(fd, FILE_BYTES_MAX, ret_text, &length);
 	if (r == 0)
 		*ret_version = file_version_of(&st);
 	return r;
