@@ -13,6 +13,8 @@
 
 #include "exportsd/fs/device.h"
 #include "exportsd/fs/paths.h"
+#include "exportsd/mountd/rmtab_file.h"
+#include "exportsd/mountd/rpcbind.h"
 #include "exportsd/names/names.h"
 #include "exportsd/numbers/store.h"
 #include "exportsd/worker/worker.h"
@@ -47,6 +49,8 @@ static const struct {
 	[WORKER_PATHS] = { serve_paths },
 	[WORKER_STORE] = { serve_store, .outlives_daemon = true },
 	[WORKER_DEVICES] = { serve_devices },
+	[WORKER_RMTAB] = { rmtab_file_serve },
+	[WORKER_RPCBIND] = { rpcbind_serve },
 };
 
 /*

@@ -7,6 +7,8 @@
  */
 
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 /*
  * spawn_program - start a program.
@@ -20,3 +22,12 @@
  */
 int spawn_program(const char *program, char *const argv[], const posix_spawn_file_actions_t *files,
 		  pid_t *ret_pid);
+
+/*
+ * spawn_finish - at the end of the daemon, which alone may wait: until a program has ended, but no
+ * longer than until a time of CLOCK_MONOTONIC. Then the program is killed; what is beyond SIGKILL
+ * (a dead disk) is left to init.
+ *
+ * Returns whether it ended in time, and successfully.
+ */
+bool spawn_finish(pid_t pid, uint64_t until_usec);

@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <utlist.h>
 
 #include "exportsd/base/address.h"
 
@@ -66,4 +67,49 @@ void mountd_send(struct rpc_call *call, int r, const struct mountproto_reply *re
 		rpc_drop(call, false);
 	else
 		rpc_reply(call, reply->bytes, reply->n_bytes);
+}
+
+/* ---- calls that wait ---- */
+
+static void waiter_free(struct mountd_waiter *waiter)
+{
+	DL_DELETE(*waiter->list, waiter);
+	free(waiter);
+}
+
+static void on_gone(void *userdata)
+{
+	waiter_free(userdata);
+}
+
+bool mountd_wait(struct mountd_waiter **list, struct rpc_call *call,
+		 const struct mountproto_call *request)
+{
+	struct mountd_waiter *waiter = calloc(1, sizeof(*waiter));
+
+	if (!waiter)
+		return false;
+	*waiter = (struct mountd_waiter){ .list = list, .call = call, .request = *request };
+	DL_APPEND(*list, waiter);
+	rpc_call_on_gone(call, on_gone, waiter);
+	return true;
+}
+
+void mountd_serve_waiters(struct mountd *mountd, struct mountd_waiter **list, mountd_serve_fn serve)
+{
+	while (*list) {
+		struct mountd_waiter waiter = **list;
+
+		waiter_free(*list);
+		rpc_call_on_gone(waiter.call, NULL, NULL);
+		serve(mountd, waiter.call, &waiter.request);
+	}
+}
+
+void mountd_drop_waiters(struct mountd_waiter **list)
+{
+	while (*list) {
+		rpc_drop((*list)->call, false);
+		waiter_free(*list);
+	}
 }

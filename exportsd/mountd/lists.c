@@ -24,14 +24,6 @@ enum {
 	HOSTS_MAX = 4096,
 };
 
-/* Somebody who wants a list. */
-struct list_call {
-	struct list_call *prev, *next;
-	struct mount_list *list;
-	struct rpc_call *call;
-	uint32_t xid;
-};
-
 /*
  * A client's name, by its text in rmtab; or, with no name, a netgroup's member, by "NUMBER
  * NETGROUP".
@@ -44,7 +36,7 @@ struct known {
 
 struct mount_list {
 	struct mountd *mountd;
-	struct list_call *calls;
+	struct mountd_waiter *calls;
 	struct rollcall *rollcall;
 	struct known *known;
 	struct known **asked; /* DUMP: by index of the roll call */
@@ -100,41 +92,7 @@ static void forget(struct mount_list *list)
 	list->n_asked = 0;
 }
 
-/* ---- who waits ---- */
-
-static void call_free(struct list_call *call)
-{
-	DL_DELETE(call->list->calls, call);
-	free(call);
-}
-
-static void on_gone(void *userdata)
-{
-	call_free(userdata);
-}
-
-static bool wait_for(struct mount_list *list, struct rpc_call *call, uint32_t xid)
-{
-	struct list_call *waiting = calloc(1, sizeof(*waiting));
-
-	if (!waiting)
-		return false;
-	*waiting = (struct list_call){ .list = list, .call = call, .xid = xid };
-	DL_APPEND(list->calls, waiting);
-	rpc_call_on_gone(call, on_gone, waiting);
-	return true;
-}
-
-static void answer_all(struct mount_list *list,
-		       void (*answer)(struct mountd *mountd, struct rpc_call *call, uint32_t xid))
-{
-	while (list->calls) {
-		struct list_call waiting = *list->calls;
-
-		call_free(list->calls);
-		answer(list->mountd, waiting.call, waiting.xid);
-	}
-}
+/* ---- asking ---- */
 
 static int ask(struct mount_list *list, const struct address *addresses, size_t n_addresses,
 	       rollcall_said_fn said, rollcall_done_fn done)
@@ -169,15 +127,16 @@ static int list_mount(void *userdata, const char *client, const char *path)
 	return mountproto_list_mount(dump->list, known && known->name ? known->name : client, path);
 }
 
-static void answer_dump(struct mountd *mountd, struct rpc_call *call, uint32_t xid)
+static void answer_dump(struct mountd *mountd, struct rpc_call *call,
+			const struct mountproto_call *request)
 {
 	CLEANUP(mountproto_list_done) struct mountproto_list list = { 0 };
 	struct dump dump = { .names = &mountd->lists->dump, .list = &list };
 	struct mountproto_reply reply;
-	int r = mountproto_list_begin(&list, xid, rpc_call_reply_max(call));
+	int r = mountproto_list_begin(&list, request->xid, rpc_call_reply_max(call));
 
 	if (r == 0)
-		r = rmtab_each(mountd->rmtab, list_mount, &dump);
+		r = rmtab_each(rmtab_file_list(mountd->rmtab), list_mount, &dump);
 	if (r == 0)
 		r = mountproto_list_end(&list, &reply);
 	mountd_send(call, r, &reply);
@@ -195,7 +154,7 @@ static void on_all_named(void *userdata)
 {
 	struct mount_list *list = userdata;
 
-	answer_all(list, answer_dump);
+	mountd_serve_waiters(list->mountd, &list->calls, answer_dump);
 	forget(list);
 }
 
@@ -207,7 +166,7 @@ static int note_client(void *userdata, const char *client, const char *path)
 static int ask_clients(struct mount_list *list)
 {
 	CLEANUP(freep) struct address *addresses = NULL;
-	int r = rmtab_each(list->mountd->rmtab, note_client, list);
+	int r = rmtab_each(rmtab_file_list(list->mountd->rmtab), note_client, list);
 	size_t n = HASH_COUNT(list->known);
 
 	addresses = calloc(n + 1, sizeof(*addresses));
@@ -220,12 +179,13 @@ static int ask_clients(struct mount_list *list)
 	return ask(list, addresses, list->n_asked, on_client_named, on_all_named);
 }
 
-void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call, uint32_t xid)
+void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call,
+			const struct mountproto_call *request)
 {
 	struct mount_list *list = &mountd->lists->dump;
 
-	if (!mountd->daemon->config->reverse_lookup || !wait_for(list, call, xid)) {
-		answer_dump(mountd, call, xid);
+	if (!mountd->daemon->config->reverse_lookup || !mountd_wait(&list->calls, call, request)) {
+		answer_dump(mountd, call, request);
 		return;
 	}
 	if (!list->rollcall && ask_clients(list) < 0)
@@ -246,7 +206,8 @@ static bool is_member(void *userdata, const struct client *host, const char *net
 	       find(list, key);
 }
 
-static void answer_exports(struct mountd *mountd, struct rpc_call *call, uint32_t xid)
+static void answer_exports(struct mountd *mountd, struct rpc_call *call,
+			   const struct mountproto_call *request)
 {
 	struct mountproto_reply reply;
 	int r = 0;
@@ -255,7 +216,8 @@ static void answer_exports(struct mountd *mountd, struct rpc_call *call, uint32_
 		r = mountd_export_list(mountd->daemon->snapshot, is_member, &mountd->lists->exports,
 				       &mountd->exports);
 	if (r == 0)
-		r = mountproto_repeat(&mountd->exports, xid, rpc_call_reply_max(call), &reply);
+		r = mountproto_repeat(&mountd->exports, request->xid, rpc_call_reply_max(call),
+				      &reply);
 	mountd_send(call, r, &reply);
 }
 
@@ -274,7 +236,7 @@ static void on_hosts_known(void *userdata)
 {
 	struct mount_list *list = userdata;
 
-	answer_all(list, answer_exports);
+	mountd_serve_waiters(list->mountd, &list->calls, answer_exports);
 	forget(list);
 }
 
@@ -296,12 +258,13 @@ static int ask_hosts(struct mount_list *list)
 	return ask(list, addresses, list->n_asked, on_host_known, on_hosts_known);
 }
 
-void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call, uint32_t xid)
+void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call,
+			   const struct mountproto_call *request)
 {
 	struct mount_list *list = &mountd->lists->exports;
 
-	if (mountd->exports.bytes || !wait_for(list, call, xid)) {
-		answer_exports(mountd, call, xid);
+	if (mountd->exports.bytes || !mountd_wait(&list->calls, call, request)) {
+		answer_exports(mountd, call, request);
 		return;
 	}
 	if (!list->rollcall && ask_hosts(list) != 0)
@@ -330,10 +293,7 @@ void mountd_lists_again(struct mountd *mountd)
 
 static void drop_all(struct mount_list *list)
 {
-	while (list->calls) {
-		rpc_drop(list->calls->call, false);
-		call_free(list->calls);
-	}
+	mountd_drop_waiters(&list->calls);
 	forget(list);
 }
 

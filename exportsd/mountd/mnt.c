@@ -233,11 +233,10 @@ static void succeed(struct mount_job *job, const uint8_t *handle, size_t length)
 		 "authenticated mount request from %s:%u for %s (%s)", job->caller.text,
 		 job->caller.port, job->path, job->chosen.root);
 	/* UMNT will come with the path that was asked for, not with the real one. */
-	if (!asked || rmtab_add(job->mountd->rmtab, job->caller.text, asked) < 0) {
+	if (!asked || rmtab_file_add(job->mountd->rmtab, job->caller.text, asked) < 0) {
 		refuse_no_memory(job);
 		return;
 	}
-	mountd_rmtab_changed(job->mountd);
 	callout_run(job->mountd->callout, "mount", job->caller.text, asked, 1);
 	finish(job, MOUNT_OK, &mounted);
 }

@@ -13,10 +13,6 @@
 #include "exportsd/mountd/callout.h"
 #include "exportsd/names/clients.h"
 
-enum { RMTAB_DELAY_SECONDS = 5 };
-
-static const uint64_t usec_a_second = 1000000;
-
 static void answer_void(struct rpc_call *call, const struct mountproto_call *request)
 {
 	struct mountproto_reply reply;
@@ -27,77 +23,6 @@ static void answer_void(struct rpc_call *call, const struct mountproto_call *req
 
 /* ---- rmtab ---- */
 
-static bool rmtab_version(const struct mountd *mountd, struct file_version *ret_version)
-{
-	struct stat st;
-
-	if (stat(mountd->rmtab_file, &st) < 0)
-		return false;
-	*ret_version = file_version_of(&st);
-	return true;
-}
-
-/*
- * What others added since it was ours counts, too: the Pacemaker agent does, when a server takes
- * over.
- */
-static void merge_rmtab(struct mountd *mountd)
-{
-	struct file_version version;
-
-	if (rmtab_version(mountd, &version) &&
-	    !file_version_equal(&version, &mountd->rmtab_version))
-		(void)rmtab_read(mountd->rmtab, mountd->rmtab_file);
-}
-
-static void arm_rmtab_timer(struct mountd *mountd)
-{
-	(void)sd_event_source_set_time_relative(mountd->rmtab_timer,
-						RMTAB_DELAY_SECONDS * usec_a_second);
-	(void)sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_ONESHOT);
-}
-
-static void write_rmtab(struct mountd *mountd)
-{
-	int r;
-
-	merge_rmtab(mountd);
-	r = rmtab_write(mountd->rmtab, mountd->rmtab_file);
-	if (r == 0) {
-		(void)rmtab_version(mountd, &mountd->rmtab_version);
-		mountd->is_rmtab_failing = false;
-		return;
-	}
-	arm_rmtab_timer(mountd);
-	errno = -r;
-	if (!mountd->is_rmtab_failing)
-		log_warning(
-			NULL,
-			"cannot write %s, trying again: %m; showmount -a may forget who mounted what",
-			mountd->rmtab_file);
-	mountd->is_rmtab_failing = true;
-}
-
-static int on_rmtab_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	write_rmtab(userdata);
-	return 0;
-}
-
-static bool is_rmtab_unwritten(const struct mountd *mountd)
-{
-	int enabled = SD_EVENT_OFF;
-
-	(void)sd_event_source_get_enabled(mountd->rmtab_timer, &enabled);
-	return enabled != SD_EVENT_OFF;
-}
-
-void mountd_rmtab_changed(struct mountd *mountd)
-{
-	if (!is_rmtab_unwritten(mountd))
-		arm_rmtab_timer(mountd);
-}
-
 static void forget_mount(struct mountd *mountd, struct rpc_call *call,
 			 const struct mountproto_call *request)
 {
@@ -105,10 +30,8 @@ static void forget_mount(struct mountd *mountd, struct rpc_call *call,
 	struct mount_caller caller;
 
 	mount_caller_of(call, &caller);
-	if (!path || !rmtab_remove(mountd->rmtab, caller.text, path))
-		return;
-	mountd_rmtab_changed(mountd);
-	callout_run(mountd->callout, "unmount", caller.text, path, 0);
+	if (path && rmtab_file_remove(mountd->rmtab, caller.text, path))
+		callout_run(mountd->callout, "unmount", caller.text, path, 0);
 }
 
 static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
@@ -116,8 +39,7 @@ static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
 	struct mount_caller caller;
 
 	mount_caller_of(call, &caller);
-	if (rmtab_remove_client(mountd->rmtab, caller.text))
-		mountd_rmtab_changed(mountd);
+	rmtab_file_remove_client(mountd->rmtab, caller.text);
 }
 
 /* ---- calls ---- */
@@ -144,11 +66,31 @@ static void serve(struct mountd *mountd, struct rpc_call *call,
 	case MOUNT_UMNTALL: forget_all_mounts(mountd, call); break;
 	case MOUNT_MNT:
 	case MOUNT_PATHCONF: mount_job_start(mountd, call, request); return;
-	case MOUNT_DUMP: mountd_answer_dump(mountd, call, request->xid); return;
+	case MOUNT_DUMP: mountd_answer_dump(mountd, call, request); return;
 	case MOUNT_EXPORT:
-	case MOUNT_EXPORTALL: mountd_answer_exports(mountd, call, request->xid); return;
+	case MOUNT_EXPORTALL: mountd_answer_exports(mountd, call, request); return;
 	}
 	answer_void(call, request);
+}
+
+static bool needs_rmtab(uint32_t procedure)
+{
+	return procedure == MOUNT_UMNT || procedure == MOUNT_UMNTALL || procedure == MOUNT_DUMP;
+}
+
+static void serve_in_time(struct mountd *mountd, struct rpc_call *call,
+			  const struct mountproto_call *request)
+{
+	if (rmtab_file_is_read(mountd->rmtab) || !needs_rmtab(request->procedure) ||
+	    !mountd_wait(&mountd->early, call, request))
+		serve(mountd, call, request);
+}
+
+static void on_rmtab_read(void *userdata)
+{
+	struct mountd *mountd = userdata;
+
+	mountd_serve_waiters(mountd, &mountd->early, serve);
 }
 
 static struct version_range versions_of(const struct mountd *mountd)
@@ -192,36 +134,10 @@ static void on_call(void *userdata, struct rpc_call *call)
 	else if (fault)
 		refuse(call, &request, fault);
 	else
-		serve(userdata, call, &request);
+		serve_in_time(userdata, call, &request);
 }
 
 /* ---- life ---- */
-
-static int open_rmtab(struct mountd *mountd)
-{
-	struct daemon *daemon = mountd->daemon;
-	int r;
-
-	r = rmtab_new(&mountd->rmtab);
-	if (r < 0)
-		return r;
-	if (asprintf(&mountd->rmtab_file, "%s/rmtab", daemon->config->nfs_state_directory) < 0) {
-		mountd->rmtab_file = NULL;
-		return -ENOMEM;
-	}
-	(void)rmtab_version(mountd, &mountd->rmtab_version);
-	r = rmtab_read(mountd->rmtab, mountd->rmtab_file);
-	if (r < 0 && r != -ENOENT) {
-		errno = -r;
-		log_warning(NULL, "cannot read %s: %m; showmount -a starts with nothing",
-			    mountd->rmtab_file);
-	}
-	r = sd_event_add_time_relative(daemon->event, &mountd->rmtab_timer, CLOCK_MONOTONIC, 0,
-				       usec_a_second, on_rmtab_timer, mountd);
-	if (r < 0)
-		return r;
-	return sd_event_source_set_enabled(mountd->rmtab_timer, SD_EVENT_OFF);
-}
 
 static int open_rpc(struct mountd *mountd)
 {
@@ -264,7 +180,8 @@ int mountd_new(struct mountd **ret_mountd, struct daemon *daemon)
 	if (r >= 0 && daemon->config->ha_callout)
 		r = callout_new(&mountd->callout, daemon->event, daemon->config->ha_callout);
 	if (r >= 0)
-		r = open_rmtab(mountd);
+		r = rmtab_file_new(&mountd->rmtab, daemon->event,
+				   daemon->config->nfs_state_directory, on_rmtab_read, mountd);
 	if (r >= 0)
 		r = open_rpc(mountd);
 	if (r >= 0)
@@ -283,14 +200,11 @@ struct mountd *mountd_free(struct mountd *mountd)
 		return NULL;
 	mount_jobs_drop(mountd);
 	mountd_lists_free(mountd);
+	mountd_drop_waiters(&mountd->early);
 	callout_free(mountd->callout);
 	rpc_free(mountd->rpc);
 	rpcbind_free(mountd->rpcbind);
-	if (mountd->rmtab_timer && is_rmtab_unwritten(mountd))
-		write_rmtab(mountd);
-	sd_event_source_unref(mountd->rmtab_timer);
-	rmtab_free(mountd->rmtab);
-	free(mountd->rmtab_file);
+	rmtab_file_free(mountd->rmtab);
 	free(mountd->exports.bytes);
 	free(mountd);
 	return NULL;
@@ -310,7 +224,7 @@ int mountd_each_mount(const struct mountd *mountd,
 		      int (*each)(void *userdata, const char *client, const char *path),
 		      void *userdata)
 {
-	return rmtab_each(mountd->rmtab, each, userdata);
+	return rmtab_each(rmtab_file_list(mountd->rmtab), each, userdata);
 }
 
 uint16_t mountd_port(const struct mountd *mountd)

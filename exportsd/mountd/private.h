@@ -5,7 +5,6 @@
  * private.h - what the mountd*.c files share.
  */
 
-#include "exportsd/base/file_version.h"
 #include "exportsd/base/parts.h"
 #include "exportsd/config/config.h"
 #include "exportsd/fs/paths.h"
@@ -14,6 +13,7 @@
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/mountd/mountproto.h"
 #include "exportsd/mountd/rmtab.h"
+#include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/mountd/rpc.h"
 #include "exportsd/mountd/rpcbind.h"
 #include "exportsd/names/names.h"
@@ -28,11 +28,8 @@ struct mountd {
 	struct daemon *daemon;
 	struct rpc *rpc;
 	struct rpcbind *rpcbind; /* NULL: registration is off */
-	struct rmtab *rmtab;
-	char *rmtab_file;
-	struct file_version rmtab_version; /* that is in the list */
-	sd_event_source *rmtab_timer; /* on: the file is older than the list */
-	bool is_rmtab_failing; /* it could not be written the last time */
+	struct rmtab_file *rmtab;
+	struct mountd_waiter *early; /* calls that need rmtab, which is not read yet */
 	struct mountproto_reply
 		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */
 	struct mount_job *jobs;
@@ -61,8 +58,24 @@ char *mount_path_normalise(const char *path);
  */
 void mountd_send(struct rpc_call *call, int r, const struct mountproto_reply *reply);
 
-/* A change of the list: to be written in a while. */
-void mountd_rmtab_changed(struct mountd *mountd);
+/* Calls that wait for the same, in the order in which they came. */
+struct mountd_waiter {
+	struct mountd_waiter *prev, *next;
+	struct mountd_waiter **list;
+	struct rpc_call *call;
+	struct mountproto_call request;
+};
+typedef void (*mountd_serve_fn)(struct mountd *mountd, struct rpc_call *call,
+				const struct mountproto_call *request);
+
+/* Returns whether it waits now: false is out of memory, and the call is still the caller's. */
+bool mountd_wait(struct mountd_waiter **list, struct rpc_call *call,
+		 const struct mountproto_call *request);
+/* Have all of them served: none is in the list any more. */
+void mountd_serve_waiters(struct mountd *mountd, struct mountd_waiter **list,
+			  mountd_serve_fn serve);
+/* Leave all of them unanswered. */
+void mountd_drop_waiters(struct mountd_waiter **list);
 
 /*
  * mount_job_start - MNT or PATHCONF: answered when all that must be asked has answered. Takes the
@@ -76,8 +89,10 @@ void mount_jobs_again(struct mountd *mountd);
 void mount_jobs_drop(struct mountd *mountd);
 
 /* DUMP and EXPORT: answered at once, or when names are known. Both take the call. */
-void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call, uint32_t xid);
-void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call, uint32_t xid);
+void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call,
+			const struct mountproto_call *request);
+void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call,
+			   const struct mountproto_call *request);
 int mountd_lists_new(struct mountd *mountd);
 /* Other exports are in force. */
 void mountd_lists_again(struct mountd *mountd);

@@ -77,6 +77,23 @@ static struct entry *find(const struct rmtab *rmtab, const struct entry *like)
 	return entry;
 }
 
+static struct entry *find_like(const struct rmtab *rmtab, const char *client, const char *path)
+{
+	CLEANUP(freep) struct entry *like = entry_new(client, path);
+
+	return like ? find(rmtab, like) : NULL;
+}
+
+/* One that is not in the list; it is the caller's to put into the order. NULL: no memory. */
+static struct entry *enter(struct rmtab *rmtab, struct entry *entry)
+{
+	HASH_ADD_KEYPTR(hh, rmtab->by_key, entry->key, entry->key_length, entry);
+	if (entry->hh.tbl)
+		return entry;
+	free(entry);
+	return NULL;
+}
+
 int rmtab_add(struct rmtab *rmtab, const char *client, const char *path)
 {
 	struct entry *entry = entry_new(client, path), *known;
@@ -89,19 +106,16 @@ int rmtab_add(struct rmtab *rmtab, const char *client, const char *path)
 	else if (rmtab_count(rmtab) >= RMTAB_MAX)
 		/* utlist: the head's prev is the tail. */
 		forget(rmtab, rmtab->newest->prev);
-	HASH_ADD_KEYPTR(hh, rmtab->by_key, entry->key, entry->key_length, entry);
-	if (!entry->hh.tbl) {
-		free(entry);
+	entry = enter(rmtab, entry);
+	if (!entry)
 		return -ENOMEM;
-	}
 	DL_PREPEND(rmtab->newest, entry);
 	return 0;
 }
 
 bool rmtab_remove(struct rmtab *rmtab, const char *client, const char *path)
 {
-	CLEANUP(freep) struct entry *like = entry_new(client, path);
-	struct entry *known = like ? find(rmtab, like) : NULL;
+	struct entry *known = find_like(rmtab, client, path);
 
 	if (!known)
 		return false;
@@ -142,6 +156,28 @@ int rmtab_each(const struct rmtab *rmtab,
 	return 0;
 }
 
+static bool is_removed(const struct rmtab *removed, const struct entry *entry)
+{
+	return removed && (find(removed, entry) || find_like(removed, entry->key, ""));
+}
+
+void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other, const struct rmtab *removed)
+{
+	const struct entry *entry;
+	struct entry *copy;
+
+	DL_FOREACH (other->newest, entry) {
+		if (rmtab_count(rmtab) >= RMTAB_MAX)
+			return;
+		if (find(rmtab, entry) || is_removed(removed, entry))
+			continue;
+		copy = entry_new(entry->key, entry->path);
+		copy = copy ? enter(rmtab, copy) : NULL;
+		if (copy)
+			DL_APPEND(rmtab->newest, copy);
+	}
+}
+
 /* ---- the file ---- */
 
 static void replace(char *text, char from, char to)
@@ -166,19 +202,25 @@ static int add_line(struct rmtab *rmtab, char *line)
 	return rmtab_add(rmtab, line, path);
 }
 
-int rmtab_read(struct rmtab *rmtab, const char *file)
+int rmtab_read_stream(struct rmtab *rmtab, FILE *from)
 {
 	CLEANUP(freep) char *line = NULL;
 	size_t size = 0;
-	FILE *from = file_open_stream(file);
 	int r = 0;
+
+	while (r == 0 && getline(&line, &size, from) > 0)
+		r = add_line(rmtab, line);
+	return r == 0 && ferror(from) ? -EIO : r;
+}
+
+int rmtab_read(struct rmtab *rmtab, const char *file)
+{
+	FILE *from = file_open_stream(file);
+	int r;
 
 	if (!from)
 		return -errno;
-	while (r == 0 && getline(&line, &size, from) > 0)
-		r = add_line(rmtab, line);
-	if (r == 0 && ferror(from))
-		r = -EIO;
+	r = rmtab_read_stream(rmtab, from);
 	(void)fclose(from);
 	return r;
 }
@@ -195,9 +237,8 @@ static void write_entry(const struct entry *entry, FILE *to)
 }
 
 /* Oldest first: reading adds in this order. */
-static int write_all(void *userdata, FILE *to)
+void rmtab_write_stream(const struct rmtab *rmtab, FILE *to)
 {
-	const struct rmtab *rmtab = userdata;
 	const struct entry *oldest = rmtab->newest ? rmtab->newest->prev : NULL;
 
 	for (const struct entry *entry = oldest; entry; entry = entry->prev) {
@@ -205,6 +246,11 @@ static int write_all(void *userdata, FILE *to)
 		if (entry == rmtab->newest)
 			break;
 	}
+}
+
+static int write_all(void *userdata, FILE *to)
+{
+	rmtab_write_stream(userdata, to);
 	return 0;
 }
 

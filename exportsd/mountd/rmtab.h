@@ -35,11 +35,21 @@ int rmtab_each(const struct rmtab *rmtab,
 	       int (*each)(void *userdata, const char *client, const char *path), void *userdata);
 
 /*
- * rmtab_read - add a file's entries. Lines that are none are passed over.
+ * rmtab_merge - add another list's entries that are new here, as the oldest, while there is room.
+ *
+ * @removed: entries that are not wanted; one whose path is "" stands for all of its client's.
+ *           May be NULL
+ */
+void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other, const struct rmtab *removed);
+
+/*
+ * rmtab_read - add a file's entries, each newer than the one before it. Lines that are none are
+ * passed over. rmtab_read_stream - the same of a file that is open.
  *
  * Returns 0; -ENOENT; -errno.
  */
 int rmtab_read(struct rmtab *rmtab, const char *file);
+int rmtab_read_stream(struct rmtab *rmtab, FILE *from);
 
 /*
  * rmtab_write - put the file in place of the old one.
@@ -48,3 +58,4 @@ int rmtab_read(struct rmtab *rmtab, const char *file);
  * it may be empty, and nobody depends on it. An entry whose path holds a newline is left out.
  */
 int rmtab_write(const struct rmtab *rmtab, const char *file);
+void rmtab_write_stream(const struct rmtab *rmtab, FILE *to);

@@ -1,32 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * rpcbind.c - rounds of rpcb_set(3), each in a child process of its own.
+ * rpcbind.c - rounds of rpcb_set(3), each in a process of its own.
  *
  * Until a round succeeds, it also takes away what an earlier server left under the same
  * versions; later rounds only set, which rpcbind takes as done where the same address is
  * there already (rpcbind src/rpcb_svc_com.c map_set()). So a round's outcome tells whether we
  * are registered.
  *
- * The child keeps no descriptor of the daemon's, dies with it, and ends itself when its time is
- * over.
+ * A process ends itself when its time is over.
  */
+
+#include "exportsd/mountd/rpcbind.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <rpc/rpc.h>
-#include <signal.h>
-#include <sys/prctl.h>
+#include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 
+#include "exportsd/base/later.h"
 #include "exportsd/base/log.h"
-#include "exportsd/mountd/rpcbind.h"
+#include "exportsd/base/spawn.h"
+#include "exportsd/worker/worker.h"
 
 enum round { ROUND_TAKE_OVER, ROUND_RENEW, ROUND_TAKE_BACK };
-
-enum { FAREWELL_STEP_MS = 10 };
 
 static const uint64_t usec_a_second = 1000000;
 
@@ -36,12 +35,12 @@ struct rpcbind {
 	enum round next_round;
 	bool is_registered;
 	bool is_warned;
-	pid_t child;
-	sd_event_source *child_source;
-	sd_event_source *timer;
+	pid_t pid;
+	sd_event_source *process; /* NULL: no round is under way */
+	struct later next;
 };
 
-/* ---- in the child ---- */
+/* ---- in the process ---- */
 
 static bool set_one(const struct rpcbind_program *program, uint32_t version, const char *netid)
 {
@@ -76,38 +75,41 @@ static int play_round(const struct rpcbind_program *program, enum round round)
 	return n_failed;
 }
 
-static void become_child(pid_t parent)
+/* The argument: what to do, and the program. */
+int rpcbind_serve(int fd, const char *argument)
 {
-	static const int own_signals[] = { SIGTERM, SIGINT, SIGHUP, SIGCHLD, SIGALRM, SIGPIPE };
-	sigset_t none;
+	struct rpcbind_program program = { 0 };
+	char netids[RPCBIND_NETIDS_MAX][8] = { 0 };
+	int round = ROUND_RENEW, n_read;
 
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
-		_exit(EXIT_FAILURE);
-	(void)prctl(PR_SET_NAME, "exportsd-rpcb");
-	for (size_t i = 0; i < N_ELEMENTS(own_signals); i++)
-		(void)signal(own_signals[i], SIG_DFL);
-	sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	(void)close_range(STDERR_FILENO + 1, ~0u, 0);
-}
-
-static int start_child(const struct rpcbind_program *program, enum round round,
-		       unsigned int seconds, pid_t *ret_pid)
-{
-	pid_t parent = getpid(), pid = fork();
-
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		become_child(parent);
-		alarm(seconds);
-		_exit(play_round(program, round) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
-	}
-	*ret_pid = pid;
-	return 0;
+	n_read = sscanf(argument, "%d %u %u %u %hu %7s %7s %7s %7s", &round, &program.number,
+			&program.first_version, &program.last_version, &program.port, netids[0],
+			netids[1], netids[2], netids[3]);
+	for (int i = 0; i < n_read - 5; i++)
+		program.netids[i] = netids[i];
+	(void)alarm(round == ROUND_TAKE_BACK ? RPCBIND_FAREWELL_SECONDS : RPCBIND_ROUND_SECONDS);
+	/* The daemon says what a failure means. */
+	exit(play_round(&program, round) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* ---- in the daemon ---- */
+
+static int spawn(struct rpcbind *rpcbind, enum round round)
+{
+	const struct rpcbind_program *program = &rpcbind->program;
+	CLEANUP(freep) char *argument = NULL;
+	const char *netids[RPCBIND_NETIDS_MAX];
+
+	for (size_t i = 0; i < RPCBIND_NETIDS_MAX; i++)
+		netids[i] = program->netids[i] ? program->netids[i] : "";
+	if (asprintf(&argument, "%d %u %u %u %u %s %s %s %s", round, program->number,
+		     program->first_version, program->last_version, program->port, netids[0],
+		     netids[1], netids[2], netids[3]) < 0) {
+		argument = NULL;
+		return -ENOMEM;
+	}
+	return worker_spawn(WORKER_RPCBIND, -1, argument, &rpcbind->pid);
+}
 
 static void judge(struct rpcbind *rpcbind, bool good)
 {
@@ -128,106 +130,71 @@ static void judge(struct rpcbind *rpcbind, bool good)
 		rpcbind->next_round = ROUND_RENEW;
 }
 
+static void on_next(void *userdata);
+
 static void arm(struct rpcbind *rpcbind)
 {
-	if (sd_event_source_set_time_relative(rpcbind->timer,
-					      RPCBIND_RENEW_SECONDS * usec_a_second) < 0 ||
-	    sd_event_source_set_enabled(rpcbind->timer, SD_EVENT_ONESHOT) < 0)
+	if (later_call_in(&rpcbind->next, rpcbind->event, RPCBIND_RENEW_SECONDS * usec_a_second,
+			  on_next, rpcbind) < 0)
 		log_error(NULL, "cannot arm the timer that renews %s's registration with rpcbind",
 			  rpcbind->program.name);
 }
 
-static int on_child(sd_event_source *source, const siginfo_t *status, void *userdata)
+static int on_end(sd_event_source *source, const siginfo_t *end, void *userdata)
 {
 	struct rpcbind *rpcbind = userdata;
 
-	rpcbind->child = 0;
-	rpcbind->child_source = sd_event_source_unref(rpcbind->child_source);
-	judge(rpcbind, status->si_code == CLD_EXITED && status->si_status == EXIT_SUCCESS);
+	rpcbind->process = sd_event_source_unref(rpcbind->process);
+	judge(rpcbind, end->si_code == CLD_EXITED && end->si_status == EXIT_SUCCESS);
 	arm(rpcbind);
 	return 0;
 }
 
-static void reap(pid_t pid)
-{
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-}
-
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_next(void *userdata)
 {
 	struct rpcbind *rpcbind = userdata;
-	pid_t pid;
-	int r;
+	int r = spawn(rpcbind, rpcbind->next_round);
 
-	r = start_child(&rpcbind->program, rpcbind->next_round, RPCBIND_ROUND_SECONDS, &pid);
 	if (r >= 0) {
-		r = sd_event_add_child(rpcbind->event, &rpcbind->child_source, pid, WEXITED,
-				       on_child, rpcbind);
-		if (r >= 0) {
-			rpcbind->child = pid;
-			return 0;
-		}
-		(void)kill(pid, SIGKILL);
-		reap(pid);
+		r = sd_event_add_child(rpcbind->event, &rpcbind->process, rpcbind->pid, WEXITED,
+				       on_end, rpcbind);
+		if (r >= 0)
+			return;
+		(void)spawn_finish(rpcbind->pid, 0);
 	}
 	errno = -r;
 	log_warning(NULL, "cannot start a process to register %s with rpcbind: %m; trying again",
 		    rpcbind->program.name);
 	arm(rpcbind);
-	return 0;
 }
 
 int rpcbind_new(struct rpcbind **ret_rpcbind, sd_event *event,
 		const struct rpcbind_program *program)
 {
 	struct rpcbind *rpcbind = calloc(1, sizeof(*rpcbind));
-	int r;
 
 	if (!rpcbind)
 		return -ENOMEM;
 	rpcbind->event = sd_event_ref(event);
 	rpcbind->program = *program;
 	rpcbind->next_round = ROUND_TAKE_OVER;
-	r = sd_event_add_time_relative(event, &rpcbind->timer, CLOCK_MONOTONIC, 0, 0, on_timer,
-				       rpcbind);
-	if (r < 0) {
-		rpcbind_free(rpcbind);
-		return r;
-	}
+	later_call(&rpcbind->next, event, on_next, rpcbind);
 	*ret_rpcbind = rpcbind;
 	return 0;
-}
-
-/* The daemon is ending: what is waited for here holds up nobody. */
-static void say_farewell(struct rpcbind *rpcbind)
-{
-	const struct timespec step = { .tv_nsec = FAREWELL_STEP_MS * 1000000L };
-	pid_t pid;
-
-	if (start_child(&rpcbind->program, ROUND_TAKE_BACK, RPCBIND_FAREWELL_SECONDS, &pid) < 0)
-		return;
-	for (int ms = 0; ms < RPCBIND_FAREWELL_SECONDS * 1000; ms += FAREWELL_STEP_MS) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return;
-		(void)nanosleep(&step, NULL);
-	}
-	(void)kill(pid, SIGKILL);
-	reap(pid);
 }
 
 struct rpcbind *rpcbind_free(struct rpcbind *rpcbind)
 {
 	if (!rpcbind)
 		return NULL;
-	sd_event_source_unref(rpcbind->timer);
-	sd_event_source_unref(rpcbind->child_source);
-	if (rpcbind->child > 0) {
-		(void)kill(rpcbind->child, SIGKILL);
-		reap(rpcbind->child);
+	later_cancel(&rpcbind->next);
+	if (rpcbind->process) {
+		sd_event_source_disable_unref(rpcbind->process);
+		(void)spawn_finish(rpcbind->pid, 0);
 	}
-	if (rpcbind->is_registered)
-		say_farewell(rpcbind);
+	if (rpcbind->is_registered && spawn(rpcbind, ROUND_TAKE_BACK) == 0)
+		(void)spawn_finish(rpcbind->pid,
+				   later_now_usec() + RPCBIND_FAREWELL_SECONDS * usec_a_second);
 	sd_event_unref(rpcbind->event);
 	free(rpcbind);
 	return NULL;

@@ -4,7 +4,7 @@
 /*
  * rpcbind.h - a program's registration with rpcbind (RFC 1833).
  *
- * libtirpc's calls block, so each round is a child process with a time limit. The
+ * libtirpc's calls block, so each round is a process of its own with a time limit. The
  * registration is renewed every minute: rpcbind may have been restarted and have forgotten. Without
  * rpcbind the service works for clients that are told its port.
  */
@@ -28,7 +28,7 @@ struct rpcbind_program {
 	uint32_t number;
 	uint32_t first_version, last_version;
 	uint16_t port;
-	const char *netids[RPCBIND_NETIDS_MAX]; /* static strings; the rest NULL */
+	const char *netids[RPCBIND_NETIDS_MAX]; /* static strings, at most 7 bytes; the rest NULL */
 };
 
 /*
@@ -42,3 +42,6 @@ int rpcbind_new(struct rpcbind **ret_rpcbind, sd_event *event,
  * RPCBIND_FAREWELL_SECONDS.
  */
 struct rpcbind *rpcbind_free(struct rpcbind *rpcbind);
+
+/* What a process of WORKER_RPCBIND does; it does not return. */
+int rpcbind_serve(int fd, const char *argument);

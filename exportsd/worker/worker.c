@@ -89,10 +89,8 @@ struct worker_question {
 };
 
 static const char *const kind_words[] = {
-	[WORKER_NAMES] = "names",
-	[WORKER_PATHS] = "paths",
-	[WORKER_STORE] = "store",
-	[WORKER_DEVICES] = "devices",
+	[WORKER_NAMES] = "names",     [WORKER_PATHS] = "paths", [WORKER_STORE] = "store",
+	[WORKER_DEVICES] = "devices", [WORKER_RMTAB] = "rmtab", [WORKER_RPCBIND] = "rpcbind",
 };
 
 static void cancel_question(struct pending *pending);
@@ -441,24 +439,24 @@ static int socket_pair(int ret_fds[2])
 	return 0;
 }
 
-static int spawn(const struct worker *worker, int fd, pid_t *ret_pid)
+int worker_spawn(enum worker_kind kind, int fd, const char *argument, pid_t *ret_pid)
 {
 	char name[32], fd_text[16];
-	char *argv[] = { name,	  (char *)"--worker", (char *)kind_words[worker->kind],
-			 fd_text, worker->argument,   NULL };
+	char *argv[] = { name,	  (char *)"--worker", (char *)kind_words[kind],
+			 fd_text, (char *)argument,   NULL };
 	posix_spawn_file_actions_t files;
 	int r;
 
-	snprintf(name, sizeof(name), "exportsd-%s", kind_words[worker->kind]);
-	snprintf(fd_text, sizeof(fd_text), "%d", PROCESS_FD);
+	snprintf(name, sizeof(name), "exportsd-%s", kind_words[kind]);
+	snprintf(fd_text, sizeof(fd_text), "%d", fd < 0 ? -1 : PROCESS_FD);
 	r = -posix_spawn_file_actions_init(&files);
 	if (r < 0)
 		return r;
 	/* glibc's dup2 action clears FD_CLOEXEC also where both numbers are the same. */
-	if (!(r = -posix_spawn_file_actions_adddup2(&files, fd, PROCESS_FD)) &&
+	if (!(r = fd < 0 ? 0 : -posix_spawn_file_actions_adddup2(&files, fd, PROCESS_FD)) &&
 	    !(r = -posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)) &&
 	    !(r = -posix_spawn_file_actions_addopen(&files, 1, "/dev/null", O_WRONLY, 0)) &&
-	    !(r = -posix_spawn_file_actions_addclosefrom_np(&files, PROCESS_FD + 1)))
+	    !(r = -posix_spawn_file_actions_addclosefrom_np(&files, PROCESS_FD + (fd >= 0))))
 		r = spawn_program("/proc/self/exe", argv, &files, ret_pid);
 	posix_spawn_file_actions_destroy(&files);
 	return r;
@@ -496,7 +494,7 @@ static int start_process(struct worker *worker)
 	if (r >= 0) {
 		process->fd = fds[0];
 		theirs = fds[1];
-		r = spawn(worker, theirs, &process->pid);
+		r = worker_spawn(worker->kind, theirs, worker->argument, &process->pid);
 	}
 	if (r < 0) {
 		process_free(process);

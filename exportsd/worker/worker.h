@@ -27,6 +27,9 @@ enum worker_kind {
 	WORKER_PATHS, /* fs/paths.c: realpath, stat, file system identity, walks as somebody else */
 	WORKER_STORE, /* numbers/store.c: the number store's SQLite file; one process */
 	WORKER_DEVICES, /* fs/device.h: reads from the devices of media */
+	/* No pools: each process does one thing and ends (worker_spawn()). */
+	WORKER_RMTAB, /* mountd/rmtab_file.h: reads and writes rmtab */
+	WORKER_RPCBIND, /* mountd/rpcbind.h: registers with rpcbind, or takes it back */
 };
 
 enum {
@@ -90,6 +93,16 @@ void worker_rest(struct worker *worker);
 /* How many questions wait for a process; how many processes there are, those that hang included. */
 size_t worker_n_waiting(const struct worker *worker);
 size_t worker_n_processes(const struct worker *worker);
+
+/*
+ * worker_spawn - start a process that does one thing and ends. It is the caller's to wait for.
+ *
+ * @fd:       the process's one descriptor besides 0 to 2; -1: none. Borrowed
+ * @argument: or NULL
+ *
+ * Returns 0; -errno.
+ */
+int worker_spawn(enum worker_kind kind, int fd, const char *argument, pid_t *ret_pid);
 
 /* ---- the processes' side ---- */
 

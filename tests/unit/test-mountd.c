@@ -18,6 +18,7 @@
 #include "exportsd/media/media.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/mountd/mountproto.h"
+#include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/mountd/rpc.h"
 #include "exportsd/names/names.h"
 #include "exportsd/numbers/numbers.h"
@@ -1040,6 +1041,28 @@ static void test_dump(void)
 }
 
 /* reverse-lookup */
+/* The file is read beside the loop: what asks for the list waits until it is. */
+static void start_again(void)
+{
+	struct bytes dump = mnt_bytes(3, MOUNT_DUMP, NULL), null = mnt_bytes(3, MOUNT_NULL, NULL);
+	struct rpc_call *early[3], *other;
+
+	is_int(mountd_new(&server.mountd, &server), 0, "the service starts again");
+	for (size_t i = 0; i < N_ELEMENTS(early); i++)
+		early[i] = call_begin(&dump);
+	other = call_begin(&null);
+	ok(other->is_answered, "who does not ask for the list is answered");
+	ok(!early[0]->is_answered, "who does waits until the file is read");
+	early[1]->gone(early[1]->gone_userdata);
+	for (int i = 0; i < 500 && !early[0]->is_answered; i++)
+		loop_for(server.event, 10);
+	ok(early[0]->is_answered && early[2]->is_answered, "and is answered then");
+	ok(!early[1]->is_answered, "who has gone is not");
+	for (size_t i = 0; i < N_ELEMENTS(early); i++)
+		call_end(early[i]);
+	call_end(other);
+}
+
 static void test_dump_by_name(void)
 {
 	struct bytes bytes = mnt_bytes(3, MOUNT_DUMP, NULL);
@@ -1075,7 +1098,7 @@ static void test_dump_by_name(void)
 	server.mountd = mountd_free(server.mountd);
 	ok(call->is_dropped, "nor beyond the end");
 	call_end(call);
-	is_int(mountd_new(&server.mountd, &server), 0, "the service starts again");
+	start_again();
 	silent = NULL;
 	caller = "192.0.2.9";
 	call_void(3, MOUNT_UMNTALL, NULL, "UMNTALL");
@@ -1116,7 +1139,7 @@ static void test_rmtab_file(void)
 	server.mountd = mountd_free(server.mountd);
 	(void)snprintf(file, sizeof(file), "%s/rmtab", config.state_directory);
 	is_int(access(file, R_OK), 0, "the list is kept in a file");
-	is_int(mountd_new(&server.mountd, &server), 0, "the service starts again");
+	start_again();
 	is_str(list_of(3, MOUNT_DUMP), "2001:db8::7,/srv/a;", "and knows who mounted what");
 	is_int(mountd_port(server.mountd), 20048, "at the same port");
 	test_rmtab_unwritable(file);
@@ -1270,10 +1293,16 @@ static void test_end(void)
 	call_end(call);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	char directory[] = "/tmp/test-mountd-XXXXXX", file[300];
+	sigset_t signals;
 
+	if (argc > 4 && str_equal(argv[1], "--worker"))
+		return rmtab_file_serve(atoi(argv[3]), argv[4]) < 0;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	config.state_directory = config.nfs_state_directory = mkdtemp(directory);
 	sd_event_new(&server.event);
 	is_int(mountd_new(&server.mountd, &server), 0, "the service starts");

@@ -74,6 +74,41 @@ static void test_limit(void)
 	rmtab_free(rmtab);
 }
 
+static void test_merge(void)
+{
+	struct rmtab *list, *other, *removed;
+	char path[32];
+
+	rmtab_new(&list);
+	rmtab_new(&other);
+	rmtab_new(&removed);
+	rmtab_add(list, "192.0.2.1", "/a");
+	rmtab_add(list, "192.0.2.1", "/b");
+	rmtab_add(other, "192.0.2.2", "/old");
+	rmtab_add(other, "192.0.2.1", "/a");
+	rmtab_add(other, "192.0.2.2", "/new");
+	rmtab_add(other, "192.0.2.2", "/gone");
+	rmtab_add(other, "192.0.2.3", "/a");
+	rmtab_add(other, "192.0.2.3", "/b");
+	rmtab_add(removed, "192.0.2.2", "/gone");
+	rmtab_add(removed, "192.0.2.3", "");
+	rmtab_merge(list, other, removed);
+	is_str(all(list), "192.0.2.1 /b;192.0.2.1 /a;192.0.2.2 /new;192.0.2.2 /old;",
+	       "another list's entries become the oldest, but what was removed stays away");
+	rmtab_merge(list, other, NULL);
+	is_int((long long)rmtab_count(list), 7, "unless nothing was");
+	for (int i = 0; i < RMTAB_MAX; i++) {
+		(void)snprintf(path, sizeof(path), "/%d", i);
+		rmtab_add(other, "192.0.2.4", path);
+	}
+	rmtab_merge(list, other, NULL);
+	is_int((long long)rmtab_count(list), RMTAB_MAX, "there are no more than there may be");
+	ok(rmtab_remove(list, "192.0.2.2", "/old"), "and what was there is not forgotten for them");
+	rmtab_free(list);
+	rmtab_free(other);
+	rmtab_free(removed);
+}
+
 static void put_file(const char *file, const char *content)
 {
 	FILE *to = fopen(file, "w");
@@ -180,6 +215,7 @@ int main(void)
 
 	test_list();
 	test_limit();
+	test_merge();
 	test_file(mkdtemp(directory));
 	test_odd_files(directory);
 	ok(rmdir(directory) == 0, "nothing is left behind");
