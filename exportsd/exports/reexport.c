@@ -11,6 +11,7 @@
 #include <errno.h>
 
 struct reexport {
+	struct pending pending;
 	struct numbers *numbers;
 	struct loading *loading;
 	reexport_done_fn done;
@@ -38,12 +39,12 @@ static const char *path_of(const struct reexport *reexport, const struct export_
 	return fact && fact->answer ? fact->answer : item->path;
 }
 
-bool reexport_reserves(const struct reexport *reexport, uint32_t number)
+static void cancel(struct pending *pending)
 {
-	for (size_t i = 0; i < reexport->loading->n_numbers; i++)
-		if (reexport->loading->numbers[i] == number)
-			return true;
-	return false;
+	struct reexport *reexport = (struct reexport *)pending;
+
+	pending_cancel(&reexport->question);
+	free(reexport);
 }
 
 static void tell_fault(struct reexport *reexport, const struct export_item *item, uint32_t number)
@@ -85,6 +86,8 @@ static void on_numbers(void *userdata, int error)
 {
 	struct reexport *reexport = userdata;
 	const struct exports_source *source = reexport->loading->source;
+	reexport_done_fn done = reexport->done;
+	void *whose = reexport->userdata;
 	int r = 0;
 
 	/* What failed shows: some path has no number. */
@@ -92,7 +95,8 @@ static void on_numbers(void *userdata, int error)
 	for (size_t i = 0; r == 0 && i < source->n_items; i++)
 		if (is_numbered(&source->items[i]))
 			r = give_number(reexport, i);
-	reexport->done(reexport->userdata, r);
+	cancel(&reexport->pending);
+	done(whose, r);
 }
 
 static int ask(struct reexport *reexport)
@@ -113,7 +117,7 @@ static int ask(struct reexport *reexport)
 			      &reexport->question);
 }
 
-int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, struct loading *loading,
+int reexport_start(struct pending **ret_pending, struct numbers *numbers, struct loading *loading,
 		   reexport_done_fn done, void *userdata)
 {
 	struct reexport *reexport;
@@ -128,20 +132,16 @@ int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, stru
 	if (!reexport)
 		return -ENOMEM;
 	*reexport = (struct reexport){
-		.numbers = numbers, .loading = loading, .done = done, .userdata = userdata
+		.pending = { cancel },
+		.numbers = numbers,
+		.loading = loading,
+		.done = done,
+		.userdata = userdata,
 	};
-	/* The store asks at once which numbers are reserved. */
-	*ret_reexport = reexport;
 	r = ask(reexport);
 	if (r < 0)
-		*ret_reexport = reexport_free(reexport);
+		cancel(&reexport->pending);
+	else
+		*ret_pending = &reexport->pending;
 	return r;
-}
-
-struct reexport *reexport_free(struct reexport *reexport)
-{
-	if (reexport)
-		pending_cancel(&reexport->question);
-	free(reexport);
-	return NULL;
 }

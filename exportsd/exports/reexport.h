@@ -17,8 +17,6 @@
  */
 bool reexport_is_numbered(const struct export_item *item);
 
-struct reexport;
-
 enum { REEXPORT_NOTHING = 1 };
 /*
  * reexport_start - give the loading's exports their numbers, by their real paths.
@@ -30,9 +28,5 @@ enum { REEXPORT_NOTHING = 1 };
  * Returns 0; REEXPORT_NOTHING: there are none, done() is not called; -errno.
  */
 typedef void (*reexport_done_fn)(void *userdata, int error);
-int reexport_start(struct reexport **ret_reexport, struct numbers *numbers, struct loading *loading,
+int reexport_start(struct pending **ret_pending, struct numbers *numbers, struct loading *loading,
 		   reexport_done_fn done, void *userdata);
-/* Did somebody write this number into the files that are being loaded? It is that path's. */
-bool reexport_reserves(const struct reexport *reexport, uint32_t number);
-/* reexport_free - done() is not called any more. NULL is fine. */
-struct reexport *reexport_free(struct reexport *reexport);

@@ -1,33 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * One change at a time, in steps: the files are read, by a thread (loading.h); realpath(3) of every
- * plain path and the addresses of every host name are asked for, both at once, and whose the
- * numbers in the files are; the snapshot is made, by a thread, and put in force; the kernel is told
- * what changed (renew.h); etab is written, by a thread (recording.h). With 100,000 lines no step
- * holds up the loop. Answers about hosts are kept until the next ones.
- *
- * Changes wait in a line, the first one is under way. Reloads of the files that have not begun are
- * one.
+ * reload.c - changes wait in a line, the first one is under way (attempt.h). Reloads of the files
+ * that have not begun are one. Beside the line: host names grow old, and other programs write etab.
  */
 
 #include "exportsd/exports/reload.h"
 
 #include <errno.h>
-#include <time.h>
 #include <utlist.h>
 
-#include "exportsd/base/background.h"
 #include "exportsd/base/log.h"
+#include "exportsd/exports/attempt.h"
 #include "exportsd/exports/etab_file.h"
 #include "exportsd/exports/etab_watch.h"
-#include "exportsd/exports/loading.h"
 #include "exportsd/exports/recording.h"
-#include "exportsd/exports/reexport.h"
-#include "exportsd/exports/renew.h"
-#include "exportsd/kernel/tls.h"
-
-enum { NUMBERS_A_TURN = 1000 };
 
 struct waiter {
 	reload_done_fn done;
@@ -44,62 +31,19 @@ struct job {
 struct reload {
 	struct daemon *daemon;
 	struct reload_hooks hooks;
+	struct attempt *attempt;
 	struct job *jobs; /* the first one is under way */
 	struct waiter *being_told;
 	char *said;
 	struct suspects *suspects;
 	size_t n_errors;
-	uint64_t applied_usec;
-	struct fact *known_hosts; /* of the snapshot in force */
-	struct fact *known_real_paths;
-	bool paths_unknown; /* nobody could look at some path */
 	struct runtime *runtime;
 	struct etab_watch *etab_watch;
 	bool is_etab_touched; /* by whom is not known yet */
-	bool was_record_failure_said; /* and it fails still */
-	bool is_etab_written; /* by us, of the snapshot in force */
-	uint32_t etab_per_flavor; /* with these flags printed for each flavour */
-
-	/* The one under way. */
-	bool has_begun; /* the files are being read, or were */
-	struct loading loading;
-	struct recording recording;
-	struct pending *background; /* the loading is its, not ours */
-	struct pending *paths_question;
-	struct pending *names_question;
-	struct reexport *reexport; /* exports with reexport= are given their numbers */
-	const char **host_names; /* as asked */
-	size_t n_owners_known; /* numbers of the loading whose owners were looked up */
-	size_t n_given; /* numbers given when that began */
-	sd_event_source *turn; /* the next step, in a turn of its own */
-	struct renew *telling_kernel;
-
-	sd_event_source *renew; /* host names' age */
+	struct later again; /* what is in force is looked at once more */
 };
 
-/* ---- end ---- */
-
-/* The change under way, or NULL. */
-static const struct change *under_way(const struct reload *reload)
-{
-	return reload->jobs ? reload->jobs->change : NULL;
-}
-
-static void stop(struct reload *reload)
-{
-	reload->turn = sd_event_source_disable_unref(reload->turn);
-	pending_cancel(&reload->background);
-	reload->telling_kernel = renew_cancel(reload->telling_kernel);
-	pending_cancel(&reload->paths_question);
-	reload->paths_question = NULL;
-	pending_cancel(&reload->names_question);
-	reload->names_question = NULL;
-	reload->reexport = reexport_free(reload->reexport);
-	free(reload->host_names);
-	reload->host_names = NULL;
-	loading_clear(&reload->loading);
-	reload->has_begun = false;
-}
+/* ---- who waits ---- */
 
 /* @waiters: taken. A callback may forget others among them, and start the next reload. */
 static void tell(struct reload *reload, struct waiter *waiters, const struct diags *diags,
@@ -133,466 +77,44 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-static void start_next(struct reload *reload);
-static void schedule_renewal(struct reload *reload);
-static void look_at_etab(struct reload *reload);
-
-static void finish(struct reload *reload, bool applied, bool changed)
+static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *userdata)
 {
-	struct job *job = reload->jobs;
-	struct waiter *waiters = TAKE_PTR(job->waiters);
-	struct diags diags = reload->loading.diags;
+	struct waiter *waiter;
 
-	reload->loading.diags = (struct diags){ 0 };
-	free(reload->said);
-	reload->said = TAKE_PTR(reload->loading.work.said);
-	suspects_free(reload->suspects);
-	reload->suspects = TAKE_PTR(reload->loading.suspects);
-	if (job->change->kind == CHANGE_START || job->change->kind == CHANGE_FILES ||
-	    job->change->kind == CHANGE_FILES_TOO)
-		reload->n_errors = diags.n_errors;
-	stop(reload);
-	LL_DELETE(reload->jobs, job);
-	job_free(job);
-	if (applied || !reload->renew)
-		schedule_renewal(reload);
-	look_at_etab(reload);
-	start_next(reload);
-	tell(reload, waiters, &diags, applied, changed);
-	diags_done(&diags);
-}
-
-const char *reload_said(const struct reload *reload)
-{
-	return reload->said ?: "";
-}
-
-const struct suspects *reload_suspects(const struct reload *reload)
-{
-	return reload->suspects;
-}
-
-/* One at a time. The handler ends itself: it is called in each turn. */
-static int next_turn(struct reload *reload, sd_event_handler_t handler)
-{
-	int r = sd_event_add_defer(reload->daemon->event, &reload->turn, handler, reload);
-
-	return r < 0 ? r : sd_event_source_set_enabled(reload->turn, SD_EVENT_ON);
-}
-
-static void fail(struct reload *reload, int error)
-{
-	errno = -error;
-	log_error(NULL, "Cannot take up the exports: %m; keeping the previous ones");
-	finish(reload, false, false);
-}
-
-/* ---- recording ---- */
-
-static void tell_record(struct reload *reload, const char *file, const char *what_follows,
-			int error)
-{
-	const struct position nowhere = { .file = "" };
-
-	if (error == 0)
-		return;
-	diag_add(&reload->loading.diags, DIAG_MISTAKE, &nowhere, "cannot write %s: %s", file,
-		 strerror(-error));
-	if (!reload->was_record_failure_said)
-		log_warning(NULL, "Cannot write %s, %s, trying again: %s", file, what_follows,
-			    strerror(-error));
-}
-
-/* What failed is tried again when the renewal of host names is due, which it makes sooner. */
-static void note_record(struct reload *reload, bool has_failed)
-{
-	if (reload->was_record_failure_said && !has_failed)
-		log_notice(NULL, "etab and run-time-exports are written again");
-	reload->was_record_failure_said = has_failed;
-}
-
-static void on_recorded(void *userdata)
-{
-	struct reload *reload = userdata;
-	const struct recording *recording = &reload->recording;
-
-	reload->background = NULL;
-	reload->is_etab_written = recording->etab_error == 0 && !recording->has_etab;
-	reload->etab_per_flavor = recording->per_flavor;
-	tell_record(reload, "etab", "other tools see old exports", recording->etab_error);
-	tell_record(reload, "run-time-exports",
-		    "what commands changed is lost if exportsd ends now", recording->runtime_error);
-	note_record(reload, recording->etab_error < 0 || recording->runtime_error < 0);
-	finish(reload, true, reload->loading.changed);
-}
-
-static void record_beside(void *userdata)
-{
-	struct reload *reload = userdata;
-
-	recording_run(&reload->recording);
-}
-
-static void record(struct reload *reload)
-{
-	struct daemon *daemon = reload->daemon;
-	uint32_t per_flavor =
-		daemon->kernel ? kernel_per_flavor_flags(daemon->kernel) : EXPORT_PER_FLAVOR;
-	int r = 0;
-
-	reload->recording = (struct recording){
-		.config = daemon->config,
-		.kind = under_way(reload)->kind,
-		.per_flavor = per_flavor,
-		.runtime = reload->runtime,
-		.now = daemon->snapshot,
-		.has_etab = reload->loading.work.has_read_etab,
-		.etab = reload->loading.work.etab,
-		.is_etab_written = reload->is_etab_written && !reload->loading.changed_etab &&
-				   per_flavor == reload->etab_per_flavor,
-	};
-	reload->is_etab_written = false;
-	/* Without a directory for it there is no etab: in tests. */
-	if (daemon->config->nfs_state_directory)
-		r = background_start(&reload->background, daemon->event, record_beside, on_recorded,
-				     reload);
-	if (r < 0) {
-		tell_record(reload, "etab", "other tools see old exports", r);
-		note_record(reload, true);
-	}
-	if (!reload->background)
-		finish(reload, true, reload->loading.changed);
-}
-
-/* ---- in force ---- */
-
-static void on_told(void *userdata)
-{
-	struct reload *reload = userdata;
-
-	reload->telling_kernel = NULL;
-	record(reload);
-}
-
-/* @old: taken. Without one, what the kernel was told comes from an earlier process. */
-static void tell_kernel(struct reload *reload, struct snapshot *old)
-{
-	struct daemon *daemon = reload->daemon;
-	int r = 0;
-
-	if (old && daemon->kernel &&
-	    renew_start(&reload->telling_kernel, daemon->event, daemon->kernel, daemon->paths,
-			daemon->media, old, daemon->snapshot, on_told, reload) == 0)
-		return;
-	if (reload->loading.changed && daemon->kernel)
-		r = kernel_flush(daemon->kernel);
-	if (r < 0) {
-		errno = -r;
-		log_warning(NULL, "Cannot make the kernel forget the old exports: %m");
-	}
-	snapshot_free(old);
-	record(reload);
-}
-
-static void put_in_force(struct reload *reload)
-{
-	struct daemon *daemon = reload->daemon;
-	struct snapshot *old = daemon->snapshot, *snapshot = reload->loading.snapshot;
-	struct timespec now;
-	int r = media_set_snapshot(daemon->media, snapshot);
-
-	if (r < 0) {
-		fail(reload, r);
-		return;
-	}
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	reload->applied_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-	daemon->snapshot = TAKE_PTR(reload->loading.snapshot);
-	reload->hooks.in_force(reload->hooks.userdata);
-	facts_clear(&reload->known_hosts);
-	reload->known_hosts = TAKE_PTR(reload->loading.hosts);
-	facts_clear(&reload->known_real_paths);
-	reload->known_real_paths = TAKE_PTR(reload->loading.real_paths);
-	reload->paths_unknown = reload->loading.paths_unknown;
-	tell_kernel(reload, old);
-}
-
-/* ---- numbers' owners ---- */
-
-static int begin(struct reload *reload);
-
-static bool owners_changed(struct reload *reload)
-{
-	struct loading *loading = &reload->loading;
-	const struct numbers *numbers = reload->daemon->numbers;
-
-	if (numbers_count(numbers) == reload->n_given)
-		return false;
-	for (size_t i = 0; i < loading->n_numbers; i++)
-		if (!loading_owner(loading, loading->numbers[i]) &&
-		    numbers_path(numbers, loading->numbers[i]))
+	LL_FOREACH (waiters, waiter)
+		if (waiter->done == done && waiter->userdata == userdata)
 			return true;
 	return false;
 }
 
-static void on_built(void *userdata)
+static void forget(struct waiter *waiters, const void *userdata)
 {
-	struct reload *reload = userdata;
-	int r = reload->loading.error;
+	struct waiter *waiter;
 
-	reload->background = NULL;
-	if (r == 0 && reload->loading.wants_tls && reload->daemon->kernel &&
-	    !kernel_knows_tls(reload->daemon->kernel))
-		tls_advise(reload->loading.snapshot, &reload->loading.diags);
-	if (r == 0 && owners_changed(reload))
-		r = begin(
-			reload); /* a medium has got a number that the files give to another path */
-	else if (r == 0 && reload->loading.diags.n_errors &&
-		 !change_takes_faults(under_way(reload)))
-		finish(reload, false, false);
-	else if (r == 0)
-		put_in_force(reload);
-	if (r < 0)
-		fail(reload, r);
+	LL_FOREACH (waiters, waiter)
+		if (waiter->userdata == userdata)
+			waiter->done = NULL;
 }
 
-/* In a thread, like read_beside(). */
-static void build_beside(void *userdata)
+void reload_forget(struct reload *reload, const void *userdata)
 {
-	struct reload *reload = userdata;
+	struct job *job;
 
-	loading_build(&reload->loading);
-}
-
-static void build(struct reload *reload)
-{
-	int r;
-
-	r = background_start(&reload->background, reload->daemon->event, build_beside, on_built,
-			     reload);
-	if (r < 0)
-		fail(reload, r);
-}
-
-/* A slice a turn. */
-static int on_turn_owners(sd_event_source *source, void *userdata)
-{
-	struct reload *reload = userdata;
-	struct loading *loading = &reload->loading;
-	const struct numbers *numbers = reload->daemon->numbers;
-	int r = 0;
-
-	for (size_t n = 0; n < NUMBERS_A_TURN && reload->n_owners_known < loading->n_numbers; n++) {
-		uint32_t number = loading->numbers[reload->n_owners_known++];
-		const char *path = numbers_path(numbers, number);
-
-		if (path && r == 0)
-			r = loading_add_owner(loading, number, path);
-	}
-	if (r == 0 && reload->n_owners_known < loading->n_numbers)
-		return 0;
-	reload->turn = sd_event_source_disable_unref(reload->turn);
-	if (r < 0)
-		fail(reload, r);
-	else
-		build(reload);
-	return 0;
-}
-
-static void ask_owners(void *userdata, int error)
-{
-	struct reload *reload = userdata;
-	int r = error;
-
-	reload->reexport = reexport_free(reload->reexport);
-	reload->n_given = numbers_count(reload->daemon->numbers);
-	if (r == 0)
-		r = next_turn(reload, on_turn_owners);
-	if (r < 0)
-		fail(reload, r);
-}
-
-static void step(struct reload *reload)
-{
-	int r;
-
-	if (reload->paths_question || reload->names_question)
-		return;
-	r = reexport_start(&reload->reexport, reload->daemon->numbers, &reload->loading, ask_owners,
-			   reload);
-	if (r == REEXPORT_NOTHING)
-		ask_owners(reload, 0);
-	else if (r < 0)
-		fail(reload, r);
-}
-
-/* ---- asking ---- */
-
-/*
- * Nobody could look: a dead disk or server does not make another path of it, which would withdraw
- * the one that clients use. Asked again soon (schedule_renewal()).
- */
-static const char *known_real_path(struct reload *reload, const char *path)
-{
-	const struct fact *known = facts_find(reload->known_real_paths, path);
-
-	reload->loading.paths_unknown = true;
-	return known ? known->answer : NULL;
-}
-
-static void on_real_paths(void *userdata, const char *const *real, size_t n_paths)
-{
-	struct reload *reload = userdata;
-	struct loading *loading = &reload->loading;
-
-	reload->paths_question = NULL;
-	for (size_t i = 0; i < n_paths; i++) {
-		struct fact *fact;
-
-		const char *answer = real[i];
-
-		if (answer == paths_unknown)
-			answer = known_real_path(reload, loading->paths[i]);
-		if (!answer || answer == loading->paths[i])
-			continue;
-		/*
-		 * Without memory the path is taken as it is written, like one that has no real
-		 * path.
-		 */
-		fact = facts_add(&loading->real_paths, loading->paths[i]);
-		if (fact && !fact->answer)
-			fact_set(fact, NULL, 0, answer);
-	}
-	step(reload);
-}
-
-static void on_hosts(void *userdata, const struct names_host *hosts, size_t n_hosts)
-{
-	struct reload *reload = userdata;
-	size_t i = 0;
-
-	reload->names_question = NULL;
-	for (struct fact *fact = reload->loading.hosts; fact; fact = fact->hh.next, i++) {
-		const struct names_host *host = i < n_hosts ? &hosts[i] : NULL;
-		const struct fact *known;
-
-		if (host && !host->error) {
-			fact_set(fact, host->addresses, host->n_addresses, host->canonical);
-			continue;
-		}
-		fact->is_old = true;
-		known = facts_find(reload->known_hosts, fact->text);
-		if (known)
-			fact_set(fact, known->addresses, known->n_addresses, known->answer);
-	}
-	step(reload);
-}
-
-static int ask_hosts(struct reload *reload)
-{
-	size_t n_hosts = HASH_COUNT(reload->loading.hosts), i = 0;
-
-	if (!n_hosts)
-		return 0;
-	free(reload->host_names); /* of the same reload, begun anew */
-	reload->host_names = calloc(n_hosts, sizeof(*reload->host_names));
-	if (!reload->host_names)
-		return -ENOMEM;
-	for (struct fact *fact = reload->loading.hosts; fact; fact = fact->hh.next)
-		reload->host_names[i++] = fact->text;
-	return names_of_hosts(reload->daemon->names, reload->host_names, n_hosts, on_hosts, reload,
-			      &reload->names_question);
-}
-
-static int ask(struct reload *reload)
-{
-	struct loading *loading = &reload->loading;
-	int r = ask_hosts(reload);
-
-	if (r == 0 && loading->n_paths)
-		r = paths_real(reload->daemon->paths, loading->paths, loading->n_paths,
-			       loading->seen, on_real_paths, reload, &reload->paths_question);
-	return r;
-}
-
-/* ---- reading ---- */
-
-static void on_read(void *userdata)
-{
-	struct reload *reload = userdata;
-	struct loading *loading = &reload->loading;
-	int r = loading->error;
-
-	reload->background = NULL;
-	if (r == 0 && loading->diags.n_errors && !change_takes_faults(under_way(reload))) {
-		finish(reload, false, false);
-		return;
-	}
-	if (r == 0)
-		r = ask(reload);
-	if (r < 0)
-		fail(reload, r);
-	else
-		step(reload);
-}
-
-static void read_beside(void *userdata)
-{
-	struct reload *reload = userdata;
-
-	loading_read(&reload->loading);
-}
-
-static int on_turn_read(sd_event_source *source, void *userdata)
-{
-	struct reload *reload = userdata;
-	int r;
-
-	loading_clear(&reload->loading);
-	reload->loading.change = under_way(reload);
-	reload->loading.runtime = reload->runtime;
-	reload->loading.in_force = reload->daemon->snapshot;
-	reload->n_owners_known = 0;
-	reload->turn = sd_event_source_disable_unref(reload->turn);
-	reload->has_begun = true;
-	reload->hooks.begin(reload->hooks.userdata);
-	r = background_start(&reload->background, reload->daemon->event, read_beside, on_read,
-			     reload);
-	if (r < 0)
-		fail(reload, r);
-	return 0;
-}
-
-static int begin(struct reload *reload)
-{
-	return next_turn(reload, on_turn_read);
+	forget(reload->being_told, userdata);
+	LL_FOREACH (reload->jobs, job)
+		forget(job->waiters, userdata);
 }
 
 /* ---- the line of changes ---- */
 
 /* The first job in the line begins. */
-static int start(struct reload *reload)
+static void start(struct reload *reload)
 {
-	const struct change *change = under_way(reload);
+	const struct change *change = reload->jobs->change;
 
-	stop(reload);
-	if (change && change->kind != CHANGE_NAMES)
+	if (change->kind != CHANGE_NAMES)
 		names_forget(reload->daemon->names);
-	return begin(reload);
-}
-
-static void start_next(struct reload *reload)
-{
-	static const struct diags no_diags;
-
-	while (reload->jobs && start(reload) < 0) {
-		struct job *job = reload->jobs;
-
-		log_error(NULL, "No memory to reload, keeping the previous exports");
-		LL_DELETE(reload->jobs, job);
-		tell(reload, TAKE_PTR(job->waiters), &no_diags, false, false);
-		job_free(job);
-	}
+	attempt_start(reload->attempt, change);
 }
 
 /* The job that would do this one's work, too. */
@@ -605,34 +127,24 @@ static struct job *find_job(struct reload *reload, const struct change *change)
 		return NULL;
 	LL_FOREACH (reload->jobs, job)
 		if (job->change->kind == change->kind &&
-		    (job != reload->jobs || !reload->has_begun) &&
+		    (job != reload->jobs || !attempt_has_begun(reload->attempt)) &&
 		    /* What is done in between counts. */
 		    (change->kind == CHANGE_ETAB || !job->next))
 			return job;
 	return NULL;
 }
 
-static bool is_waiting(struct waiter *waiters, reload_done_fn done, const void *userdata)
-{
-	struct waiter *waiter;
-
-	LL_FOREACH (waiters, waiter)
-		if (waiter->done == done && waiter->userdata == userdata)
-			return true;
-	return false;
-}
-
 /*
- * Renewing host names gives way, but for a thread's work, which would hold up the loop to its end.
+ * Looking host names up again gives way, but for a thread's work, which would hold up the loop to
+ * its end, and what is half told.
  */
 static void give_way(struct reload *reload)
 {
 	struct job *job = reload->jobs;
 
-	if (!job || job->change->kind != CHANGE_NAMES || reload->background ||
-	    reload->telling_kernel)
+	if (!job || job->change->kind != CHANGE_NAMES || !attempt_can_stop(reload->attempt))
 		return;
-	stop(reload);
+	attempt_stop(reload->attempt);
 	LL_DELETE(reload->jobs, job);
 	job_free(job);
 }
@@ -640,22 +152,14 @@ static void give_way(struct reload *reload)
 static int add_job(struct reload *reload, struct change *change, struct job **ret_job)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	bool is_first;
-	int r = 0;
 
 	if (!job)
 		return -ENOMEM;
 	job->change = change;
 	give_way(reload);
-	is_first = !reload->jobs;
 	LL_APPEND(reload->jobs, job);
-	if (is_first)
-		r = start(reload);
-	if (r < 0) {
-		LL_DELETE(reload->jobs, job);
-		free(job);
-		return r;
-	}
+	if (job == reload->jobs)
+		start(reload);
 	*ret_job = job;
 	return 0;
 }
@@ -702,58 +206,30 @@ int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done,
 	return r < 0 ? r : reload_change(reload, change, done, userdata);
 }
 
-static void forget(struct waiter *waiters, const void *userdata)
-{
-	struct waiter *waiter;
+/* ---- once more ---- */
 
-	LL_FOREACH (waiters, waiter)
-		if (waiter->userdata == userdata)
-			waiter->done = NULL;
-}
+static void look_again(struct reload *reload);
 
-void reload_forget(struct reload *reload, const void *userdata)
-{
-	struct job *job;
-
-	forget(reload->being_told, userdata);
-	LL_FOREACH (reload->jobs, job)
-		forget(job->waiters, userdata);
-}
-
-/* ---- host names' age ---- */
-
-static int on_renew(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_again(void *userdata)
 {
 	struct reload *reload = userdata;
 	struct change *change;
 
-	reload->renew = sd_event_source_disable_unref(reload->renew);
 	if (reload->jobs)
-		return 0;
+		return;
 	if (change_new(&change, CHANGE_NAMES) < 0 || reload_change(reload, change, NULL, NULL) < 0)
-		schedule_renewal(reload);
-	return 0;
+		look_again(reload);
 }
 
 /* What did not resolve is asked about again soon: at boot the name service may come after us. */
-static void schedule_renewal(struct reload *reload)
+static void look_again(struct reload *reload)
 {
-	const struct config *config = reload->daemon->config;
-	uint64_t seconds = config->name_age_seconds;
-	bool is_needed = reload->paths_unknown || reload->was_record_failure_said;
+	uint64_t seconds;
 
-	if (is_needed)
-		seconds = config->name_timeout_seconds;
-	for (struct fact *fact = reload->known_hosts; fact; fact = fact->hh.next) {
-		is_needed = true;
-		if (!fact->n_addresses || fact->is_old)
-			seconds = config->name_timeout_seconds;
-	}
-	reload->renew = sd_event_source_disable_unref(reload->renew);
-	if (!is_needed)
-		return;
-	if (sd_event_add_time_relative(reload->daemon->event, &reload->renew, CLOCK_MONOTONIC,
-				       seconds * UINT64_C(1000000), 0, on_renew, reload) < 0)
+	later_cancel(&reload->again);
+	if (attempt_ages(reload->attempt, &seconds) &&
+	    later_call_in(&reload->again, reload->daemon->event, seconds * UINT64_C(1000000),
+			  on_again, reload) < 0)
 		log_warning(NULL, "Host names will not be looked up again before the next reload");
 }
 
@@ -774,7 +250,7 @@ static void look_at_etab(struct reload *reload)
 	struct file_version version;
 	struct change *change;
 
-	if (!reload->is_etab_touched || reload->background)
+	if (!reload->is_etab_touched || attempt_is_in_thread(reload->attempt))
 		return;
 	reload->is_etab_touched = false;
 	if (etab_file_version(reload->daemon->config->nfs_state_directory, &version) < 0 ||
@@ -822,6 +298,41 @@ static int open_etab(struct reload *reload)
 	return r;
 }
 
+/* ---- the end of an attempt ---- */
+
+static void on_attempt_over(void *userdata, struct attempt_result *result)
+{
+	struct reload *reload = userdata;
+	struct job *job = reload->jobs;
+	struct waiter *waiters = TAKE_PTR(job->waiters);
+
+	free(reload->said);
+	reload->said = TAKE_PTR(result->said);
+	suspects_free(reload->suspects);
+	reload->suspects = TAKE_PTR(result->suspects);
+	if (job->change->kind == CHANGE_START || job->change->kind == CHANGE_FILES ||
+	    job->change->kind == CHANGE_FILES_TOO)
+		reload->n_errors = result->diags->n_errors;
+	LL_DELETE(reload->jobs, job);
+	job_free(job);
+	if (result->applied || !later_is_pending(&reload->again))
+		look_again(reload);
+	if (reload->jobs)
+		start(reload);
+	look_at_etab(reload);
+	tell(reload, waiters, result->diags, result->applied, result->changed);
+}
+
+const char *reload_said(const struct reload *reload)
+{
+	return reload->said ?: "";
+}
+
+const struct suspects *reload_suspects(const struct reload *reload)
+{
+	return reload->suspects;
+}
+
 size_t reload_n_errors(const struct reload *reload)
 {
 	return reload->n_errors;
@@ -829,8 +340,15 @@ size_t reload_n_errors(const struct reload *reload)
 
 uint64_t reload_applied_usec(const struct reload *reload)
 {
-	return reload->applied_usec;
+	return attempt_applied_usec(reload->attempt);
 }
+
+bool reload_reserves(const struct reload *reload, uint32_t number)
+{
+	return attempt_reserves(reload->attempt, number);
+}
+
+/* ---- start and end ---- */
 
 int reload_new(struct reload **ret_reload, struct daemon *daemon, const struct reload_hooks *hooks)
 {
@@ -841,8 +359,10 @@ int reload_new(struct reload **ret_reload, struct daemon *daemon, const struct r
 		return -ENOMEM;
 	reload->daemon = daemon;
 	reload->hooks = *hooks;
-	reload->loading.config = daemon->config;
 	r = runtime_new(&reload->runtime);
+	if (r >= 0)
+		r = attempt_new(&reload->attempt, daemon, &reload->hooks, reload->runtime,
+				on_attempt_over, reload);
 	if (r >= 0)
 		r = open_etab(reload);
 	if (r < 0) {
@@ -857,8 +377,8 @@ struct reload *reload_free(struct reload *reload)
 {
 	if (!reload)
 		return NULL;
-	stop(reload);
-	sd_event_source_disable_unref(reload->renew);
+	attempt_free(reload->attempt);
+	later_cancel(&reload->again);
 	etab_watch_free(reload->etab_watch);
 	while (reload->jobs) {
 		struct job *job = reload->jobs;
@@ -866,16 +386,9 @@ struct reload *reload_free(struct reload *reload)
 		LL_DELETE(reload->jobs, job);
 		job_free(job);
 	}
-	facts_clear(&reload->known_hosts);
-	facts_clear(&reload->known_real_paths);
 	runtime_free(reload->runtime);
 	free(reload->said);
 	suspects_free(reload->suspects);
 	free(reload);
 	return NULL;
-}
-
-bool reload_reserves(const struct reload *reload, uint32_t number)
-{
-	return reload->reexport && reexport_reserves(reload->reexport, number);
 }

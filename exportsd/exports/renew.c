@@ -47,6 +47,7 @@ struct entry {
 };
 
 struct renew {
+	struct pending handle;
 	sd_event *event;
 	struct kernel *kernel;
 	struct paths *paths;
@@ -55,8 +56,8 @@ struct renew {
 	const struct snapshot *new;
 	renew_done_fn done;
 	void *userdata;
-	struct pending *background;
-	sd_event_source *turn;
+	struct pending *pending; /* the thread; who looks at the paths */
+	struct later turn;
 
 	/* The thread's. */
 	struct domain *domains;
@@ -67,7 +68,6 @@ struct renew {
 	size_t n_entries, n_room;
 
 	const char **export_paths; /* of entries */
-	struct pending *paths_question;
 	size_t n_written;
 };
 
@@ -292,12 +292,25 @@ static void work(void *userdata)
 
 /* ---- in the loop: telling ---- */
 
+static void cancel(struct pending *pending)
+{
+	struct renew *renew = (struct renew *)pending;
+
+	pending_cancel(&renew->pending);
+	free(renew->export_paths);
+	later_cancel(&renew->turn);
+	for (size_t i = 0; i < renew->n_entries; i++)
+		entry_done(&renew->entries[i]);
+	free(renew->entries);
+	free(renew);
+}
+
 static void finish(struct renew *renew)
 {
 	renew_done_fn done = renew->done;
 	void *whose = renew->userdata;
 
-	renew_cancel(renew);
+	cancel(&renew->handle);
 	done(whose);
 }
 
@@ -324,7 +337,7 @@ static void forget_export(struct renew *renew, const struct upcall *upcall)
 		   upcall_answer_export(upcall->domain, hidden, LONG_OVER, NULL));
 }
 
-static int on_turn(sd_event_source *source, void *userdata)
+static void on_turn(void *userdata)
 {
 	struct renew *renew = userdata;
 
@@ -340,7 +353,8 @@ static int on_turn(sd_event_source *source, void *userdata)
 	}
 	if (renew->n_written == renew->n_entries)
 		finish(renew);
-	return 0;
+	else
+		later_call(&renew->turn, renew->event, on_turn, renew);
 }
 
 static void log_failure(int error)
@@ -372,18 +386,14 @@ static void start_writing(struct renew *renew)
 		finish(renew);
 		return;
 	}
-	r = sd_event_add_defer(renew->event, &renew->turn, on_turn, renew);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(renew->turn, SD_EVENT_ON);
-	if (r < 0)
-		flush_all(renew);
+	later_call(&renew->turn, renew->event, on_turn, renew);
 }
 
 static void on_paths(void *userdata, const char *const *real, size_t n_paths)
 {
 	struct renew *renew = userdata;
 
-	renew->paths_question = NULL;
+	renew->pending = NULL;
 	for (size_t i = 0; i < n_paths; i++)
 		renew->flush_exports |= real[i] == paths_unknown;
 	start_writing(renew);
@@ -401,14 +411,14 @@ static int look_at_paths(struct renew *renew)
 		if (renew->entries[i].upcall.cache == KERNEL_EXPORT)
 			renew->export_paths[n++] = renew->entries[i].upcall.path;
 	return paths_real(renew->paths, renew->export_paths, n, NULL, on_paths, renew,
-			  &renew->paths_question);
+			  &renew->pending);
 }
 
 static void on_found(void *userdata)
 {
 	struct renew *renew = userdata;
 
-	renew->background = NULL;
+	renew->pending = NULL;
 	if (renew->flush_all || renew->error < 0) {
 		flush_all(renew);
 	} else if (renew->flush_exports || renew->n_entries == 0) {
@@ -419,7 +429,7 @@ static void on_found(void *userdata)
 	}
 }
 
-int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
+int renew_start(struct pending **ret_pending, sd_event *event, struct kernel *kernel,
 		struct paths *paths, struct media *media, struct snapshot *old,
 		const struct snapshot *new, renew_done_fn done, void *userdata)
 {
@@ -429,6 +439,7 @@ int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel
 	if (!renew)
 		return -ENOMEM;
 	*renew = (struct renew){
+		.handle = { cancel },
 		.event = event,
 		.kernel = kernel,
 		.paths = paths,
@@ -438,26 +449,11 @@ int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel
 		.done = done,
 		.userdata = userdata,
 	};
-	r = background_start(&renew->background, event, work, on_found, renew);
+	r = background_start(&renew->pending, event, work, on_found, renew);
 	if (r < 0) {
 		free(renew);
 		return r;
 	}
-	*ret_renew = renew;
+	*ret_pending = &renew->handle;
 	return 0;
-}
-
-struct renew *renew_cancel(struct renew *renew)
-{
-	if (!renew)
-		return NULL;
-	pending_cancel(&renew->background);
-	pending_cancel(&renew->paths_question);
-	free(renew->export_paths);
-	sd_event_source_disable_unref(renew->turn);
-	for (size_t i = 0; i < renew->n_entries; i++)
-		entry_done(&renew->entries[i]);
-	free(renew->entries);
-	free(renew);
-	return NULL;
 }

@@ -19,8 +19,6 @@
 #include "exportsd/media/media.h"
 #include "parser/snapshot/snapshot.h"
 
-struct renew;
-
 /*
  * renew_start - begin. Other exports are in force already, so that what the kernel asks from now on
  * is answered by them.
@@ -32,9 +30,6 @@ struct renew;
  * Returns 0; -errno, and @old is still the caller's.
  */
 typedef void (*renew_done_fn)(void *userdata);
-int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
+int renew_start(struct pending **ret_pending, sd_event *event, struct kernel *kernel,
 		struct paths *paths, struct media *media, struct snapshot *old,
 		const struct snapshot *new, renew_done_fn done, void *userdata);
-
-/* renew_cancel - done() will not be called. NULL is fine. */
-struct renew *renew_cancel(struct renew *renew);

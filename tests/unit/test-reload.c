@@ -123,43 +123,42 @@ int background_start(struct pending **ret_pending, sd_event *event, background_f
 /* ---- telling the kernel: counted as a flush, if there is something to tell ---- */
 
 struct renew {
+	struct pending pending;
 	struct snapshot *old;
 	renew_done_fn done;
 	void *userdata;
-	sd_event_source *source;
+	struct later told;
 };
 
-struct renew *renew_cancel(struct renew *renew)
+static void stop_telling(struct pending *pending)
 {
-	if (!renew)
-		return NULL;
-	sd_event_source_disable_unref(renew->source);
+	struct renew *renew = (struct renew *)pending;
+
+	later_cancel(&renew->told);
 	snapshot_free(renew->old);
 	free(renew);
-	return NULL;
 }
 
-static int end_telling(sd_event_source *source, void *userdata)
+static void end_telling(void *userdata)
 {
 	struct renew *renew = userdata;
 	renew_done_fn done = renew->done;
 	void *whose = renew->userdata;
 
-	renew_cancel(renew);
+	stop_telling(&renew->pending);
 	done(whose);
-	return 0;
 }
 
-int renew_start(struct renew **ret_renew, sd_event *event, struct kernel *kernel,
+int renew_start(struct pending **ret_pending, sd_event *event, struct kernel *kernel,
 		struct paths *paths, struct media *media, struct snapshot *old,
 		const struct snapshot *new, renew_done_fn done, void *userdata)
 {
 	struct renew *renew = calloc(1, sizeof(*renew));
 
 	told.flushes += snapshot_changes(old, new) != 0;
-	*renew = (struct renew){ .old = old, .done = done, .userdata = userdata };
-	sd_event_add_defer(event, &renew->source, end_telling, renew);
-	*ret_renew = renew;
+	*renew = (struct renew){ { stop_telling }, .old = old, .done = done, .userdata = userdata };
+	later_call(&renew->told, event, end_telling, renew);
+	*ret_pending = &renew->pending;
 	return 0;
 }
 
@@ -713,8 +712,7 @@ static void numbers_of_others(void)
 	reload_start(server.reload, false, on_done, &caller);
 	turn();
 	name_service.is_held = false;
-	answer_hosts(NULL, held);
-	sd_event_run(server.event, 0); /* owners are known, the snapshot is made */
+	answer_hosts(NULL, held); /* owners are known, the snapshot is made */
 	is_given = true;
 	n_given++;
 	turn();

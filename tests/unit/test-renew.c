@@ -146,7 +146,7 @@ static struct snapshot *made(const char *text)
 static void reload(const char *before, const char *after)
 {
 	struct snapshot *new = made(after);
-	struct renew *renew;
+	struct pending *renew;
 
 	nfsd.flushes = nfsd.export_flushes = nfsd.handle_flushes = 0;
 	nfsd.written[0] = '\0';
@@ -305,13 +305,13 @@ static void many(void)
 static void cancelled(void)
 {
 	struct snapshot *new = made(ONE);
-	struct renew *renew;
+	struct pending *renew;
 
 	hold();
 	nfsd.flushes = nfsd.export_flushes = nfsd.handle_flushes = 0;
 	n_done = 0;
 	renew_start(&renew, event, NULL, NULL, NULL, made(TWO), new, on_done, NULL);
-	renew = renew_cancel(renew);
+	pending_cancel(&renew);
 	loop_for(event, 20);
 	is_int(n_done, 0, "what is cancelled is not told of");
 	is_int(nfsd.flushes + nfsd.export_flushes + nfsd.handle_flushes, 0, "and tells nobody");
@@ -322,7 +322,7 @@ static void cancelled(void)
 static void dead_file_system(void)
 {
 	struct snapshot *new;
-	struct renew *renew;
+	struct pending *renew;
 
 	hold();
 	dead_path = "/srv/one";
@@ -333,7 +333,7 @@ static void dead_file_system(void)
 	renew_start(&renew, event, NULL, NULL, NULL, made(ONE), new, on_done, NULL);
 	for (int i = 0; i < 1000 && !n_looks; i++)
 		sd_event_run(event, 10000);
-	renew_cancel(renew);
+	pending_cancel(&renew);
 	is_int(n_cancelled, 1, "a look is cancelled with the rest");
 	is_int(n_done, 0, "and nobody is told");
 	dead_path = NULL;
