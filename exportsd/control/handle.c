@@ -67,24 +67,24 @@ void control_start_handle(struct connection *connection, const struct proto_mess
 {
 	const struct daemon *daemon = connection->daemon;
 	const char *hex = proto_get(message, "fsid"), *path;
-	struct upcall upcall = { 0 };
+	struct kernel_fsid fsid = { 0 };
 	uint64_t type;
 
 	if (proto_get_u64(message, "fsid-type", FSID_N_TYPES - 1, &type) < 0 || !hex ||
-	    unescape_hex(hex, upcall.fsid, sizeof(upcall.fsid)) !=
-		    (ssize_t)fsid_length((enum upcall_fsid_type)type)) {
+	    unescape_hex(hex, fsid.bytes, sizeof(fsid.bytes)) !=
+		    (ssize_t)kernel_fsid_length((enum kernel_fsid_type)type)) {
 		connection_answer(connection, PROTO_ERROR,
 				  "this is no file system id of a file handle");
 		return;
 	}
-	upcall.fsid_type = (enum upcall_fsid_type)type;
+	fsid.type = (enum kernel_fsid_type)type;
 	if (type == FSID_NUM) {
-		path = numbers_path(daemon->numbers, upcall_fsid_number(&upcall));
+		path = numbers_path(daemon->numbers, kernel_fsid_number(&fsid));
 		if (path)
-			put_given_number(connection, upcall_fsid_number(&upcall), path);
+			put_given_number(connection, kernel_fsid_number(&fsid), path);
 	}
-	if (questions_name(daemon->questions, upcall.fsid_type, upcall.fsid, on_named, connection,
-			   &connection->naming) < 0) {
+	if (questions_name(daemon->questions, &fsid, on_named, connection, &connection->naming) <
+	    0) {
 		connection_answer(connection, PROTO_ERROR, "out of memory");
 		return;
 	}

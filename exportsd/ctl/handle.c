@@ -222,7 +222,7 @@ static void places_free(struct place *place)
 static bool find_places(const struct invocation *invocation, const struct filehandle_facts *facts,
 			struct place **ret_places)
 {
-	CLEANUP(freep) char *hex = escape_hex(facts->fsid, fsid_length(facts->fsid_type));
+	CLEANUP(freep) char *hex = escape_hex(facts->fsid, kernel_fsid_length(facts->fsid_type));
 	const struct proto_message *message;
 	struct proto_writer request = { 0 };
 	struct caller *caller = NULL;

@@ -24,14 +24,11 @@
 #include "exportsd/base/address.h"
 #include "exportsd/base/background.h"
 #include "exportsd/base/log.h"
-#include "exportsd/kernel/content.h"
-#include "exportsd/kernel/rootdir.h"
+#include "exportsd/kernel/kernel.h"
 
 enum {
 	/* A write resolves a path and sweeps the caches. */
 	WRITES_A_TURN = 32,
-	/* Long over, and taken for a time by every kernel (get_expiry()). */
-	LONG_OVER = 1,
 };
 
 /* A domain, as both snapshots understand it. */
@@ -39,11 +36,6 @@ struct domain {
 	UT_hash_handle hh;
 	struct client_set *old_clients, *new_clients;
 	char name[];
-};
-
-/* An entry that the kernel is to forget. */
-struct entry {
-	struct upcall upcall; /* domain and path are its own */
 };
 
 struct renew {
@@ -64,7 +56,7 @@ struct renew {
 	int error; /* not everything could be found out: flush */
 	bool flush_all, flush_exports, flush_handles;
 	bool came_or_went; /* some path */
-	struct entry *entries;
+	struct kernel_question *entries; /* to be forgotten; domain and path are their own */
 	size_t n_entries, n_room;
 
 	const char **export_paths; /* of entries */
@@ -107,14 +99,15 @@ static void domains_clear(struct renew *renew)
 	}
 }
 
-static void entry_done(struct entry *entry)
+static void entry_done(struct kernel_question *entry)
 {
-	upcall_done(&entry->upcall);
+	free((char *)entry->domain);
+	free((char *)entry->path);
 }
 
-static int entry_add(struct renew *renew, enum kernel_cache cache, const struct content *content)
+static int entry_add(struct renew *renew, const struct kernel_question *about)
 {
-	struct entry *entry;
+	struct kernel_question *entry;
 
 	if (renew->n_entries == renew->n_room) {
 		size_t n_room = renew->n_room ? 2 * renew->n_room : 64;
@@ -126,11 +119,10 @@ static int entry_add(struct renew *renew, enum kernel_cache cache, const struct 
 		renew->n_room = n_room;
 	}
 	entry = &renew->entries[renew->n_entries];
-	entry->upcall = content->upcall;
-	entry->upcall.cache = cache;
-	entry->upcall.domain = strdup(content->domain);
-	entry->upcall.path = content->path ? strdup(content->path) : NULL;
-	if (entry->upcall.domain && (entry->upcall.path || !content->path)) {
+	*entry = *about;
+	entry->domain = strdup(about->domain);
+	entry->path = about->path ? strdup(about->path) : NULL;
+	if (entry->domain && (entry->path || !about->path)) {
 		renew->n_entries++;
 		return 0;
 	}
@@ -157,10 +149,22 @@ static bool same_domain(const struct renew *renew, const char *text)
 	return same;
 }
 
-static int look_at_ip(struct renew *renew, const struct content *content)
+/*
+ * The look_at_..._entry(): each entry of a cache, until that is to be flushed anyway: LOOKED_ENOUGH.
+ */
+enum { LOOKED_ENOUGH = 1 };
+
+static int enough(bool is_flushed)
 {
-	renew->flush_all |= !same_domain(renew, content->address);
-	return 0;
+	return is_flushed ? LOOKED_ENOUGH : 0;
+}
+
+static int look_at_ip(void *userdata, const struct kernel_entry *entry)
+{
+	struct renew *renew = userdata;
+
+	renew->flush_all |= !same_domain(renew, entry->about.address);
+	return enough(renew->flush_all);
 }
 
 /*
@@ -173,94 +177,66 @@ static bool is_by_address(struct renew *renew, const char *domain)
 	return *domain == '$';
 }
 
-static int look_at_export(struct renew *renew, const struct content *content)
+static int look_at_export(void *userdata, const struct kernel_entry *entry)
 {
+	struct renew *renew = userdata;
+	const struct kernel_question *about = &entry->about;
 	const struct domain *domain;
 
-	if (is_by_address(renew, content->domain))
-		return 0;
-	domain = domain_named(renew, content->domain);
+	if (is_by_address(renew, about->domain))
+		return LOOKED_ENOUGH;
+	domain = domain_named(renew, about->domain);
 	if (!domain)
 		return -ENOMEM;
 	if (snapshot_same_answer(renew->old, domain->old_clients, renew->new, domain->new_clients,
-				 content->path))
+				 about->path))
 		return 0;
-	if (!content->is_not_valid)
-		return entry_add(renew, KERNEL_EXPORT, content);
+	if (!entry->is_not_valid)
+		return entry_add(renew, about);
 	renew->flush_exports = true;
-	return 0;
+	return LOOKED_ENOUGH;
 }
 
-static bool same_handle(const struct renew *renew, const struct domain *domain,
-			const struct content *content)
+static bool same_number(const struct renew *renew, const struct domain *domain,
+			const struct kernel_fsid *fsid)
 {
-	const struct upcall *upcall = &content->upcall;
-
-	if (upcall->fsid_type == FSID_NUM &&
-	    !snapshot_same_number(renew->old, domain->old_clients, renew->new, domain->new_clients,
-				  upcall_fsid_number(upcall)))
-		return false;
-	return snapshot_same_answer(renew->old, domain->old_clients, renew->new,
-				    domain->new_clients, content->path);
+	return fsid->type != FSID_NUM ||
+	       snapshot_same_number(renew->old, domain->old_clients, renew->new,
+				    domain->new_clients, kernel_fsid_number(fsid));
 }
 
-/*
- * Whose number or file system it is cannot be told from the snapshots alone: it may be a medium's.
- */
-static bool same_no(const struct renew *renew, const struct domain *domain,
-		    const struct content *content)
+static int look_at_fh(void *userdata, const struct kernel_entry *entry)
 {
-	const struct upcall *upcall = &content->upcall;
-
-	return !renew->came_or_went &&
-	       (upcall->fsid_type != FSID_NUM ||
-		snapshot_same_number(renew->old, domain->old_clients, renew->new,
-				     domain->new_clients, upcall_fsid_number(upcall)));
-}
-
-static int look_at_fh(struct renew *renew, const struct content *content)
-{
+	struct renew *renew = userdata;
 	const struct domain *domain;
+	bool same;
 
-	if (is_by_address(renew, content->domain))
-		return 0;
-	domain = domain_named(renew, content->domain);
+	if (is_by_address(renew, entry->about.domain))
+		return LOOKED_ENOUGH;
+	domain = domain_named(renew, entry->about.domain);
 	if (!domain)
 		return -ENOMEM;
-	if (content->is_not_valid) {
-		renew->flush_handles |= !same_no(renew, domain, content);
-		return 0;
+	same = same_number(renew, domain, &entry->about.fsid);
+	if (entry->is_not_valid) {
+		/*
+		 * Whose number or file system it is cannot be told from the snapshots alone: it may
+		 * be a medium's.
+		 */
+		renew->flush_handles |= renew->came_or_went || !same;
+		return enough(renew->flush_handles);
 	}
-	if (!content->path)
+	if (!entry->path ||
+	    (same && snapshot_same_answer(renew->old, domain->old_clients, renew->new,
+					  domain->new_clients, entry->path)))
 		return 0;
-	return same_handle(renew, domain, content) ? 0 : entry_add(renew, KERNEL_FH, content);
+	return entry_add(renew, &entry->about);
 }
 
-/* Each entry of a cache; as long as it is not to be flushed anyway. */
-static int look_at(struct renew *renew, enum kernel_cache cache,
-		   int (*look)(struct renew *renew, const struct content *content),
-		   const bool *is_flushed)
+static int look_at(struct renew *renew, enum kernel_cache cache, kernel_entry_fn look)
 {
-	CLEANUP(freep) char *text = NULL;
-	char *line, *next;
-	int r = kernel_read_content(renew->kernel, cache, &text);
+	int r = kernel_entries(renew->kernel, cache, look, renew);
 
-	for (line = text; r == 0 && line && *line && !*is_flushed; line = next) {
-		struct content content;
-		bool has_path;
-
-		next = strchr(line, '\n');
-		if (next)
-			*next++ = '\0';
-		if (content_parse(cache, line, &content) != 0)
-			continue;
-		has_path = content.path;
-		if (has_path)
-			content.path = rootdir_strip(kernel_rootdir(renew->kernel), content.path);
-		if (content.path || !has_path)
-			r = look(renew, &content);
-	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static int find_out(struct renew *renew)
@@ -273,11 +249,11 @@ static int find_out(struct renew *renew)
 	renew->flush_all = changes & SNAPSHOT_CHANGED_NAMES;
 	renew->flush_exports = renew->came_or_went = changes & SNAPSHOT_CHANGED_PATHS;
 	if (changes & SNAPSHOT_CHANGED_CLIENTS && !renew->flush_all)
-		r = look_at(renew, KERNEL_IP, look_at_ip, &renew->flush_all);
+		r = look_at(renew, KERNEL_IP, look_at_ip);
 	if (r == 0 && !renew->flush_all && !renew->flush_exports)
-		r = look_at(renew, KERNEL_EXPORT, look_at_export, &renew->flush_exports);
+		r = look_at(renew, KERNEL_EXPORT, look_at_export);
 	if (r == 0 && !renew->flush_all)
-		r = look_at(renew, KERNEL_FH, look_at_fh, &renew->flush_handles);
+		r = look_at(renew, KERNEL_FH, look_at_fh);
 	return r;
 }
 
@@ -314,27 +290,19 @@ static void finish(struct renew *renew)
 	done(whose);
 }
 
-static void write_line(struct renew *renew, enum kernel_cache cache, char *line)
+static void forget_export(struct renew *renew, const struct kernel_question *about)
 {
+	int covered = media_placeholder_fd(renew->media, about->path);
+	struct kernel_question hidden = *about;
+	char path[KERNEL_PATH_OF_MAX];
+
 	/* What cannot be written is not there any more: its path went. */
-	if (line)
-		(void)kernel_forget(renew->kernel, cache, line, strlen(line));
-	free(line);
-}
-
-static void forget_export(struct renew *renew, const struct upcall *upcall)
-{
-	int covered = media_placeholder_fd(renew->media, upcall->path);
-	char hidden[64];
-
-	write_line(renew, KERNEL_EXPORT,
-		   upcall_answer_export(upcall->domain, upcall->path, LONG_OVER, NULL));
+	(void)kernel_forget(renew->kernel, about);
 	if (covered < 0)
 		return;
 	/* The directory that the medium covers has an entry of its own (questions/export.c). */
-	(void)snprintf(hidden, sizeof(hidden), "/proc/self/fd/%d/.", covered);
-	write_line(renew, KERNEL_EXPORT,
-		   upcall_answer_export(upcall->domain, hidden, LONG_OVER, NULL));
+	hidden.path = kernel_path_of(covered, path);
+	(void)kernel_forget(renew->kernel, &hidden);
 }
 
 static void on_turn(void *userdata)
@@ -342,14 +310,12 @@ static void on_turn(void *userdata)
 	struct renew *renew = userdata;
 
 	for (size_t n = 0; n < WRITES_A_TURN && renew->n_written < renew->n_entries; n++) {
-		const struct upcall *upcall = &renew->entries[renew->n_written++].upcall;
+		const struct kernel_question *about = &renew->entries[renew->n_written++];
 
-		if (upcall->cache == KERNEL_FH && renew->flush_handles)
-			continue;
-		if (upcall->cache == KERNEL_FH)
-			write_line(renew, KERNEL_FH, upcall_answer_fh(upcall, LONG_OVER, NULL));
-		else if (!renew->flush_exports)
-			forget_export(renew, upcall);
+		if (about->cache == KERNEL_FH && !renew->flush_handles)
+			(void)kernel_forget(renew->kernel, about);
+		else if (about->cache == KERNEL_EXPORT && !renew->flush_exports)
+			forget_export(renew, about);
 	}
 	if (renew->n_written == renew->n_entries)
 		finish(renew);
@@ -408,8 +374,8 @@ static int look_at_paths(struct renew *renew)
 	if (!renew->export_paths)
 		return -ENOMEM;
 	for (size_t i = 0; i < renew->n_entries; i++)
-		if (renew->entries[i].upcall.cache == KERNEL_EXPORT)
-			renew->export_paths[n++] = renew->entries[i].upcall.path;
+		if (renew->entries[i].cache == KERNEL_EXPORT)
+			renew->export_paths[n++] = renew->entries[i].path;
 	return paths_real(renew->paths, renew->export_paths, n, NULL, on_paths, renew,
 			  &renew->pending);
 }

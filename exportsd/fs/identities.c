@@ -566,7 +566,7 @@ static int on_deferred(sd_event_source *source, void *userdata)
 }
 
 int identities_find(struct identities *identities, const struct snapshot *snapshot,
-		    enum upcall_fsid_type type, const uint8_t *fsid, identities_fn done,
+		    enum kernel_fsid_type type, const uint8_t *fsid, identities_fn done,
 		    void *userdata, struct pending **ret_question)
 {
 	struct identities_question *question = calloc(1, sizeof(*question));
@@ -578,7 +578,7 @@ int identities_find(struct identities *identities, const struct snapshot *snapsh
 	question->identities = identities;
 	question->snapshot = snapshot;
 	question->id.type = type;
-	memcpy(question->id.bytes, fsid, fsid_length(type));
+	memcpy(question->id.bytes, fsid, kernel_fsid_length(type));
 	question->done = done;
 	question->userdata = userdata;
 	question->complete = true;

@@ -15,7 +15,7 @@
 
 #include "exportsd/base/later.h"
 #include "exportsd/fs/paths.h"
-#include "exportsd/kernel/upcall.h"
+#include "exportsd/kernel/fsid.h"
 #include "exportsd/numbers/numbers.h"
 #include "parser/snapshot/snapshot.h"
 
@@ -50,7 +50,7 @@ void identities_learn(struct identities *identities, const struct snapshot *snap
  *
  * @snapshot: which paths are exported; only used during calls that start a look round, so it must
  *            be the one in force until identities_forget()
- * @type, @fsid: not FSID_NUM; fsid_length(type) bytes
+ * @type, @fsid: not FSID_NUM; kernel_fsid_length(type) bytes
  * @done: exactly once, never from within this call; @paths, at most IDENTITIES_PATHS_MAX in no
  *        particular order, valid during the call. @complete: false if some path did
  *        not answer, so that "none" may be wrong
@@ -59,7 +59,7 @@ enum { IDENTITIES_PATHS_MAX = 8 }; /* bind mounts of one directory; more are pas
 typedef void (*identities_fn)(void *userdata, const char *const *paths, size_t n_paths,
 			      bool complete);
 int identities_find(struct identities *identities, const struct snapshot *snapshot,
-		    enum upcall_fsid_type type, const uint8_t *fsid, identities_fn done,
+		    enum kernel_fsid_type type, const uint8_t *fsid, identities_fn done,
 		    void *userdata, struct pending **ret_question);
 
 /*
@@ -71,7 +71,7 @@ int identities_find(struct identities *identities, const struct snapshot *snapsh
 enum { IDENTITY_IDS_MAX = 12 };
 struct identity_id {
 	uint32_t type;
-	uint8_t bytes[UPCALL_FSID_MAX]; /* zero beyond its length */
+	uint8_t bytes[KERNEL_FSID_MAX]; /* zero beyond its length */
 };
 size_t identity_ids(const struct paths_facts *facts, const uint8_t *uuid,
 		    struct identity_id ret_ids[IDENTITY_IDS_MAX]);

@@ -10,7 +10,7 @@
 
 #include "exportsd/fs/identities.h"
 
-static void add_id(struct identity_id *ids, size_t *n, enum upcall_fsid_type type,
+static void add_id(struct identity_id *ids, size_t *n, enum kernel_fsid_type type,
 		   const void *first, size_t n_first, const void *second, size_t n_second)
 {
 	struct identity_id *id = &ids[(*n)++];

@@ -340,7 +340,7 @@ static enum filehandle_fault find_fault(const struct filehandle *handle)
 		return FILEHANDLE_BAD_AUTH;
 	if (bytes[2] >= FSID_N_TYPES)
 		return FILEHANDLE_BAD_FSID;
-	if (handle->n_bytes < 4 + fsid_length(bytes[2]))
+	if (handle->n_bytes < 4 + kernel_fsid_length(bytes[2]))
 		return FILEHANDLE_SHORT;
 	return FILEHANDLE_GOOD;
 }
@@ -350,7 +350,7 @@ void filehandle_decode(const struct filehandle *handle, struct filehandle_facts 
 	struct filehandle_facts facts = { .fault = find_fault(handle) };
 
 	if (facts.fault == FILEHANDLE_GOOD) {
-		size_t length = 4 + fsid_length(handle->bytes[2]);
+		size_t length = 4 + kernel_fsid_length(handle->bytes[2]);
 
 		facts.fsid_type = handle->bytes[2];
 		facts.fsid = handle->bytes + 4;
@@ -381,7 +381,7 @@ const char *filehandle_fault_text(enum filehandle_fault fault)
 	return "?";
 }
 
-const char *filehandle_fsid_name(enum upcall_fsid_type type)
+const char *filehandle_fsid_name(enum kernel_fsid_type type)
 {
 	static const char *const names[FSID_N_TYPES] = {
 		"FSID_DEV",	   "FSID_NUM",	 "FSID_MAJOR_MINOR", "FSID_ENCODE_DEV",

@@ -5,14 +5,15 @@
  * filehandle.h - what is in a file handle of Linux' NFS server. Pure: text or bytes in, facts out.
  *
  * Layout: linux include/linux/nfsd/nfsfh.h, fs/nfsd/nfsfh.h mk_fsid(): version (1), auth type, type
- * of the file system id, type of the file id, then the file system id (fsid_length()), then what
+ * of the file system id, type of the file id, then the file system id (kernel_fsid_length()), then what
  * the file system made itself (include/linux/exportfs.h enum fid_type). Numbers are in the server's
  * byte order, taken as little-endian.
  */
 
 #include <stdio.h>
 
-#include "exportsd/kernel/upcall.h"
+#include "exportsd/kernel/fsid.h"
+#include "parser/base.h"
 
 enum { FILEHANDLE_MAX = 128 }; /* NFS4_FHSIZE */
 
@@ -57,8 +58,8 @@ enum fileid_shape {
 struct filehandle_facts {
 	enum filehandle_fault fault;
 	/* From here on only of a GOOD one. */
-	enum upcall_fsid_type fsid_type;
-	const uint8_t *fsid; /* in the handle, fsid_length(fsid_type) bytes */
+	enum kernel_fsid_type fsid_type;
+	const uint8_t *fsid; /* in the handle, kernel_fsid_length(fsid_type) bytes */
 	uint32_t number; /* FSID_NUM */
 	uint32_t major, minor; /* FSID_DEV, MAJOR_MINOR, ENCODE_DEV */
 	uint64_t root_inode; /* of the export's directory, in types that have it */
@@ -78,7 +79,7 @@ void filehandle_decode(const struct filehandle *handle, struct filehandle_facts 
 
 /* Static texts. fileid: the kernel's name, "FILEID_INO32_GEN"; NULL: none is known for it. */
 const char *filehandle_fault_text(enum filehandle_fault fault);
-const char *filehandle_fsid_name(enum upcall_fsid_type type);
+const char *filehandle_fsid_name(enum kernel_fsid_type type);
 const char *filehandle_fileid_name(uint8_t type);
 
 /*

@@ -4,7 +4,7 @@
 
 enum { XPRTSEC_NONE = 1 }; /* include/uapi/linux/nfsd/export.h, NFSEXP_XPRTSEC_NONE */
 
-static bool wants_tls(const struct export_options *options)
+bool tls_is_asked(const struct export_options *options)
 {
 	for (unsigned int i = 0; i < options->n_xprtsec; i++)
 		if (options->xprtsec[i] == XPRTSEC_NONE)
@@ -15,7 +15,7 @@ static bool wants_tls(const struct export_options *options)
 bool tls_is_wanted(const struct snapshot *snapshot)
 {
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++)
-		if (wants_tls(snapshot_export(snapshot, i)->options))
+		if (tls_is_asked(snapshot_export(snapshot, i)->options))
 			return true;
 	return false;
 }
@@ -26,7 +26,7 @@ void tls_advise(const struct snapshot *snapshot, struct diags *diags)
 		const struct export *export = snapshot_export(snapshot, i);
 		struct position at;
 
-		if (!wants_tls(export->options))
+		if (!tls_is_asked(export->options))
 			continue;
 		at = snapshot_as_written(snapshot, export).at;
 		diag_add(

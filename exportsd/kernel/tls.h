@@ -12,6 +12,9 @@
 #include "parser/diag.h"
 #include "parser/snapshot/snapshot.h"
 
+/* tls_is_asked - by an export: for TLS and nothing else. */
+bool tls_is_asked(const struct export_options *options);
+
 bool tls_is_wanted(const struct snapshot *snapshot);
 
 /*

@@ -11,369 +11,398 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "exportsd/kernel/transport.h"
 #include "parser/escape.h"
 
-enum {
-	/* net/sunrpc/svcauth_unix.c unix_gid_parse() takes no more. */
-	GROUPS_MAX = 8192,
-	/* fs/nfsd/export.h MAX_FS_LOCATIONS is 128, nfs-utils stops at 40. */
-	FS_LOCATIONS_MAX = 40,
+/* ---- questions ---- */
+
+/* A line being read, and where its words go. */
+struct reading {
+	const char *line;
+	char *room;
 };
 
-size_t fsid_length(enum upcall_fsid_type type)
+/* Take the next word, decoded; NULL: there is none that can be used. */
+static const char *next_word(struct reading *reading)
 {
-	static const uint8_t lengths[FSID_N_TYPES] = { 8, 4, 12, 8, 8, 8, 16, 24 };
-
-	return lengths[type];
-}
-
-/*
- * Take the next word off a line, decoded, as a new string; NULL: there is none that can be used, or
- * no memory.
- */
-static char *next_word(const char **line)
-{
+	char *word = reading->room;
 	size_t length;
-	char *word;
 
-	*line += strspn(*line, " ");
-	length = strcspn(*line, " ");
+	while (*reading->line == ' ')
+		reading->line++;
+	length = strcspn(reading->line, " ");
 	if (length == 0)
 		return NULL;
-	word = strndup(*line, length);
-	if (!word)
-		return NULL;
+	memcpy(word, reading->line, length);
+	reading->line += length;
 	length = unescape_bytes(word, length);
-	if (memchr(word, '\0', length)) { /* no name or path has one */
-		free(word);
+	if (memchr(word, '\0', length)) /* no name or path has one */
 		return NULL;
-	}
 	word[length] = '\0';
-	*line += strcspn(*line, " ");
+	reading->room += length + 1;
 	return word;
 }
 
-static int parse_number(const char **line, unsigned long max, unsigned long *ret_number)
+static bool next_number(struct reading *reading, unsigned long max, unsigned long *ret_number)
 {
-	CLEANUP(freep) char *word = next_word(line);
+	const char *word = next_word(reading);
 	char *end;
 
 	if (!word)
-		return UPCALL_MALFORMED;
+		return false;
 	errno = 0;
 	*ret_number = strtoul(word, &end, 0);
-	return errno || end == word || *end || *ret_number > max ? UPCALL_MALFORMED : 0;
+	return !errno && end != word && !*end && *ret_number <= max;
 }
 
-static int parse_ip(const char *line, struct upcall *upcall)
+static bool parse_ip(struct reading *reading, struct kernel_question *question)
 {
-	CLEANUP(freep) char *class = next_word(&line);
+	const char *class = next_word(reading);
 
 	if (!class || !str_equal(class, "nfsd"))
-		return UPCALL_MALFORMED;
-	upcall->address = next_word(&line);
-	return upcall->address ? 0 : UPCALL_MALFORMED;
+		return false;
+	question->address = next_word(reading);
+	return question->address;
 }
 
-static int parse_gid(const char *line, struct upcall *upcall)
+static bool parse_gid(struct reading *reading, struct kernel_question *question)
 {
 	unsigned long uid;
-	int r = parse_number(&line, UINT32_MAX, &uid);
 
-	if (r == 0)
-		upcall->uid = (uint32_t)uid;
-	return r;
+	if (!next_number(reading, UINT32_MAX, &uid))
+		return false;
+	question->uid = (uint32_t)uid;
+	return true;
 }
 
-static int parse_export(const char *line, struct upcall *upcall)
+static bool parse_export(struct reading *reading, struct kernel_question *question)
 {
-	upcall->domain = next_word(&line);
-	upcall->path = next_word(&line);
-	return upcall->domain && upcall->path && upcall->path[0] == '/' ? 0 : UPCALL_MALFORMED;
+	question->domain = next_word(reading);
+	question->path = question->domain ? next_word(reading) : NULL;
+	return question->path && question->path[0] == '/';
 }
 
-static int parse_fh(const char *line, struct upcall *upcall)
+static bool parse_fh(struct reading *reading, struct kernel_question *question)
 {
-	CLEANUP(freep) char *hex = NULL;
+	struct kernel_fsid *fsid = &question->fsid;
 	unsigned long type;
-	int r;
+	size_t length;
 
-	upcall->domain = next_word(&line);
-	if (!upcall->domain)
-		return UPCALL_MALFORMED;
-	r = parse_number(&line, FSID_N_TYPES - 1, &type);
-	if (r != 0)
-		return r;
-	upcall->fsid_type = (enum upcall_fsid_type)type;
-	line += strspn(line, " ");
-	hex = strndup(line, strcspn(line, " "));
-	if (!hex)
-		return -ENOMEM;
-	return unescape_hex(hex, upcall->fsid, sizeof(upcall->fsid)) ==
-			       (ssize_t)fsid_length(upcall->fsid_type)
-		       ? 0
-		       : UPCALL_MALFORMED;
+	question->domain = next_word(reading);
+	if (!question->domain || !next_number(reading, FSID_N_TYPES - 1, &type))
+		return false;
+	fsid->type = (enum kernel_fsid_type)type;
+	reading->line += strspn(reading->line, " ");
+	length = strcspn(reading->line, " ");
+	memcpy(reading->room, reading->line, length);
+	reading->room[length] = '\0';
+	return unescape_hex(reading->room, fsid->bytes, sizeof(fsid->bytes)) ==
+	       (ssize_t)kernel_fsid_length(fsid->type);
 }
 
-int upcall_parse(enum kernel_cache cache, const char *line, struct upcall *ret_upcall)
+int upcall_parse(enum kernel_cache cache, const char *line, char *room,
+		 struct kernel_question *ret_question)
 {
-	static int (*const parsers[KERNEL_N_CACHES])(const char *, struct upcall *) = {
+	static bool (*const parsers[KERNEL_N_CACHES])(struct reading *,
+						      struct kernel_question *) = {
 		[KERNEL_IP] = parse_ip,
 		[KERNEL_GID] = parse_gid,
 		[KERNEL_EXPORT] = parse_export,
 		[KERNEL_FH] = parse_fh,
 	};
-	struct upcall upcall = { .cache = cache };
-	int r = parsers[cache](line, &upcall);
+	struct kernel_question question = { .cache = cache };
+	struct reading reading = { .line = line, .room = room };
 
-	if (r != 0) {
-		upcall_done(&upcall);
-		return r;
-	}
-	*ret_upcall = upcall;
+	if (!parsers[cache](&reading, &question))
+		return UPCALL_MALFORMED;
+	*ret_question = question;
 	return 0;
-}
-
-void upcall_done(struct upcall *upcall)
-{
-	free(upcall->domain);
-	free(upcall->path);
-	free(upcall->address);
-	*upcall = (struct upcall){ 0 };
-}
-
-uint32_t upcall_fsid_number(const struct upcall *upcall)
-{
-	uint32_t number;
-
-	memcpy(&number, upcall->fsid, sizeof(number)); /* host order: mk_fsid() FSID_NUM */
-	return number;
 }
 
 /* ---- answers ---- */
 
-/* A line in the making. Whatever fails shows when it ends. */
-struct answer {
-	FILE *stream;
-	char *text;
-	size_t size;
-	bool failed;
+/* A line in the making, with room for a newline and a NUL behind. Whatever fails shows when it ends. */
+struct writing {
+	char *at, *end;
+	int error;
 };
 
-static bool answer_begin(struct answer *answer)
+static void put_bytes(struct writing *to, const char *bytes, size_t n_bytes)
 {
-	*answer = (struct answer){ 0 };
-	answer->stream = open_memstream(&answer->text, &answer->size);
-	return answer->stream != NULL;
-}
-
-static char *answer_end(struct answer *answer)
-{
-	fputc('\n', answer->stream);
-	if (ferror(answer->stream))
-		answer->failed = true;
-	if (fclose(answer->stream) != 0)
-		answer->failed = true;
-	if (answer->failed) {
-		free(answer->text);
-		return NULL;
-	}
-	return answer->text;
-}
-
-/* Takes the word. */
-static void put_word(struct answer *answer, char *word)
-{
-	if (word)
-		fprintf(answer->stream, "%s ", word);
-	else
-		answer->failed = true;
-	free(word);
-}
-
-static void put_text(struct answer *answer, const char *text)
-{
-	put_word(answer, escape_bytes(text, strlen(text), ESCAPE_KERNEL));
-}
-
-static void put_hex(struct answer *answer, const void *bytes, size_t n_bytes)
-{
-	put_word(answer, escape_hex(bytes, n_bytes));
-}
-
-char *upcall_answer_ip(const char *address, uint64_t expiry, const char *domain)
-{
-	struct answer answer;
-
-	if (!answer_begin(&answer))
-		return NULL;
-	put_text(&answer, "nfsd");
-	put_text(&answer, address);
-	fprintf(answer.stream, "%llu ", (unsigned long long)expiry);
-	if (domain)
-		put_text(&answer, domain);
-	return answer_end(&answer);
-}
-
-char *upcall_answer_gid(uint32_t uid, uint64_t expiry, const uint32_t *groups, size_t n_groups)
-{
-	struct answer answer;
-
-	if (!answer_begin(&answer))
-		return NULL;
-	if (n_groups > GROUPS_MAX)
-		n_groups = GROUPS_MAX;
-	fprintf(answer.stream, "%u %llu %zu ", uid, (unsigned long long)expiry, n_groups);
-	for (size_t i = 0; i < n_groups; i++)
-		fprintf(answer.stream, "%u ", groups[i]);
-	return answer_end(&answer);
-}
-
-/* One "path@host+host" of refer= or replicas=. A colon within [..] belongs to an IPv6 address. */
-struct fs_location {
-	const char *path;
-	size_t path_length;
-	const char *hosts;
-	size_t hosts_length;
-};
-
-static size_t location_length(const char *text)
-{
-	bool bracket = false;
-	size_t i;
-
-	for (i = 0; text[i] && (bracket || text[i] != ':'); i++) {
-		if (text[i] == '[')
-			bracket = true;
-		else if (text[i] == ']')
-			bracket = false;
-	}
-	return i;
-}
-
-/*
- * Those that can be sent: absolute, with hosts (nfs-utils support/nfs/exports.c, replicas_lookup of
- * method_list()).
- */
-static size_t fs_locations(const char *text, struct fs_location locations[FS_LOCATIONS_MAX])
-{
-	size_t n = 0;
-
-	while (*text && n < FS_LOCATIONS_MAX) {
-		size_t length = location_length(text);
-		const char *at = memchr(text, '@', length);
-
-		if (text[0] == '/' && at && at + 1 < text + length)
-			locations[n++] = (struct fs_location){
-				.path = text,
-				.path_length = (size_t)(at - text),
-				.hosts = at + 1,
-				.hosts_length = (size_t)(text + length - at - 1),
-			};
-		text += length;
-		text += *text == ':';
-	}
-	return n;
-}
-
-static void put_fs_locations(struct answer *answer, const struct export_options *options)
-{
-	struct fs_location locations[FS_LOCATIONS_MAX];
-	size_t n;
-
-	if (options->fsloc == EXPORT_FSLOC_NONE)
+	if (n_bytes >= (size_t)(to->end - to->at)) {
+		to->error = to->error ?: -E2BIG;
 		return;
-	n = fs_locations(options->fsloc_text, locations);
-	fprintf(answer->stream, "fsloc %zu ", n);
-	for (size_t i = 0; i < n; i++) {
-		CLEANUP(freep) char *hosts = strndup(locations[i].hosts, locations[i].hosts_length);
-		CLEANUP(freep) char *path = strndup(locations[i].path, locations[i].path_length);
+	}
+	memcpy(to->at, bytes, n_bytes);
+	to->at += n_bytes;
+	*to->at++ = ' ';
+}
 
-		for (char *c = hosts; c && *c; c++)
-			if (*c == '+')
-				*c = ':';
-		if (!hosts || !path) {
-			answer->failed = true;
+static void put_text(struct writing *to, const char *text, size_t length)
+{
+	CLEANUP(freep) char *word = NULL;
+
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)text[i] <= ' ' || text[i] == '\\') {
+			word = escape_bytes(text, length, ESCAPE_KERNEL);
+			if (word)
+				put_bytes(to, word, strlen(word));
+			else
+				to->error = -ENOMEM;
 			return;
 		}
-		put_text(answer, hosts);
-		put_text(answer, path);
-	}
-	fprintf(answer->stream, "%d ", options->fsloc == EXPORT_FSLOC_REFER);
+	put_bytes(to, text, length);
 }
 
-static void put_flavors(struct answer *answer, const struct upcall_export *export)
+static void put_word(struct writing *to, const char *word)
 {
-	/* What every flavour shares; the kernel refuses other differences (secinfo_parse()). */
-	const uint32_t shared = export->flags & ~(uint32_t)EXPORT_PER_FLAVOR;
+	put_text(to, word, strlen(word));
+}
+
+static void put_number(struct writing *to, uint64_t number)
+{
+	char digits[20], *first = digits + sizeof(digits);
+
+	do
+		*--first = (char)('0' + number % 10);
+	while (number /= 10);
+	put_bytes(to, first, (size_t)(digits + sizeof(digits) - first));
+}
+
+/* The kernel reads these as signed (get_int()). */
+static void put_signed(struct writing *to, int32_t number)
+{
+	if (number < 0 && to->at < to->end)
+		*to->at++ = '-';
+	put_number(to, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
+static void put_hex(struct writing *to, const uint8_t *bytes, size_t n_bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	char word[2 + 2 * KERNEL_FSID_MAX] = "\\x";
+
+	for (size_t i = 0; i < n_bytes; i++) {
+		word[2 + 2 * i] = digits[bytes[i] >> 4];
+		word[3 + 2 * i] = digits[bytes[i] & 15];
+	}
+	put_bytes(to, word, 2 + 2 * n_bytes);
+}
+
+static void put_ip(struct writing *to, const struct kernel_answer *answer)
+{
+	put_word(to, "nfsd");
+	put_word(to, answer->about.address);
+	put_number(to, answer->expiry);
+	if (answer->domain)
+		put_word(to, answer->domain);
+}
+
+static void put_gid(struct writing *to, const struct kernel_answer *answer)
+{
+	enum { GROUPS_MAX = 8192, DIGITS = 11 }; /* unix_gid_parse() */
+	size_t n = answer->n_groups < GROUPS_MAX ? answer->n_groups : GROUPS_MAX, room;
+
+	put_number(to, answer->about.uid);
+	put_number(to, answer->expiry);
+	room = (size_t)(to->end - to->at) / DIGITS - 1;
+	if (n > room)
+		n = room;
+	put_number(to, n);
+	for (size_t i = 0; i < n; i++)
+		put_number(to, answer->groups[i]);
+}
+
+static void put_locations(struct writing *to, const struct kernel_export *export)
+{
+	struct kernel_location locations[KERNEL_LOCATIONS_MAX];
+	size_t n = kernel_export_locations(export, locations);
+
+	put_word(to, "fsloc");
+	put_number(to, n);
+	for (size_t i = 0; i < n; i++) {
+		char *hosts = to->at;
+
+		put_text(to, locations[i].hosts, locations[i].hosts_length);
+		for (; hosts < to->at; hosts++)
+			if (*hosts == '+')
+				*hosts = ':';
+		put_text(to, locations[i].path, locations[i].path_length);
+	}
+	put_number(to, export->options->fsloc == EXPORT_FSLOC_REFER);
+}
+
+static void put_flavors(struct writing *to, const struct kernel_export *export)
+{
+	unsigned int n = kernel_export_n_flavors(export);
+	uint32_t number, flags;
+
+	put_word(to, "secinfo");
+	put_number(to, n);
+	for (unsigned int i = 0; i < n; i++) {
+		kernel_export_flavor(export, i, &number, &flags);
+		put_number(to, number);
+		put_number(to, flags);
+	}
+}
+
+static void put_options(struct writing *to, const struct kernel_export *export)
+{
 	const struct export_options *options = export->options;
 
-	if (options->n_flavors == 0) { /* as etab's sec=sys, which exportfs always adds */
-		fprintf(answer->stream, "secinfo 1 1 %u ", export->flags);
-		return;
+	put_number(to, kernel_export_flags(export));
+	put_signed(to, options->anon_uid);
+	put_signed(to, options->anon_gid);
+	put_signed(to, (int32_t) export->fsid);
+	if (options->fsloc != EXPORT_FSLOC_NONE)
+		put_locations(to, export);
+	put_flavors(to, export);
+	if (export->has_uuid) {
+		put_word(to, "uuid");
+		put_hex(to, export->uuid, sizeof(export->uuid));
 	}
-	fprintf(answer->stream, "secinfo %u ", options->n_flavors);
-	for (unsigned int i = 0; i < options->n_flavors; i++)
-		fprintf(answer->stream, "%u %u ", options->flavors[i].number,
-			(options->flavors[i].flags & EXPORT_PER_FLAVOR) | shared);
-}
-
-/*
- * In etab the flags of each flavour come behind those of the entry, and change them, too (nfs-utils
- * parseopts(), setflags()): where flavours may differ, the entry has what the last one has.
- */
-static uint32_t entry_flags(const struct upcall_export *export)
-{
-	const struct export_options *options = export->options;
-	uint32_t last;
-
-	if (!options->n_flavors)
-		return export->flags;
-	last = options->flavors[options->n_flavors - 1].flags;
-	return (export->flags & ~(uint32_t)EXPORT_PER_FLAVOR) | (last & EXPORT_PER_FLAVOR);
-}
-
-char *upcall_answer_export(const char *domain, const char *path, uint64_t expiry,
-			   const struct upcall_export *export)
-{
-	struct answer answer;
-
-	if (!answer_begin(&answer))
-		return NULL;
-	put_text(&answer, domain);
-	put_text(&answer, path);
-	fprintf(answer.stream, "%llu ", (unsigned long long)expiry);
-	if (export) {
-		const struct export_options *options = export->options;
-
-		fprintf(answer.stream, "%u %d %d %d ", entry_flags(export), options->anon_uid,
-			options->anon_gid, (int)export->fsid);
-		put_fs_locations(&answer, options);
-		put_flavors(&answer, export);
-		if (export->has_uuid) {
-			fputs("uuid ", answer.stream);
-			put_hex(&answer, export->uuid, sizeof(export->uuid));
-		}
-		if (options->n_xprtsec) {
-			fprintf(answer.stream, "xprtsec %u ", options->n_xprtsec);
-			for (unsigned int i = 0; i < options->n_xprtsec; i++)
-				fprintf(answer.stream, "%u ", options->xprtsec[i]);
-		}
+	if (options->n_xprtsec) {
+		put_word(to, "xprtsec");
+		put_number(to, options->n_xprtsec);
+		for (unsigned int i = 0; i < options->n_xprtsec; i++)
+			put_number(to, options->xprtsec[i]);
 	}
-	return answer_end(&answer);
 }
 
-char *upcall_answer_fh(const struct upcall *upcall, uint64_t expiry, const char *path)
+static void put_export(struct writing *to, const struct kernel_answer *answer)
 {
-	struct answer answer;
+	put_word(to, answer->about.domain);
+	put_word(to, answer->about.path);
+	put_number(to, answer->expiry);
+	if (answer->export)
+		put_options(to, answer->export);
+}
 
-	if (!answer_begin(&answer))
+static void put_fh(struct writing *to, const struct kernel_answer *answer)
+{
+	const struct kernel_fsid *fsid = &answer->about.fsid;
+
+	put_word(to, answer->about.domain);
+	put_number(to, fsid->type);
+	put_hex(to, fsid->bytes, kernel_fsid_length(fsid->type));
+	put_number(to, answer->expiry);
+	if (answer->path)
+		put_word(to, answer->path);
+}
+
+ssize_t upcall_format(const struct kernel_answer *answer, char *buffer, size_t size)
+{
+	static void (*const kinds[KERNEL_N_CACHES])(struct writing *,
+						    const struct kernel_answer *) = {
+		[KERNEL_IP] = put_ip,
+		[KERNEL_GID] = put_gid,
+		[KERNEL_EXPORT] = put_export,
+		[KERNEL_FH] = put_fh,
+	};
+	struct writing to = { .at = buffer, .end = buffer + size - strlen("\n") - 1 };
+
+	kinds[answer->about.cache](&to, answer);
+	if (to.error)
+		return to.error;
+	*to.at++ = '\n';
+	*to.at = '\0';
+	return to.at - buffer;
+}
+
+/* ---- content files ---- */
+
+/* The text up to one of these bytes, which becomes a NUL; NULL if there is none. */
+static char *cut(char **text, const char *ends)
+{
+	char *word = *text, *end = strpbrk(word, ends);
+
+	if (!end)
 		return NULL;
-	put_text(&answer, upcall->domain);
-	fprintf(answer.stream, "%d ", upcall->fsid_type);
-	put_hex(&answer, upcall->fsid, fsid_length(upcall->fsid_type));
-	fprintf(answer.stream, "%llu ", (unsigned long long)expiry);
+	*end = '\0';
+	*text = end + 1;
+	return word;
+}
+
+static const char *decoded(char *word)
+{
+	word[unescape_bytes(word, strlen(word))] = '\0';
+	return word;
+}
+
+static bool show_ip(char *line, struct kernel_entry *entry)
+{
+	const char *class = cut(&line, " ");
+
+	if (!class || !str_equal(class, "nfsd"))
+		return false;
+	entry->about.address = cut(&line, " ");
+	entry->domain = entry->is_not_valid ? NULL : line;
+	return entry->about.address;
+}
+
+static bool show_export(char *line, struct kernel_entry *entry)
+{
+	char *path = cut(&line, "\t "), *domain = path ? cut(&line, "(") : NULL;
+
+	if (!domain || path[0] != '/')
+		return false;
+	entry->about.path = decoded(path);
+	entry->about.domain = decoded(domain);
+	return true;
+}
+
+/* Words of 32 bits, as numbers (expkey_show()). */
+static bool show_fsid(const char *text, struct kernel_fsid *fsid)
+{
+	size_t n_words = kernel_fsid_length(fsid->type) / sizeof(uint32_t);
+
+	if (strncmp(text, "0x", 2) != 0 || strlen(text) != 2 + 8 * n_words)
+		return false;
+	for (size_t i = 0; i < n_words; i++) {
+		char digits[9] = "", *end;
+		uint32_t word;
+
+		memcpy(digits, text + 2 + 8 * i, 8);
+		word = (uint32_t)strtoul(digits, &end, 16);
+		if (*end)
+			return false;
+		memcpy(fsid->bytes + i * sizeof(word), &word, sizeof(word));
+	}
+	return true;
+}
+
+static bool show_fh(char *line, struct kernel_entry *entry)
+{
+	char *domain = cut(&line, " "), *type = domain ? cut(&line, " ") : NULL, *path;
+	unsigned long number = type ? strtoul(type, NULL, 10) : FSID_N_TYPES;
+
+	if (number >= FSID_N_TYPES)
+		return false;
+	path = strchr(line, ' ');
 	if (path)
-		put_text(&answer, path);
-	return answer_end(&answer);
+		*path++ = '\0';
+	entry->about.fsid.type = (enum kernel_fsid_type)number;
+	if (!show_fsid(line, &entry->about.fsid))
+		return false;
+	entry->about.domain = decoded(domain);
+	entry->path = path ? decoded(path) : NULL;
+	return true;
+}
+
+int upcall_parse_entry(enum kernel_cache cache, char *line, struct kernel_entry *ret_entry)
+{
+	static bool (*const kinds[KERNEL_N_CACHES])(char *, struct kernel_entry *) = {
+		[KERNEL_IP] = show_ip,
+		[KERNEL_EXPORT] = show_export,
+		[KERNEL_FH] = show_fh,
+	};
+	struct kernel_entry entry = { .about.cache = cache };
+
+	/* "# " is an entry that c_show() found not valid; else it is a heading. */
+	entry.is_not_valid = strncmp(line, "# ", 2) == 0;
+	if (!kinds[cache] || (line[0] == '#' && !entry.is_not_valid) ||
+	    !kinds[cache](line + (entry.is_not_valid ? 2 : 0), &entry))
+		return UPCALL_MALFORMED;
+	*ret_entry = entry;
+	return 0;
 }

@@ -19,21 +19,14 @@
 /* @error: for whoever has it told */
 static void answer_no_because(struct question *question, uint32_t seconds, int error)
 {
-	const struct upcall *upcall = &question->upcall;
-	char *line;
-
 	if (question->is_partial && !question->told) {
 		question_again(question, AGAIN_SECONDS);
 		return;
 	}
-	line = upcall_answer_export(upcall->domain, upcall->path, question_expiry(seconds), NULL);
-	if (question->told) {
-		/* Nobody waits in the kernel, and MOUNT's caller learns it from us. */
-		free(line);
-		question_end(question, error);
-		return;
-	}
-	if (question_answer(question, line) < 0)
+	/* If it is told, nobody waits in the kernel, and MOUNT's caller learns it from us. */
+	if (question->told ||
+	    question_answer(question,
+			    (struct kernel_answer){ .expiry = question_expiry(seconds) }) < 0)
 		question_end(question, error); /* the path is gone, and the question with it */
 }
 
@@ -45,7 +38,7 @@ static void answer_no(struct question *question, uint32_t seconds)
 /* How long a "no" stands that only a reload can change, and one that a new medium can. */
 static uint32_t no_seconds(const struct question *question)
 {
-	return snapshot_is_in_rule(question->daemon->snapshot, question->upcall.path)
+	return snapshot_is_in_rule(question->daemon->snapshot, question->about.path)
 		       ? (uint32_t)NO_SECONDS
 		       : question->daemon->config->ttl_seconds;
 }
@@ -53,7 +46,7 @@ static uint32_t no_seconds(const struct question *question)
 /* The kernel does not want this export: why is between it and the file system (check_export()). */
 static void refused(struct question *question, int error)
 {
-	const struct upcall *upcall = &question->upcall;
+	const struct kernel_question *about = &question->about;
 
 	if (error == -EPROTONOSUPPORT) { /* as was told when the exports were read */
 		answer_no(question, no_seconds(question));
@@ -61,19 +54,19 @@ static void refused(struct question *question, int error)
 	}
 	errno = -error;
 	log_warning(
-		ABOUT(.path = upcall->path, .client = upcall->domain),
+		ABOUT(.path = about->path, .client = about->domain),
 		"The kernel refuses to export %s to %s: %m. Its file system may not support NFS, or may "
 		"need an fsid= (exports(5))",
-		upcall->path, upcall->domain);
+		about->path, about->domain);
 	answer_no(question, NO_SECONDS);
 }
 
-static void answer_yes(struct question *question, const struct upcall_export *export)
+static void answer_yes(struct question *question, uint32_t seconds,
+		       const struct kernel_export *export)
 {
-	const struct upcall *upcall = &question->upcall;
-	uint64_t expiry = question_expiry(question_ttl(question));
-	int r = question_answer(question,
-				upcall_answer_export(upcall->domain, upcall->path, expiry, export));
+	int r = question_answer(
+		question,
+		(struct kernel_answer){ .expiry = question_expiry(seconds), .export = export });
 
 	if (r < 0)
 		refused(question, r);
@@ -82,30 +75,20 @@ static void answer_yes(struct question *question, const struct upcall_export *ex
 /* ---- media ---- */
 
 static int tell_kernel(struct question *question, const char *path, uint32_t seconds,
-		       const struct upcall_export *export)
+		       const struct kernel_export *export)
 {
-	CLEANUP(freep)
-	char *line = upcall_answer_export(question->upcall.domain, path, question_expiry(seconds),
-					  export);
+	const struct kernel_answer answer = {
+		.about = { .cache = KERNEL_EXPORT, .domain = question->about.domain, .path = path },
+		.expiry = question_expiry(seconds),
+		.export = export,
+	};
 
-	if (!line)
-		return -ENOMEM;
-	return kernel_answer(question->daemon->kernel, KERNEL_EXPORT, line, strlen(line));
+	return kernel_answer(question->daemon->kernel, &answer);
 }
 
-/*
- * Neither "." nor a link of /proc leads into another mount (linux fs/namei.c handle_dots(),
- * nd_jump_link()).
- */
-const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX])
+struct kernel_export question_medium_export(const struct snapshot_match *match, uint32_t number)
 {
-	(void)snprintf(text, QUESTION_ROOT_MAX, "/proc/self/fd/%d/.", root_fd);
-	return text;
-}
-
-struct upcall_export question_medium_export(const struct snapshot_match *match, uint32_t number)
-{
-	return (struct upcall_export){
+	return (struct kernel_export){
 		.options = match->export->options,
 		/*
 		 * NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()).
@@ -121,16 +104,16 @@ int question_tell_medium(struct question *question, const char *path,
 {
 	const struct config *config = question->daemon->config;
 	struct media *media = question->daemon->media;
-	struct upcall_export export = question_medium_export(match, number);
+	struct kernel_export export = question_medium_export(match, number);
 	bool mounted = root_fd >= 0;
 	int covered = media_placeholder_fd(media, path);
-	char root[QUESTION_ROOT_MAX];
-	int r = tell_kernel(question, mounted ? question_root(root_fd, root) : path,
+	char root[KERNEL_PATH_OF_MAX];
+	int r = tell_kernel(question, mounted ? kernel_path_of(root_fd, root) : path,
 			    mounted ? media_ttl_seconds(media, path) : config->ttl_seconds,
 			    &export);
 
 	if (r == 0 && mounted)
-		media_note_domain(media, path, question->upcall.domain);
+		media_note_domain(media, path, question->about.domain);
 	if (r == 0 && !mounted)
 		question_showed_unmounted(question);
 	/*
@@ -139,9 +122,9 @@ int question_tell_medium(struct question *question, const char *path,
 	 * mount (KERNEL: handle_dots()).
 	 */
 	if (r == 0 && mounted && covered >= 0) {
-		char hidden[QUESTION_ROOT_MAX];
+		char hidden[KERNEL_PATH_OF_MAX];
 
-		(void)tell_kernel(question, question_root(covered, hidden), config->ttl_seconds,
+		(void)tell_kernel(question, kernel_path_of(covered, hidden), config->ttl_seconds,
 				  &export);
 	}
 	return r;
@@ -151,7 +134,7 @@ static void begin_medium(struct question *question);
 
 static void answer_medium(struct question *question, uint32_t number, int root_fd)
 {
-	const char *path = question->upcall.path;
+	const char *path = question->about.path;
 	int r = question_tell_medium(question, path, &question->match, number, root_fd);
 
 	/*
@@ -193,7 +176,7 @@ static void on_identified(void *userdata, enum media_outcome outcome, struct med
 static void begin_medium(struct question *question)
 {
 	struct media *media = question->daemon->media;
-	const char *path = question->upcall.path;
+	const char *path = question->about.path;
 	uint32_t number;
 	CLEANUP(closep) int root = media_open_mounted(media, path, &number);
 	int r = root;
@@ -206,7 +189,7 @@ static void begin_medium(struct question *question)
 	 * Mounted by somebody else: whoever looks at it must not be told another medium's number.
 	 */
 	if (root == -EAGAIN)
-		r = media_mount(media, path, NULL, question->upcall.domain, 0, on_identified,
+		r = media_mount(media, path, NULL, question->about.domain, 0, on_identified,
 				question, &question->media);
 	else if (paths_is_gone(root))
 		r = media_number(media, path, on_number, question, &number, &question->media);
@@ -226,7 +209,7 @@ static uint32_t effective_flags(const struct question *question)
 	return question->found == SNAPSHOT_FOUND_BELOW ? flags & ~(uint32_t)EXPORT_FSID : flags;
 }
 
-static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
+static void set_uuid(struct kernel_export *export, const uint8_t uuid[16])
 {
 	export->has_uuid = true;
 	memcpy(export->uuid, uuid, sizeof(export->uuid));
@@ -238,12 +221,12 @@ static void set_uuid(struct upcall_export *export, const uint8_t uuid[16])
  * exportfs runs at this moment.
  */
 static void choose_uuid(const struct question *question, const struct paths_facts *facts,
-			struct upcall_export *export)
+			struct kernel_export *export)
 {
 	uint8_t uuid[16];
 
 	if (question->found == SNAPSHOT_FOUND_PSEUDO) {
-		identity_of_pseudo_root(question->upcall.path, uuid);
+		identity_of_pseudo_root(question->about.path, uuid);
 		set_uuid(export, uuid);
 	} else if (facts->has_block_uuid) {
 		set_uuid(export, facts->block_uuid);
@@ -255,7 +238,7 @@ static void choose_uuid(const struct question *question, const struct paths_fact
 static void answer_plain(struct question *question, const struct paths_facts *facts)
 {
 	const struct export_options *options = question->match.export->options;
-	struct upcall_export export = {
+	struct kernel_export export = {
 		.options = options,
 		.flags = effective_flags(question),
 		.fsid = question->match.export->fsid,
@@ -268,7 +251,7 @@ static void answer_plain(struct question *question, const struct paths_facts *fa
 	} else if (!(export.flags & EXPORT_FSID)) {
 		choose_uuid(question, facts, &export);
 	}
-	answer_yes(question, &export);
+	answer_yes(question, question_ttl(question), &export);
 }
 
 /* ---- file systems of another NFS server, below an export with reexport= ---- */
@@ -286,19 +269,19 @@ static bool is_reexported(const struct question *question, const struct paths_fa
 
 static void answer_number(struct question *question, uint32_t number)
 {
-	struct upcall_export export = {
+	struct kernel_export export = {
 		.options = question->match.export->options,
 		.flags = question->match.export->options->flags | EXPORT_FSID,
 		.fsid = number,
 	};
 
-	answer_yes(question, &export);
+	answer_yes(question, question_ttl(question), &export);
 }
 
 static void on_number_assigned(void *userdata, int error)
 {
 	struct question *question = userdata;
-	uint32_t number = numbers_get(question->daemon->numbers, question->upcall.path);
+	uint32_t number = numbers_get(question->daemon->numbers, question->about.path);
 
 	question->number = NULL;
 	if (number)
@@ -310,14 +293,14 @@ static void on_number_assigned(void *userdata, int error)
 static void answer_reexported(struct question *question)
 {
 	struct numbers *numbers = question->daemon->numbers;
-	const char *path = question->upcall.path;
+	const char *path = question->about.path;
 	uint32_t number = numbers_get(numbers, path);
 
 	if (number) {
 		answer_number(question, number);
 	} else if (question->match.export->options->reexport == EXPORT_REEXPORT_PREDEFINED) {
 		log_notice(
-			ABOUT(.path = path, .client = question->upcall.domain),
+			ABOUT(.path = path, .client = question->about.domain),
 			"%s has no number yet, as reexport=predefined-fsidnum wants: give it one "
 			"(exportsctl fsid), or write auto-fsidnum",
 			path);
@@ -335,7 +318,7 @@ static void on_path_facts(void *userdata, int error, const struct paths_facts *f
 	question->paths = NULL;
 	if (error == 0)
 		identities_learn(question->daemon->questions->identities,
-				 question->daemon->snapshot, question->upcall.path, facts);
+				 question->daemon->snapshot, question->about.path, facts);
 	if (error == 0 && is_reexported(question, facts))
 		answer_reexported(question);
 	else if (error == 0)
@@ -358,7 +341,7 @@ static void on_mountpoint_facts(void *userdata, int error, const struct paths_fa
 		return;
 	}
 	if (error < 0 || !facts->is_mount_root) {
-		log_info(ABOUT(.path = question->upcall.path, .client = question->upcall.domain),
+		log_info(ABOUT(.path = question->about.path, .client = question->about.domain),
 			 "Not exporting %s: nothing is mounted there (option mountpoint)",
 			 question->match.export->path);
 		answer_no(question, NO_SECONDS);
@@ -383,7 +366,7 @@ static void begin_plain(struct question *question)
 		r = paths_facts(paths, *mountpoint ? mountpoint : export->path, on_mountpoint_facts,
 				question, &question->paths);
 	else
-		r = paths_facts(paths, question->upcall.path, on_path_facts, question,
+		r = paths_facts(paths, question->about.path, on_path_facts, question,
 				&question->paths);
 	if (r < 0)
 		question_again(question, 1);
@@ -398,22 +381,16 @@ enum { JUNCTION_SECONDS = 300 }; /* nfs-utils utils/mountd/cache.c: what it lead
  */
 static void answer_junction(struct question *question, const struct paths_facts *facts)
 {
-	const struct upcall *upcall = &question->upcall;
 	struct export_options options = *question->match.export->options;
-	struct upcall_export export = { .options = &options,
+	struct kernel_export export = { .options = &options,
 					.flags = options.flags,
 					.fsid = question->match.export->fsid };
-	int r;
 
 	options.fsloc = EXPORT_FSLOC_REFER;
 	options.fsloc_text = facts->locations;
 	if (!(export.flags & EXPORT_FSID))
 		choose_uuid(question, facts, &export);
-	r = question_answer(question,
-			    upcall_answer_export(upcall->domain, upcall->path,
-						 question_expiry(JUNCTION_SECONDS), &export));
-	if (r < 0)
-		refused(question, r);
+	answer_yes(question, JUNCTION_SECONDS, &export);
 }
 
 static void on_junction(void *userdata, int error, const struct paths_facts *facts)
@@ -425,10 +402,10 @@ static void on_junction(void *userdata, int error, const struct paths_facts *fac
 		answer_junction(question, facts);
 	} else if (error == -ENODATA || error == -EBADMSG || paths_is_gone(error)) {
 		if (error == -EBADMSG)
-			log_warning(ABOUT(.path = question->upcall.path),
+			log_warning(ABOUT(.path = question->about.path),
 				    "%s is a junction that leads nowhere: its "
 				    "trusted.junction.nfs cannot be read",
-				    question->upcall.path);
+				    question->about.path);
 		answer_no(question, error == -EBADMSG ? NO_SECONDS : no_seconds(question));
 	} else {
 		question_again(question, AGAIN_SECONDS);
@@ -443,11 +420,11 @@ static void begin_nothing(struct question *question, const struct client_set *cl
 {
 	struct daemon *daemon = question->daemon;
 	enum snapshot_found found = snapshot_find_mount(daemon->snapshot, clients,
-							question->upcall.path, &question->match);
+							question->about.path, &question->match);
 
 	if (found != SNAPSHOT_FOUND_EXPORT)
 		answer_no(question, no_seconds(question));
-	else if (paths_junction(daemon->paths, question->upcall.path, on_junction, question,
+	else if (paths_junction(daemon->paths, question->about.path, on_junction, question,
 				&question->paths) < 0)
 		question_again(question, 1);
 }
@@ -468,7 +445,7 @@ void question_begin_export(struct question *question)
 		question_again(question, 1);
 		return;
 	}
-	question->found = snapshot_find(snapshot, clients, question->upcall.path, &question->match);
+	question->found = snapshot_find(snapshot, clients, question->about.path, &question->match);
 	if (!is_by_address(question) && question_waits_for_names(question))
 		return;
 	if (question->found == SNAPSHOT_FOUND_EXPORT && is_by_address(question))

@@ -22,15 +22,15 @@ static void answer_no(struct question *question)
 		return;
 	if (question->is_partial)
 		question_again(question, AGAIN_SECONDS);
-	else if (question_answer(question, upcall_answer_fh(&question->upcall,
-							    question_expiry(NO_SECONDS), NULL)) < 0)
+	else if (question_answer(question, (struct kernel_answer){
+						   .expiry = question_expiry(NO_SECONDS) }) < 0)
 		question_end(question, -EINVAL);
 }
 
 static int answer_path(struct question *question, const char *path, uint32_t seconds)
 {
-	return question_answer(question,
-			       upcall_answer_fh(&question->upcall, question_expiry(seconds), path));
+	return question_answer(question, (struct kernel_answer){ .expiry = question_expiry(seconds),
+								 .path = path });
 }
 
 /* ---- media ---- */
@@ -51,8 +51,8 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		       const char *why)
 {
 	struct question *question = userdata;
-	uint32_t number = upcall_fsid_number(&question->upcall);
-	char root[QUESTION_ROOT_MAX];
+	uint32_t number = kernel_fsid_number(&question->about.fsid);
+	char root[KERNEL_PATH_OF_MAX];
 	int r;
 
 	question->media = NULL;
@@ -74,7 +74,7 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 		return;
 	}
 	if (r == 0)
-		r = answer_path(question, question_root(mounted->root_fd, root),
+		r = answer_path(question, kernel_path_of(mounted->root_fd, root),
 				media_ttl_seconds(question->daemon->media, question->answer_path));
 	if (r == 0)
 		return;
@@ -84,7 +84,7 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	}
 	errno = -r;
 	log_error(
-		ABOUT(.path = question->answer_path, .client = question->upcall.domain,
+		ABOUT(.path = question->answer_path, .client = question->about.domain,
 		      .fsid = number),
 		"The kernel refuses the medium at %s: %m. Its file system may not support NFS (squashfs "
 		"made with -no-exports, exfat, overlayfs without nfs_export=on)",
@@ -97,9 +97,8 @@ static void begin_medium(struct question *question, const char *path)
 	struct daemon *daemon = question->daemon;
 
 	question->answer_path = strdup(path);
-	if (!question->answer_path ||
-	    media_mount(daemon->media, path, NULL, question->upcall.domain, 0, on_mounted, question,
-			&question->media) < 0)
+	if (!question->answer_path || media_mount(daemon->media, path, NULL, question->about.domain,
+						  0, on_mounted, question, &question->media) < 0)
 		question_again(question, 1);
 }
 
@@ -113,7 +112,7 @@ static void answer_plain(struct question *question)
 	if (r == 0)
 		return;
 	errno = -r;
-	log_warning(ABOUT(.path = path, .client = question->upcall.domain),
+	log_warning(ABOUT(.path = path, .client = question->about.domain),
 		    "The kernel cannot use %s for a file handle: %m", path);
 	answer_no(question);
 }
@@ -298,7 +297,7 @@ static void begin_numbered(struct question *question, const struct client_set *c
 void question_begin_fh(struct question *question)
 {
 	struct daemon *daemon = question->daemon;
-	const struct upcall *upcall = &question->upcall;
+	const struct kernel_fsid *fsid = &question->about.fsid;
 	const struct client_set *clients = question_clients(question);
 	const struct export *export;
 	const char *path;
@@ -308,14 +307,14 @@ void question_begin_fh(struct question *question)
 		question_again(question, 1);
 		return;
 	}
-	if (upcall->fsid_type != FSID_NUM) {
-		if (identities_find(daemon->questions->identities, daemon->snapshot,
-				    upcall->fsid_type, upcall->fsid, on_identities, question,
+	if (fsid->type != FSID_NUM) {
+		if (identities_find(daemon->questions->identities, daemon->snapshot, fsid->type,
+				    fsid->bytes, on_identities, question,
 				    &question->identities) < 0)
 			question_again(question, 1);
 		return;
 	}
-	number = upcall_fsid_number(upcall);
+	number = kernel_fsid_number(fsid);
 	export = snapshot_find_fsid(daemon->snapshot, clients, number);
 	path = export ? NULL : numbers_path(daemon->numbers, number);
 	if (export)

@@ -14,8 +14,7 @@ struct naming {
 	struct pending pending;
 	struct naming *prev, *next;
 	struct questions *questions;
-	enum upcall_fsid_type type;
-	uint8_t fsid[UPCALL_FSID_MAX];
+	struct kernel_fsid fsid;
 	struct pending *identities;
 	sd_event_source *later;
 	questions_named_fn done;
@@ -51,9 +50,7 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 static void name_number(struct naming *naming)
 {
 	const struct snapshot *snapshot = naming->questions->daemon->snapshot;
-	const struct upcall upcall = { .fsid = { naming->fsid[0], naming->fsid[1], naming->fsid[2],
-						 naming->fsid[3] } };
-	uint32_t number = upcall_fsid_number(&upcall);
+	uint32_t number = kernel_fsid_number(&naming->fsid);
 	size_t n = snapshot ? snapshot_n_exports(snapshot) : 0, n_paths = 0;
 	CLEANUP(freep) const char **paths = calloc(n + 1, sizeof(*paths));
 
@@ -75,10 +72,11 @@ static int on_later(sd_event_source *source, void *userdata)
 	struct questions *questions = naming->questions;
 
 	naming->later = sd_event_source_disable_unref(naming->later);
-	if (naming->type == FSID_NUM)
+	if (naming->fsid.type == FSID_NUM)
 		name_number(naming);
-	else if (identities_find(questions->identities, questions->daemon->snapshot, naming->type,
-				 naming->fsid, on_identities, naming, &naming->identities) < 0)
+	else if (identities_find(questions->identities, questions->daemon->snapshot,
+				 naming->fsid.type, naming->fsid.bytes, on_identities, naming,
+				 &naming->identities) < 0)
 		finish(naming, NULL, 0, false);
 	return 0;
 }
@@ -92,7 +90,7 @@ static int begin(struct naming *naming)
 				  naming);
 }
 
-int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
+int questions_name(struct questions *questions, const struct kernel_fsid *fsid,
 		   questions_named_fn done, void *userdata, struct pending **ret_naming)
 {
 	struct naming *naming = calloc(1, sizeof(*naming));
@@ -102,8 +100,7 @@ int questions_name(struct questions *questions, enum upcall_fsid_type type, cons
 		return -ENOMEM;
 	naming->pending.cancel = cancel_naming;
 	naming->questions = questions;
-	naming->type = type;
-	memcpy(naming->fsid, fsid, fsid_length(type));
+	naming->fsid = *fsid;
 	naming->done = done;
 	naming->userdata = userdata;
 	DL_APPEND(questions->namings, naming);

@@ -17,7 +17,6 @@
 #include "exportsd/fs/identities.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/kernel.h"
-#include "exportsd/kernel/upcall.h"
 #include "exportsd/media/media.h"
 #include "exportsd/names/clients.h"
 #include "exportsd/names/names.h"
@@ -34,8 +33,7 @@ enum {
 
 struct question {
 	struct daemon *daemon;
-	struct upcall upcall;
-	char *key; /* cache and line: the kernel asks the same once; NULL if it was not the kernel that asked */
+	struct kernel_question about; /* its texts lie in key */
 	questions_told_fn told;
 	void *told_userdata;
 	bool is_beginning; /* within questions_tell_export(), which tells nobody */
@@ -59,8 +57,10 @@ struct question {
 	bool mount_root_checked;
 	char *answer_path; /* fh: the path to answer with */
 
-	UT_hash_handle hh;
 	struct question *next, *previous;
+	UT_hash_handle hh; /* by its key, if the kernel asks: it asks the same once */
+	size_t key_length;
+	char key[]; /* all of what is asked */
 };
 
 enum { STALE_REMEMBERED = 64 };
@@ -120,13 +120,14 @@ bool question_waits_for_names(struct question *question);
 void question_again(struct question *question, unsigned int seconds);
 
 /*
- * question_answer - write the answer and end the question. @line is taken; NULL (no memory), or the
- * kernel has none: again later.
+ * question_answer - answer, and end the question. No memory: again later.
+ *
+ * @answer: what it is about is filled in
  *
  * Returns 0; the kernel's errno, negative: it did not take the answer, and the question has not
  * ended.
  */
-int question_answer(struct question *question, char *line);
+int question_answer(struct question *question, struct kernel_answer answer);
 
 /*
  * question_was_stale - name in the journal what a file handle was of that gets a "no", now and
@@ -153,15 +154,8 @@ uint64_t question_expiry(uint32_t seconds);
 int question_tell_medium(struct question *question, const char *path,
 			 const struct snapshot_match *match, uint32_t number, int root_fd);
 
-/*
- * A path of /proc that leads to the very mount of an O_PATH descriptor: "." is not followed into
- * another one.
- */
-enum { QUESTION_ROOT_MAX = 40 };
-const char *question_root(int root_fd, char text[QUESTION_ROOT_MAX]);
-
 /* What the kernel is told of a medium's export. */
-struct upcall_export question_medium_export(const struct snapshot_match *match, uint32_t number);
+struct kernel_export question_medium_export(const struct snapshot_match *match, uint32_t number);
 
 /*
  * question_showed_unmounted - a medium that is not mounted was shown to somebody who may only be

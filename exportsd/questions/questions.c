@@ -55,7 +55,7 @@ static void question_free(struct question *question)
 	struct questions *questions = question->daemon->questions;
 
 	stop_waiting(question);
-	if (question->key)
+	if (question->hh.tbl)
 		HASH_DEL(questions->by_key, question);
 	if (question->previous)
 		question->previous->next = question->next;
@@ -66,23 +66,17 @@ static void question_free(struct question *question)
 	questions->n_waiting--;
 	if (questions->n_waiting == WAITING_MAX - 1 && questions->daemon->kernel)
 		kernel_pause(questions->daemon->kernel, false);
-	upcall_done(&question->upcall);
 	free(question->composed);
 	free(question->answer_path);
-	free(question->key);
 	free(question);
 }
 
-int question_answer(struct question *question, char *line)
+int question_answer(struct question *question, struct kernel_answer answer)
 {
 	int r;
 
-	if (!line) {
-		question_again(question, 1);
-		return 0;
-	}
-	r = kernel_answer(question->daemon->kernel, question->upcall.cache, line, strlen(line));
-	free(line);
+	answer.about = question->about;
+	r = kernel_answer(question->daemon->kernel, &answer);
 	if (r == 0)
 		question_end(question, 0);
 	if (r != -ENOMEM)
@@ -183,7 +177,7 @@ static void answer_ip(struct question *question, const char *domain, bool comple
 	CLEANUP(freep) char *name = NULL;
 	struct address address;
 
-	if (domain && address_parse(question->upcall.address, &address)) {
+	if (domain && address_parse(question->about.address, &address)) {
 		name = clients_kernel_domain(daemon->snapshot,
 					     !complete || daemon->config->cache_use_ipaddr,
 					     &address, domain);
@@ -192,8 +186,8 @@ static void answer_ip(struct question *question, const char *domain, bool comple
 			return;
 		}
 	}
-	if (question_answer(question, upcall_answer_ip(question->upcall.address,
-						       question_expiry(seconds), name)) < 0)
+	if (question_answer(question, (struct kernel_answer){ .expiry = question_expiry(seconds),
+							      .domain = name }) < 0)
 		question_end(question, -EINVAL);
 }
 
@@ -201,7 +195,7 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 {
 	struct question *question = userdata;
 	const struct config *config = question->daemon->config;
-	const char *address = question->upcall.address;
+	const char *address = question->about.address;
 	uint32_t seconds = config->ttl_seconds;
 
 	question->clients = NULL;
@@ -230,9 +224,9 @@ static void begin_ip(struct question *question)
 {
 	struct address address;
 
-	if (!address_parse(question->upcall.address, &address)) {
+	if (!address_parse(question->about.address, &address)) {
 		log_warning(NULL, "The kernel asks about '%s', which is no address; ignoring",
-			    question->upcall.address);
+			    question->about.address);
 		question_end(question, -EINVAL);
 		return;
 	}
@@ -241,13 +235,13 @@ static void begin_ip(struct question *question)
 
 int questions_tell_client(struct questions *questions, const char *address, const char *domain)
 {
-	CLEANUP(freep)
-	char *line = upcall_answer_ip(
-		address, question_expiry(questions->daemon->config->ttl_seconds), domain);
+	const struct kernel_answer answer = {
+		.about = { .cache = KERNEL_IP, .address = address },
+		.expiry = question_expiry(questions->daemon->config->ttl_seconds),
+		.domain = domain,
+	};
 
-	if (!line)
-		return -ENOMEM;
-	return kernel_answer(questions->daemon->kernel, KERNEL_IP, line, strlen(line));
+	return kernel_answer(questions->daemon->kernel, &answer);
 }
 
 /* ---- auth.unix.gid ---- */
@@ -262,15 +256,16 @@ static void on_groups(void *userdata, int error, const uint32_t *groups, size_t 
 		question_again(question, AGAIN_SECONDS);
 		return;
 	}
-	if (question_answer(question, upcall_answer_gid(question->upcall.uid,
-							question_expiry(config->name_age_seconds),
-							groups, n_groups)) < 0)
+	if (question_answer(question, (struct kernel_answer){
+					      .expiry = question_expiry(config->name_age_seconds),
+					      .groups = groups,
+					      .n_groups = n_groups }) < 0)
 		question_end(question, -EINVAL);
 }
 
 static void begin_gid(struct question *question)
 {
-	if (names_groups(question->daemon->names, question->upcall.uid, on_groups, question,
+	if (names_groups(question->daemon->names, question->about.uid, on_groups, question,
 			 &question->names) < 0)
 		question_again(question, 1);
 }
@@ -281,7 +276,7 @@ const struct client_set *question_clients(const struct question *question)
 {
 	return snapshot_client_set(question->daemon->snapshot, question->composed
 								       ? question->composed
-								       : question->upcall.domain);
+								       : question->about.domain);
 }
 
 uint32_t question_ttl(const struct question *question)
@@ -297,7 +292,7 @@ uint32_t question_ttl(const struct question *question)
 
 static void begin_export_or_fh(struct question *question)
 {
-	if (question->upcall.cache == KERNEL_EXPORT)
+	if (question->about.cache == KERNEL_EXPORT)
 		question_begin_export(question);
 	else
 		question_begin_fh(question);
@@ -321,14 +316,14 @@ static void begin_domain(struct question *question)
 {
 	struct address address;
 
-	if (!clients_is_by_address(question->upcall.domain, &address)) {
+	if (!clients_is_by_address(question->about.domain, &address)) {
 		begin_export_or_fh(question);
 		return;
 	}
 	if (!address.family) {
 		log_warning(NULL,
 			    "The kernel asks about the domain '%s', which is nobody's; ignoring",
-			    question->upcall.domain);
+			    question->about.domain);
 		question_end(question, -EINVAL);
 		return;
 	}
@@ -354,7 +349,7 @@ static void begin(struct question *question)
 	question->mount_root_checked = question->is_partial = question->is_patient = false;
 	free(TAKE_PTR(question->answer_path));
 	free(TAKE_PTR(question->composed));
-	switch (question->upcall.cache) {
+	switch (question->about.cache) {
 	case KERNEL_IP: begin_ip(question); break;
 	case KERNEL_GID: begin_gid(question); break;
 	case KERNEL_EXPORT:
@@ -363,13 +358,42 @@ static void begin(struct question *question)
 	}
 }
 
-static struct question *question_new(struct questions *questions)
+static size_t length_of(const char *text)
 {
-	struct question *question = calloc(1, sizeof(*question));
+	return text ? strlen(text) + 1 : 0;
+}
+
+/* Returns behind the text's NUL, if there is one. */
+static char *keep(char *at, const char *text, const char **ret_text)
+{
+	size_t length = length_of(text);
+
+	if (length)
+		*ret_text = memcpy(at, text, length);
+	return at + length;
+}
+
+/* The key is what is asked: of which cache, numbers, texts. */
+static struct question *question_new(struct questions *questions,
+				     const struct kernel_question *about)
+{
+	size_t length = sizeof(about->cache) + sizeof(about->uid) + sizeof(about->fsid) +
+			length_of(about->address) + length_of(about->domain) +
+			length_of(about->path);
+	struct question *question = calloc(1, sizeof(*question) + length);
+	char *at;
 
 	if (!question)
 		return NULL;
 	question->daemon = questions->daemon;
+	question->about = *about;
+	question->key_length = length;
+	at = mempcpy(question->key, &about->cache, sizeof(about->cache));
+	at = mempcpy(at, &about->uid, sizeof(about->uid));
+	at = mempcpy(at, &about->fsid, sizeof(about->fsid));
+	at = keep(at, about->address, &question->about.address);
+	at = keep(at, about->domain, &question->about.domain);
+	(void)keep(at, about->path, &question->about.path);
 	question->next = questions->all;
 	if (question->next)
 		question->next->previous = question;
@@ -380,71 +404,53 @@ static struct question *question_new(struct questions *questions)
 	return question;
 }
 
-/* Is the same question kept already? Else @question is entered under it. */
-static int enter_key(struct questions *questions, struct question *question,
-		     enum kernel_cache cache, const char *line)
+/* Returns 0; -EEXIST: the same is kept already; -ENOMEM. */
+static int enter_key(struct questions *questions, struct question *question)
 {
 	struct question *same;
-	char *key = NULL;
 
-	if (asprintf(&key, "%d %s", cache, line) < 0)
-		return -ENOMEM;
-	HASH_FIND_STR(questions->by_key, key, same);
-	if (same) {
-		free(key);
+	HASH_FIND(hh, questions->by_key, question->key, question->key_length, same);
+	if (same)
 		return -EEXIST;
-	}
-	question->key = key;
-	HASH_ADD_KEYPTR(hh, questions->by_key, question->key, strlen(question->key), question);
-	if (!question->hh.tbl) {
-		question->key = NULL;
-		free(key);
-		return -ENOMEM;
-	}
-	return 0;
+	HASH_ADD_KEYPTR(hh, questions->by_key, question->key, question->key_length, question);
+	return question->hh.tbl ? 0 : -ENOMEM;
 }
 
-void questions_ask(void *userdata, enum kernel_cache cache, const char *line)
+static void out_of_memory(const struct daemon *daemon)
+{
+	/* The kernel repeats what is unanswered to whoever opens its channel next. */
+	log_error(NULL, "No memory to keep a question of the kernel, restarting");
+	sd_event_exit(daemon->event, EXIT_FAILURE);
+}
+
+void questions_ask(void *userdata, const struct kernel_question *about)
 {
 	struct daemon *daemon = userdata;
-	struct question *question = question_new(daemon->questions);
-	int r = question ? enter_key(daemon->questions, question, cache, line) : -ENOMEM;
+	struct question *question = question_new(daemon->questions, about);
+	int r = question ? enter_key(daemon->questions, question) : -ENOMEM;
 
-	if (r == 0)
-		r = upcall_parse(cache, line, &question->upcall);
 	if (r == 0) {
-		question->upcall.cache = cache;
 		begin(question);
 		return;
 	}
 	if (question)
 		question_free(question);
-	if (r == UPCALL_MALFORMED)
-		log_warning(NULL,
-			    "The kernel asks what exportsd does not understand: '%s'; ignoring",
-			    line);
-	if (r == -ENOMEM) {
-		log_error(NULL, "No memory to keep a question of the kernel, restarting");
-		sd_event_exit(daemon->event, EXIT_FAILURE);
-	}
+	if (r == -ENOMEM)
+		out_of_memory(daemon);
 }
 
 int questions_tell_export(struct questions *questions, const char *domain, const char *path,
 			  questions_told_fn done, void *userdata, struct question **ret_question)
 {
-	struct question *question = question_new(questions);
+	const struct kernel_question about = { .cache = KERNEL_EXPORT,
+					       .domain = domain,
+					       .path = path };
+	struct question *question = question_new(questions, &about);
 
 	if (!question)
 		return -ENOMEM;
 	question->told = done;
 	question->told_userdata = userdata;
-	question->upcall.cache = KERNEL_EXPORT;
-	question->upcall.domain = strdup(domain);
-	question->upcall.path = strdup(path);
-	if (!question->upcall.domain || !question->upcall.path) {
-		question_free(question);
-		return -ENOMEM;
-	}
 	/* What ends at once is told in the next turn. */
 	question->is_beginning = true;
 	begin(question);

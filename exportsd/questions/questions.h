@@ -8,7 +8,7 @@
 
 #include "exportsd/base/later.h"
 #include "exportsd/base/parts.h"
-#include "exportsd/kernel/upcall.h"
+#include "exportsd/kernel/kernel.h"
 
 /*
  * daemon: borrowed; its names, paths and media must be there, its kernel and snapshot before the
@@ -18,7 +18,7 @@ int questions_new(struct questions **ret_questions, struct daemon *daemon);
 struct questions *questions_free(struct questions *questions);
 
 /* questions_ask - a hook for kernel_open(); userdata is the struct daemon. */
-void questions_ask(void *daemon, enum kernel_cache cache, const char *line);
+void questions_ask(void *daemon, const struct kernel_question *question);
 
 /*
  * questions_again - other exports are in force: what waits begins anew. To be called in
@@ -37,13 +37,13 @@ void questions_serve_media(struct daemon *daemon);
 /*
  * questions_name - which exported directories a file handle's file system id means, for people.
  *
- * @fsid: fsid_length(type) bytes. Of an FSID_NUM only exports that have the number by hand are told
+ * @fsid: of an FSID_NUM only exports that have the number by hand are told
  * @done: exactly once, never from within this call; valid during the call. @complete: false:
  *        something did not answer
  */
 typedef void (*questions_named_fn)(void *userdata, const char *const *paths, size_t n_paths,
 				   bool complete);
-int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
+int questions_name(struct questions *questions, const struct kernel_fsid *fsid,
 		   questions_named_fn done, void *userdata, struct pending **ret_naming);
 
 /* How many questions wait for an answer. */

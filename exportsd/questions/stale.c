@@ -21,14 +21,14 @@ static const uint64_t minute_usec = 60 * UINT64_C(1000000);
 static const uint64_t again_usec = 600 * UINT64_C(1000000);
 
 /* FNV-1a: two that share a hash share a line, no more. */
-static uint64_t hash_of(const struct upcall *upcall)
+static uint64_t hash_of(const struct kernel_question *about)
 {
-	uint64_t hash = 0xcbf29ce484222325 ^ upcall->fsid_type;
+	uint64_t hash = 0xcbf29ce484222325 ^ about->fsid.type;
 
-	for (const char *c = upcall->domain; *c; c++)
+	for (const char *c = about->domain; *c; c++)
 		hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-	for (size_t i = 0; i < fsid_length(upcall->fsid_type); i++)
-		hash = (hash ^ upcall->fsid[i]) * 0x100000001b3;
+	for (size_t i = 0; i < kernel_fsid_length(about->fsid.type); i++)
+		hash = (hash ^ about->fsid.bytes[i]) * 0x100000001b3;
 	return hash ? hash : 1;
 }
 
@@ -65,7 +65,7 @@ static bool may_say(struct stale_log *log, uint64_t hash, uint64_t now)
 void question_was_stale(const struct question *question, const char *path, const char *format, ...)
 {
 	struct questions *questions = question->daemon->questions;
-	const struct upcall *upcall = &question->upcall;
+	const struct kernel_question *about = &question->about;
 	CLEANUP(freep) char *why = NULL;
 	uint64_t now = 0;
 	va_list ap;
@@ -73,14 +73,14 @@ void question_was_stale(const struct question *question, const char *path, const
 	if (!question->daemon->config->log_stale_handles)
 		return;
 	(void)sd_event_now(question->daemon->event, CLOCK_MONOTONIC, &now);
-	if (!may_say(&questions->stale, hash_of(upcall), now))
+	if (!may_say(&questions->stale, hash_of(about), now))
 		return;
 	va_start(ap, format);
 	if (vasprintf(&why, format, ap) < 0)
 		why = NULL;
 	va_end(ap);
-	log_info(ABOUT(.path = path, .client = upcall->domain,
-		       .fsid = upcall->fsid_type == FSID_NUM ? upcall_fsid_number(upcall) : 0),
+	log_info(ABOUT(.path = path, .client = about->domain,
+		       .fsid = about->fsid.type == FSID_NUM ? kernel_fsid_number(&about->fsid) : 0),
 		 "A file handle%s%s that a client has is stale: %s", path ? " of " : "", path ?: "",
 		 why ?: "?");
 }

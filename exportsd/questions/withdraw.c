@@ -18,10 +18,7 @@
 
 #include "exportsd/kernel/clients.h"
 #include "exportsd/questions/private.h"
-#include "parser/escape.h"
 
-/* Expired long ago, and not 0, which some kernels take for "for ever". */
-enum { LONG_AGO = 1 };
 /*
  * The least that is surely not over when the kernel reads it (svc_export_parse() takes no export
  * whose life is).
@@ -84,11 +81,6 @@ static void add_inside(struct listed *listed, const char *domain, const char *be
 		listed->out_of_memory = true;
 }
 
-static void decode(char *word)
-{
-	word[unescape_bytes(word, strlen(word))] = '\0';
-}
-
 /* What is left of a path behind the medium's: "", "/...", or NULL if it lies elsewhere. */
 static const char *below(const struct listed *listed, const char *path)
 {
@@ -99,83 +91,59 @@ static const char *below(const struct listed *listed, const char *path)
 	return rest;
 }
 
-/* "PATH\tDOMAIN(FLAGS)" (svc_export_show()). */
-static int see_export(void *userdata, char *line)
+static int see(void *userdata, const struct kernel_entry *entry)
 {
 	struct listed *listed = userdata;
-	char *tab = strchr(line, '\t'), *end = tab ? strchr(tab, '(') : NULL;
-	const char *rest;
+	bool is_key = entry->about.cache == KERNEL_FH;
+	const char *path = is_key ? entry->path : entry->about.path;
+	const char *rest = path ? below(listed, path) : NULL;
 
-	if (!end)
-		return 0;
-	*tab = *end = '\0';
-	decode(line);
-	rest = below(listed, line);
-	if (!rest)
-		return 0;
-	decode(tab + 1);
-	if (*rest)
-		add_inside(listed, tab + 1, rest);
-	else
-		add_domain(listed, tab + 1);
+	if (rest && (is_key || !*rest))
+		add_domain(listed, entry->about.domain);
+	else if (rest)
+		add_inside(listed, entry->about.domain, rest);
 	return 0;
 }
 
-/* "DOMAIN TYPE 0xFSID PATH" (expkey_show()). */
-static int see_key(void *userdata, char *line)
+/* A domain or path that is not there any more has nothing to be forgotten. */
+static int unless_gone(int error)
 {
-	struct listed *listed = userdata;
-	char *words[4] = { line };
-
-	for (int i = 1; i < 4; i++) {
-		words[i] = strchr(words[i - 1], ' ');
-		if (!words[i])
-			return 0;
-		*words[i]++ = '\0';
-	}
-	decode(words[3]);
-	if (!below(listed, words[3]))
-		return 0;
-	decode(words[0]);
-	add_domain(listed, words[0]);
-	return 0;
-}
-
-static int tell(struct kernel *kernel, enum kernel_cache cache, char *line)
-{
-	int r = line ? kernel_answer(kernel, cache, line, strlen(line)) : -ENOMEM;
-
-	free(line);
-	/* A domain or path that is not there any more has nothing to be forgotten. */
-	return r == -ENOENT || r == -EINVAL ? 0 : r;
+	return error == -ENOENT || error == -EINVAL ? 0 : error;
 }
 
 static int forget_export(struct kernel *kernel, const char *domain, int root_fd, const char *rest)
 {
+	struct kernel_question about = { .cache = KERNEL_EXPORT, .domain = domain };
 	CLEANUP(freep) char *path = NULL;
+	char root[KERNEL_PATH_OF_MAX];
 
-	if (asprintf(&path, "/proc/self/fd/%d/.%s", root_fd, rest) < 0) {
+	if (asprintf(&path, "%s%s", kernel_path_of(root_fd, root), rest) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
-	return tell(kernel, KERNEL_EXPORT, upcall_answer_export(domain, path, LONG_AGO, NULL));
+	about.path = path;
+	return unless_gone(kernel_forget(kernel, &about));
 }
 
 struct withdrawal {
 	struct daemon *daemon;
 	const char *path;
-	char root[QUESTION_ROOT_MAX];
+	char root[KERNEL_PATH_OF_MAX];
 	int root_fd;
 	uint32_t number; /* of the medium that is there */
 };
 
 static int forget_key(const struct withdrawal *withdrawal, const char *domain, uint32_t number)
 {
-	struct upcall key = { .cache = KERNEL_FH, .domain = (char *)domain, .fsid_type = FSID_NUM };
+	const struct kernel_answer answer = {
+		.about = { .cache = KERNEL_FH,
+			   .domain = domain,
+			   .fsid = kernel_fsid_of_number(number) },
+		.expiry = question_expiry(LIFE_SECONDS),
+		.path = withdrawal->root,
+	};
 
-	memcpy(key.fsid, &number, sizeof(number));
-	return tell(withdrawal->daemon->kernel, KERNEL_FH,
-		    upcall_answer_fh(&key, question_expiry(LIFE_SECONDS), withdrawal->root));
+	return unless_gone(kernel_answer(withdrawal->daemon->kernel, &answer));
 }
 
 /* Those that stand for another medium were answered "no", which holds nothing. */
@@ -197,16 +165,19 @@ static int forget_domain(const struct withdrawal *withdrawal, const char *domain
 	struct daemon *daemon = withdrawal->daemon;
 	const struct client_set *clients = snapshot_client_set(daemon->snapshot, domain);
 	struct snapshot_match match;
-	struct upcall_export export;
+	struct kernel_export export;
+	struct kernel_answer answer = {
+		.about = { .cache = KERNEL_EXPORT, .domain = domain, .path = withdrawal->root },
+		.expiry = question_expiry(LIFE_SECONDS),
+		.export = &export,
+	};
 	int r;
 
 	if (!clients || snapshot_find(daemon->snapshot, clients, withdrawal->path, &match) !=
 				SNAPSHOT_FOUND_MEDIUM)
 		return forget_export(daemon->kernel, domain, withdrawal->root_fd, "");
 	export = question_medium_export(&match, withdrawal->number);
-	r = tell(daemon->kernel, KERNEL_EXPORT,
-		 upcall_answer_export(domain, withdrawal->root, question_expiry(LIFE_SECONDS),
-				      &export));
+	r = unless_gone(kernel_answer(daemon->kernel, &answer));
 	return r < 0 ? r : forget_keys(withdrawal, domain);
 }
 
@@ -235,7 +206,7 @@ static int forget_listed(struct daemon *daemon, const struct media_withdrawal *a
 	closep(&fd);
 	if (fd < 0)
 		withdrawal.number = numbers_get(daemon->numbers, asked->path);
-	(void)question_root(asked->root_fd, withdrawal.root);
+	(void)kernel_path_of(asked->root_fd, withdrawal.root);
 	return forget(&withdrawal, listed);
 }
 
@@ -248,9 +219,9 @@ static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
 	for (size_t i = 0; i < withdrawal->n_domains; i++)
 		add_domain(&listed, withdrawal->domains[i]);
 	if (withdrawal->all)
-		r = kernel_content(daemon->kernel, KERNEL_EXPORT, see_export, &listed);
+		r = kernel_entries(daemon->kernel, KERNEL_EXPORT, see, &listed);
 	if (r == 0 && withdrawal->all)
-		r = kernel_content(daemon->kernel, KERNEL_FH, see_key, &listed);
+		r = kernel_entries(daemon->kernel, KERNEL_FH, see, &listed);
 	if (r == 0 && listed.out_of_memory)
 		r = -ENOMEM;
 	if (r == 0)

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "exportsd/kernel/content.h"
+#include "exportsd/kernel/upcall.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -23,15 +23,17 @@ static void check_within(const char *text, const char *line, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	for (enum kernel_cache cache = 0; cache < KERNEL_N_CACHES; cache++) {
-		struct content content = { 0 };
+		struct kernel_entry entry = { 0 };
 		char *line = strndup((const char *)data, size);
 		size_t length = strlen(line);
 
-		if (content_parse(cache, line, &content) == 0) {
-			check_within(content.address, line, length);
-			check_within(content.domain, line, length);
-			check_within(content.path, line, length);
-			require(cache != KERNEL_EXPORT || content.path);
+		if (upcall_parse_entry(cache, line, &entry) == 0) {
+			check_within(entry.about.address, line, length);
+			check_within(entry.about.domain, line, length);
+			check_within(entry.about.path, line, length);
+			check_within(entry.domain, line, length);
+			check_within(entry.path, line, length);
+			require(cache != KERNEL_EXPORT || entry.about.path);
 		}
 		free(line);
 	}

@@ -28,7 +28,7 @@ static void check_facts(const struct filehandle *handle)
 	if (facts.fault != FILEHANDLE_GOOD)
 		return;
 	require(facts.fsid == handle->bytes + 4);
-	require(facts.fsid + fsid_length(facts.fsid_type) == facts.fileid);
+	require(facts.fsid + kernel_fsid_length(facts.fsid_type) == facts.fileid);
 	require(facts.fileid + facts.fileid_length == end);
 	require(facts.shape != FILEID_INODE || facts.has_inode);
 }

@@ -18,51 +18,52 @@ static void require(bool condition)
 		abort();
 }
 
-static char *answer_to(const struct upcall *upcall)
-{
-	switch (upcall->cache) {
-	case KERNEL_IP: return upcall_answer_ip(upcall->address, 17, NULL);
-	case KERNEL_GID: return upcall_answer_gid(upcall->uid, 17, NULL, 0);
-	case KERNEL_EXPORT: return upcall_answer_export(upcall->domain, upcall->path, 17, NULL);
-	case KERNEL_FH: return upcall_answer_fh(upcall, 17, NULL);
-	case KERNEL_N_CACHES: break;
-	}
-	return NULL;
-}
-
 static bool same(const char *a, const char *b)
 {
 	return a == b || (a && b && str_equal(a, b));
 }
 
+/* Is the answer about the question? */
+static void check_same(const struct kernel_question *question, const char *answer)
+{
+	struct kernel_question again;
+	char *room = malloc(strlen(answer) + 1);
+
+	require(room && upcall_parse(question->cache, answer, room, &again) == 0);
+	require(same(question->domain, again.domain) && same(question->path, again.path) &&
+		same(question->address, again.address) && question->uid == again.uid);
+	require(question->fsid.type == again.fsid.type &&
+		!memcmp(question->fsid.bytes, again.fsid.bytes, sizeof(again.fsid.bytes)));
+	free(room);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct upcall upcall, again;
+	struct kernel_answer no = { .expiry = 17 };
+	struct kernel_question question;
 	enum kernel_cache cache;
-	char *line, *answer;
-	int r;
+	char *line, *room, *answer;
+	ssize_t length;
 
 	if (size == 0)
 		return 0;
 	cache = data[0] % KERNEL_N_CACHES;
 	line = strndup((const char *)data + 1, size - 1);
 	require(line != NULL);
-	r = upcall_parse(cache, line, &upcall);
-	free(line);
-	if (r != 0)
-		return 0;
-	require(upcall.cache == cache);
-	answer = answer_to(&upcall);
-	require(answer && answer[strlen(answer) - 1] == '\n' &&
-		!memchr(answer, '\n', strlen(answer) - 1));
-	answer[strlen(answer) - 1] = '\0';
-	require(upcall_parse(cache, answer, &again) == 0);
-	require(same(upcall.domain, again.domain) && same(upcall.path, again.path) &&
-		same(upcall.address, again.address) && upcall.uid == again.uid);
-	require(cache != KERNEL_FH || (upcall.fsid_type == again.fsid_type &&
-				       !memcmp(upcall.fsid, again.fsid, sizeof(again.fsid))));
+	room = malloc(strlen(line) + 1);
+	answer = malloc(4 * size + 64);
+	require(room && answer);
+	if (upcall_parse(cache, line, room, &question) == 0) {
+		require(question.cache == cache);
+		no.about = question;
+		length = upcall_format(&no, answer, 4 * size + 64);
+		require(length > 0 && answer[length - 1] == '\n' &&
+			!memchr(answer, '\n', (size_t)length - 1));
+		answer[length - 1] = '\0';
+		check_same(&question, answer);
+	}
 	free(answer);
-	upcall_done(&upcall);
-	upcall_done(&again);
+	free(room);
+	free(line);
 	return 0;
 }

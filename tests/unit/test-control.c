@@ -253,14 +253,15 @@ static int on_named_later(sd_event_source *source, void *userdata)
 static sd_event *naming_event;
 static unsigned int n_namings;
 
-int questions_name(struct questions *questions, enum upcall_fsid_type type, const uint8_t *fsid,
+int questions_name(struct questions *questions, const struct kernel_fsid *fsid,
 		   questions_named_fn done, void *userdata, struct pending **ret_naming)
 {
 	struct naming *naming = calloc(1, sizeof(*naming));
 
-	*naming = (struct naming){
-		{ cancel_naming }, .done = done, .userdata = userdata, .is_none = type == FSID_NUM
-	};
+	*naming = (struct naming){ { cancel_naming },
+				   .done = done,
+				   .userdata = userdata,
+				   .is_none = fsid->type == FSID_NUM };
 	n_namings++;
 	*ret_naming = &naming->pending;
 	return sd_event_add_defer(naming_event, &naming->later, on_named_later, naming);

@@ -174,7 +174,7 @@ static void turn(void)
 		;
 }
 
-static void ask(struct asked *asked, enum upcall_fsid_type type, const uint8_t *fsid)
+static void ask(struct asked *asked, enum kernel_fsid_type type, const uint8_t *fsid)
 {
 	memset(asked, 0, sizeof(*asked));
 	if (identities_find(identities, snapshot, type, fsid, on_found, asked, &asked->question) <
@@ -285,7 +285,7 @@ static const struct identity_id *id_of(const struct identity_id *ids, size_t n, 
 /* On a little-endian machine, as the kernel's "host order" is there. */
 static void test_ids(void)
 {
-	static const uint8_t wanted[FSID_N_TYPES][UPCALL_FSID_MAX] = {
+	static const uint8_t wanted[FSID_N_TYPES][KERNEL_FSID_MAX] = {
 		[FSID_DEV] = { 0x08, 0x05, 0x01, 0x23, 0x78, 0x56, 0x34, 0x12 },
 		[FSID_MAJOR_MINOR] = { 0, 0, 0x08, 0x05, 0, 0, 0x01, 0x23, 0x78, 0x56, 0x34, 0x12 },
 		/* new_encode_dev(): minor's low byte, major << 8, the rest of the minor << 12 */
@@ -319,7 +319,7 @@ static void test_ids(void)
 		if (type == FSID_NUM)
 			ok(!id, "a number is no identity");
 		else
-			ok(id && memcmp(id->bytes, wanted[type], UPCALL_FSID_MAX) == 0,
+			ok(id && memcmp(id->bytes, wanted[type], KERNEL_FSID_MAX) == 0,
 			   "type %u as the kernel makes it", type);
 	}
 	facts.has_statfs_uuid = true;

@@ -3,7 +3,7 @@
 /*
  * test-kernel-tls.c - what becomes of xprtsec= on kernels that know it, and on those that do not.
  *
- * kernel.c is part of this file, so that each write(2) to nfsd.export's channel is the test's.
+ * proc.c is part of this file, so that each write(2) to nfsd.export's channel is the test's.
  */
 
 #include <errno.h>
@@ -19,7 +19,7 @@ static unsigned int n_trials, n_lines;
 
 static ssize_t fake_write(int fd, const void *bytes, size_t n)
 {
-	if (memmem(bytes, n, "xprtsec 99", 10)) {
+	if (memmem(bytes, n, "xprtsec 1 99", 12)) {
 		n_trials++;
 		errno = trial_error;
 		return trial_error ? -1 : (ssize_t)n;
@@ -29,11 +29,10 @@ static ssize_t fake_write(int fd, const void *bytes, size_t n)
 }
 
 #define write(fd, bytes, n) fake_write(fd, bytes, n)
-#include "exportsd/kernel/kernel.c" /* NOLINT(bugprone-suspicious-include) */
+#include "exportsd/kernel/proc.c" /* NOLINT(bugprone-suspicious-include) */
 #undef write
 
 #include "exportsd/kernel/tls.h"
-#include "exportsd/kernel/upcall.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 
@@ -82,18 +81,32 @@ static struct kernel *open_kernel(int error)
 	return kernel;
 }
 
-static int answer(struct kernel *kernel, const char *line)
+static const struct export_options plain = { .flags = 1061 },
+				   refers = { .flags = 1061,
+					      .fsloc = EXPORT_FSLOC_REFER,
+					      .fsloc_text = "/srv@xprtsec" },
+				   tls = { .n_xprtsec = 1, .xprtsec = { 2 } },
+				   either = { .n_xprtsec = 2, .xprtsec = { 2, 4 } },
+				   any = { .n_xprtsec = 2, .xprtsec = { 2, 1 } };
+
+/* @options: NULL: a "no" */
+static int answer(struct kernel *kernel, const char *path, const struct export_options *options)
 {
-	return kernel_answer(kernel, KERNEL_EXPORT, line, strlen(line));
+	const struct kernel_export export = { .options = options };
+
+	return kernel_answer(
+		kernel, &(struct kernel_answer){
+				.about = { .cache = KERNEL_EXPORT, .domain = "*", .path = path },
+				.expiry = 17,
+				.export = options ? &export : NULL });
 }
 
 static void test_known(void)
 {
 	struct kernel *kernel = open_kernel(EINVAL);
 
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 secinfo 1 1 1061 xprtsec 2 2 4 \n"), 0,
-	       "a kernel that knows TLS is told");
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 xprtsec 1 4 \n"), 0, "also a second time");
+	is_int(answer(kernel, "/srv/a", &either), 0, "a kernel that knows TLS is told");
+	is_int(answer(kernel, "/srv/a", &tls), 0, "also a second time");
 	is_int(n_lines, 2, "both lines were written");
 	is_int(n_trials, 1, "one trial is enough");
 	kernel_close(kernel);
@@ -104,18 +117,14 @@ static void test_unknown(int error)
 {
 	struct kernel *kernel = open_kernel(error);
 
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 secinfo 1 1 1061\n"), 0,
-	       "what does not speak of TLS is told");
-	is_int(answer(kernel, "* /srv/xprtsec 17\n"), 0, "also a path of that name");
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 fsloc 1 xprtsec /srv 1\n"), 0, "or a host");
+	is_int(answer(kernel, "/srv/a", &plain), 0, "what does not speak of TLS is told");
+	is_int(answer(kernel, "/srv/xprtsec", NULL), 0, "also a path of that name");
+	is_int(answer(kernel, "/srv/a", &refers), 0, "or a host");
 	is_int(n_trials, 0, "nothing was tried for that");
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 xprtsec 1 2 \n"), -EPROTONOSUPPORT,
-	       "TLS only: not told");
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 xprtsec 2 2 4 \n"), -EPROTONOSUPPORT,
-	       "nor either kind of it");
-	is_int(answer(kernel, "* /srv/a 17 1061 0 0 0 xprtsec 2 2 1 \n"), 0,
-	       "with none beside it: told");
-	is_int(answer(kernel, "* /srv/a 17\n"), 0, "a no is told");
+	is_int(answer(kernel, "/srv/a", &tls), -EPROTONOSUPPORT, "TLS only: not told");
+	is_int(answer(kernel, "/srv/a", &either), -EPROTONOSUPPORT, "nor either kind of it");
+	is_int(answer(kernel, "/srv/a", &any), 0, "with none beside it: told");
+	is_int(answer(kernel, "/srv/a", NULL), 0, "a no is told");
 	is_int(n_lines, 5, "nothing else was written");
 	kernel_close(kernel);
 }

@@ -43,14 +43,15 @@ static void forget_told(void)
 }
 
 /* Expiry times become "T+seconds", so that lines can be compared. */
-int kernel_answer(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
+int kernel_answer(struct kernel *kernel, const struct kernel_answer *answer)
 {
-	char *text = NULL;
+	char line[1024], *text = NULL;
 	size_t size;
 	FILE *memory = open_memstream(&text, &size);
 	long long now = (long long)time(NULL);
 	unsigned int words = 0;
 
+	upcall_format(answer, line, sizeof(line));
 	for (const char *word = line; *word && *word != '\n';) {
 		size_t length = strcspn(word, " \n");
 		long long number = strtoll(word, NULL, 10);
@@ -410,8 +411,12 @@ static void turn(void)
 
 static void ask(enum kernel_cache cache, const char *line)
 {
+	struct kernel_question question;
+	char room[256];
+
 	forget_told();
-	questions_ask(&server, cache, line);
+	if (upcall_parse(cache, line, room, &question) == 0)
+		questions_ask(&server, &question);
 	turn();
 }
 

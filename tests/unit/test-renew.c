@@ -8,7 +8,7 @@
 #include <errno.h>
 
 #include "exportsd/exports/renew.h"
-#include "exportsd/kernel/content.h"
+#include "exportsd/kernel/upcall.h"
 #include "tests/fake/facts.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
@@ -23,12 +23,20 @@ static struct {
 	char written[4096];
 } nfsd;
 
-int kernel_read_content(const struct kernel *kernel, enum kernel_cache cache, char **ret_text)
+int kernel_entries(const struct kernel *kernel, enum kernel_cache cache, kernel_entry_fn each,
+		   void *userdata)
 {
+	CLEANUP(freep) char *text = NULL;
+	struct kernel_entry entry;
+	int r = 0;
+
 	if (!nfsd.content[cache])
 		return -ENOENT;
-	*ret_text = strdup(nfsd.content[cache]);
-	return *ret_text ? 0 : -ENOMEM;
+	text = strdup(nfsd.content[cache]);
+	for (char *rest = text, *line; r == 0 && (line = strsep(&rest, "\n"));)
+		if (upcall_parse_entry(cache, line, &entry) == 0)
+			r = each(userdata, &entry);
+	return r;
 }
 
 int kernel_flush(struct kernel *kernel)
@@ -49,17 +57,14 @@ int kernel_flush_exports(struct kernel *kernel)
 	return 0;
 }
 
-const char *kernel_rootdir(const struct kernel *kernel)
+int kernel_forget(struct kernel *kernel, const struct kernel_question *about)
 {
-	return NULL;
-}
-
-int kernel_forget(struct kernel *kernel, enum kernel_cache cache, const char *line, size_t n_bytes)
-{
+	const struct kernel_answer answer = { .about = *about, .expiry = 1 };
 	size_t n = strlen(nfsd.written);
 
-	snprintf(nfsd.written + n, sizeof(nfsd.written) - n, "%s %.*s",
-		 cache == KERNEL_FH ? "fh" : "export", (int)n_bytes, line);
+	n += (size_t)snprintf(nfsd.written + n, sizeof(nfsd.written) - n, "%s ",
+			      about->cache == KERNEL_FH ? "fh" : "export");
+	upcall_format(&answer, nfsd.written + n, sizeof(nfsd.written) - n);
 	return 0;
 }
 
@@ -340,46 +345,10 @@ static void dead_file_system(void)
 	snapshot_free(new);
 }
 
-static void contents(void)
-{
-	static const struct {
-		enum kernel_cache cache;
-		const char *line;
-	} others[] = {
-		{ KERNEL_IP, "#class IP domain" },
-		{ KERNEL_IP, "nlm 10.0.0.1 x" },
-		{ KERNEL_IP, "nfsd 10.0.0.1" },
-		{ KERNEL_IP, "" },
-		{ KERNEL_EXPORT, "#path domain(flags)" },
-		{ KERNEL_EXPORT, "/srv\tx" },
-		{ KERNEL_EXPORT, "srv\tx(ro)" },
-		{ KERNEL_EXPORT, "(" },
-		{ KERNEL_FH, "#domain fsidtype fsid [path]" },
-		{ KERNEL_FH, "x 1 0x0000000 /srv" },
-		{ KERNEL_FH, "x 1 0x0000000g /srv" },
-		{ KERNEL_FH, "x 9 0x00000001 /srv" },
-		{ KERNEL_FH, "x 1" },
-		{ KERNEL_GID, "#uid cnt: gids..." },
-	};
-	char line[128];
-	struct content content;
-
-	for (size_t i = 0; i < N_ELEMENTS(others); i++) {
-		snprintf(line, sizeof(line), "%s", others[i].line);
-		ok(content_parse(others[i].cache, line, &content) == CONTENT_OTHER,
-		   "'%s' is no entry", others[i].line);
-	}
-	snprintf(line, sizeof(line), "/a\\134b\\040(deleted)\t@g\\040h(ro)");
-	ok(content_parse(KERNEL_EXPORT, line, &content) == 0 &&
-		   str_equal(content.path, "/a\\b (deleted)") && str_equal(content.domain, "@g h"),
-	   "escapes are undone");
-}
-
 int main(void)
 {
 	if (sd_event_new(&event) < 0)
 		return EXIT_FAILURE;
-	contents();
 	only_what_changed();
 	paths_come_and_go();
 	a_no_may_be_yes();
