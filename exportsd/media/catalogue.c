@@ -74,7 +74,7 @@ static void complain(struct rule *rule, const char *what, const char *why)
 static void count_bad(struct catalogue *catalogue, const char *key)
 {
 	if (catalogue->n_bad_keys++ == 0)
-		set_string(&catalogue->bad_key, key);
+		media_set_string(&catalogue->bad_key, key);
 }
 
 /* The path of a key that is the rule's; NULL: it is not. */
@@ -118,7 +118,7 @@ static void add_key(struct rule *rule, const char *key, const struct proto_messa
 	medium->is_gone = false;
 	medium->generation = catalogue->generation;
 	medium_take_facts(medium, message);
-	set_string(&medium->listed_identity, proto_get(message, "identity"));
+	media_set_string(&medium->listed_identity, proto_get(message, "identity"));
 	identity_follow_list(medium);
 	medium_changed(medium);
 }

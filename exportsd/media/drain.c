@@ -162,7 +162,7 @@ static void tell_asker(struct medium *medium, enum media_drain_outcome outcome)
 	drain->medium = NULL;
 	drain->outcome = outcome;
 	if (outcome == MEDIA_DRAIN_FAILED)
-		set_string(&drain->why, medium->message);
+		media_set_string(&drain->why, medium->message);
 	DL_APPEND(media->drained, drain);
 	(void)sd_event_source_set_enabled(media->deliver_drained, SD_EVENT_ONESHOT);
 }
@@ -507,7 +507,9 @@ static void on_unmounted(void *userdata, enum handler_outcome outcome,
 		drain_event(medium, DRAIN_BUSY);
 		return;
 	}
-	set_string(&medium->message, text ? text : why ? why : "its handler cannot unmount it");
+	media_set_string(&medium->message, text	 ? text
+					   : why ? why
+						 : "its handler cannot unmount it");
 	drain_event(medium, DRAIN_BROKEN);
 }
 
@@ -524,7 +526,7 @@ static void ask_unmount(struct medium *medium)
 	medium->unmount_begun_usec = media_now(media_of(medium));
 	r = medium_ask(medium, &writer, &events, &medium->unmount_request);
 	if (r < 0) {
-		set_string(&medium->message, "its handler cannot be asked");
+		media_set_string(&medium->message, "its handler cannot be asked");
 		drain_event(medium, DRAIN_BROKEN);
 	}
 }

@@ -46,16 +46,6 @@ static bool same_text(const char *a, const char *b)
 
 /* ---- strict or not ---- */
 
-void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word)
-{
-	const char *removable = proto_get(message, "removable");
-
-	if (removable)
-		rule->removable = str_equal(removable, "1") ? REMOVABLE_YES : REMOVABLE_NO;
-	else if (is_last_word && rule->removable == REMOVABLE_UNKNOWN)
-		rule->removable = REMOVABLE_NO;
-}
-
 bool identity_is_strict(const struct medium *medium)
 {
 	const struct numbers *numbers = numbers_of(medium);
@@ -189,6 +179,15 @@ bool identity_is_settled(struct medium *medium, int root_fd)
 	       (medium->is_settled && is_known_again(medium, root_fd));
 }
 
+int medium_open_mounted(struct medium *medium)
+{
+	CLEANUP(closep) int fd = medium_open_root(medium);
+
+	if (fd < 0)
+		return fd;
+	return identity_is_settled(medium, fd) ? TAKE_FD(fd) : -EAGAIN;
+}
+
 /* ---- its number ---- */
 
 uint32_t identity_number(const struct medium *medium)
@@ -319,7 +318,7 @@ static int begin(struct medium *medium, const char *identity)
 	identity_stop(medium);
 	medium->n_identity_steps = 0;
 	medium->number_before = numbers_get(numbers_of(medium), medium->path);
-	set_string(&medium->new_identity, identity);
+	media_set_string(&medium->new_identity, identity);
 	return same_text(medium->new_identity, identity) ? step(medium) : -ENOMEM;
 }
 
@@ -353,7 +352,7 @@ void identity_settled(struct medium *medium, const char *identity)
 	medium->is_settled = identity_is_strict(medium);
 	if (!medium->is_settled || !identity || !*identity)
 		return;
-	set_string(&medium->mounted_identity, identity);
+	media_set_string(&medium->mounted_identity, identity);
 	/* Without memory for it nobody could tell which numbers are its own. */
 	medium->is_settled = same_text(medium->mounted_identity, identity);
 }

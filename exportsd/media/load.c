@@ -27,59 +27,6 @@ static struct media *media_of(const struct medium *medium)
 	return medium->rule->media;
 }
 
-/* ---- looking at the path ---- */
-
-/* What a mount root is does not change; finding out copies a mount (fs/mounts.c). */
-static int look(struct medium *medium, int directory_fd, int fd, enum placeholder_state *ret_state)
-{
-	struct mounts_place place;
-	int r = mounts_look(fd, &place);
-
-	if (r < 0)
-		return r;
-	if (place.is_mount_root && medium->seen.is_mount_root &&
-	    mounts_same_mount(&place, &medium->seen)) {
-		*ret_state = medium->seen_state;
-		return 0;
-	}
-	r = placeholder_state(directory_fd, medium->key, fd, ret_state);
-	if (r < 0)
-		return r;
-	medium->seen = place;
-	medium->seen_state = *ret_state;
-	return 0;
-}
-
-/* Open what is at the path now. Returns a descriptor; -errno. */
-static int open_path(struct medium *medium, enum placeholder_state *ret_state)
-{
-	CLEANUP(closep) int directory = mounts_open(medium->rule->facts.directory);
-	CLEANUP(closep)
-	int fd = directory < 0 ? directory : mounts_open_beneath(directory, medium->key);
-	int r = fd < 0 ? fd : look(medium, directory, fd, ret_state);
-
-	return r < 0 ? r : TAKE_FD(fd);
-}
-
-int medium_open_root(struct medium *medium)
-{
-	enum placeholder_state state;
-	CLEANUP(closep) int fd = open_path(medium, &state);
-
-	if (fd < 0)
-		return fd;
-	return state == PLACEHOLDER_MEDIUM ? TAKE_FD(fd) : -ENOENT;
-}
-
-int medium_open_mounted(struct medium *medium)
-{
-	CLEANUP(closep) int fd = medium_open_root(medium);
-
-	if (fd < 0)
-		return fd;
-	return identity_is_settled(medium, fd) ? TAKE_FD(fd) : -EAGAIN;
-}
-
 static bool is_mounted(struct medium *medium)
 {
 	CLEANUP(closep) int fd = medium_open_mounted(medium);
@@ -172,9 +119,9 @@ static void refuse(struct medium *medium)
 void medium_identified(struct medium *medium, int error)
 {
 	if (error == -ENODATA) {
-		set_string(&medium->message,
-			   "its handler does not say which medium this is, as it did before "
-			   "(identity = path in exportsd.conf would not ask)");
+		media_set_string(&medium->message,
+				 "its handler does not say which medium this is, as it did before "
+				 "(identity = path in exportsd.conf would not ask)");
 		load_event(medium, MEDIUM_BROKEN);
 		return;
 	}
@@ -217,13 +164,15 @@ static bool attach(struct medium *medium)
 
 		if (is_what_was_sent(medium, root))
 			return true;
-		set_string(&medium->message,
-			   "another mount is there than the one its handler sent; unmount it");
+		media_set_string(
+			&medium->message,
+			"another mount is there than the one its handler sent; unmount it");
 		return false;
 	}
 	if (r == 0) {
-		set_string(&medium->message,
-			   "what its handler sent is no detached mount (fsmount(2), open_tree(2))");
+		media_set_string(
+			&medium->message,
+			"what its handler sent is no detached mount (fsmount(2), open_tree(2))");
 		return false;
 	}
 	if (r > 0)
@@ -247,8 +196,8 @@ static void identify_if_told(struct medium *medium, int root_fd)
 	if (is_told) {
 		identify(medium, root_fd);
 	} else if (medium->was_mounted) {
-		set_string(&medium->message,
-			   "something else was mounted there while its handler was asked");
+		media_set_string(&medium->message,
+				 "something else was mounted there while its handler was asked");
 		load_event(medium, MEDIUM_DELAYED);
 	} else {
 		load_on(medium);
@@ -265,16 +214,17 @@ static void verify(struct medium *medium)
 		refuse(medium);
 		return;
 	}
-	fd = open_path(medium, &state);
+	fd = medium_open_path(medium, &state);
 	if (fd >= 0 && state == PLACEHOLDER_MEDIUM) {
 		identify_if_told(medium, fd);
 		return;
 	}
 	if (fd >= 0)
-		set_string(&medium->message, "its handler said ok, but nothing is mounted there");
+		media_set_string(&medium->message,
+				 "its handler said ok, but nothing is mounted there");
 	else if (fd == -ELOOP)
-		set_string(&medium->message,
-			   "its handler said ok, but the path leads over a symbolic link");
+		media_set_string(&medium->message,
+				 "its handler said ok, but the path leads over a symbolic link");
 	else
 		medium_message_errno(medium, "its handler said ok, but the path cannot be opened",
 				     fd);
@@ -300,7 +250,7 @@ static void refuse_number(struct medium *medium, int error)
 			     strerror(-error));
 	if (n < 0)
 		text = NULL;
-	set_string(&medium->message, text);
+	media_set_string(&medium->message, text);
 	refuse(medium);
 }
 
@@ -389,7 +339,7 @@ static void on_mount_message(void *userdata, const struct proto_message *message
 	if (proto_get_u64(message, "percent", 100, &percent) == 0)
 		medium->percent = (unsigned int)percent;
 	if (text)
-		set_string(&medium->message, text);
+		media_set_string(&medium->message, text);
 	medium_changed(medium);
 }
 
@@ -419,8 +369,8 @@ static void ask_mount(struct medium *medium)
 
 	medium_forget_users(medium);
 	if (medium_first_asker(medium, &client, &domain)) {
-		set_string(&medium->asked_client, client);
-		set_string(&medium->asked_domain, domain);
+		media_set_string(&medium->asked_client, client);
+		media_set_string(&medium->asked_domain, domain);
 	}
 	medium_begin_request(&writer, "mount", medium);
 	proto_put_u64(&writer, "fsid", numbers_get(media->numbers, medium->path));
@@ -476,7 +426,7 @@ static void on_recorded(void *userdata, int error)
 static void blocked(struct medium *medium, int error)
 {
 	if (error == -ELOOP)
-		set_string(&medium->message, "a symbolic link is in its placeholder's place");
+		media_set_string(&medium->message, "a symbolic link is in its placeholder's place");
 	else
 		medium_message_errno(medium, "its placeholder cannot be opened", error);
 	load_event(medium, MEDIUM_BROKEN);
@@ -506,7 +456,7 @@ static void load_on(struct medium *medium)
 		make_placeholder(medium, directory);
 		return;
 	}
-	r = fd < 0 ? fd : look(medium, directory, fd, &state);
+	r = fd < 0 ? fd : medium_look(medium, directory, fd, &state);
 	if (r < 0) {
 		blocked(medium, r);
 		return;

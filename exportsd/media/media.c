@@ -17,108 +17,7 @@
 #include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
-/* ---- small things ---- */
-
-uint64_t media_now(const struct media *media)
-{
-	uint64_t usec = 0;
-
-	(void)sd_event_now(media->event, CLOCK_MONOTONIC, &usec);
-	return usec;
-}
-
-void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
-	       sd_event_time_handler_t handler, void *userdata)
-{
-	enum { ACCURACY_USEC = 5000 };
-	int r;
-
-	if (*source) {
-		r = sd_event_source_set_time(*source, at_usec);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(*source, SD_EVENT_ONESHOT);
-	} else {
-		r = sd_event_add_time(media->event, source, CLOCK_MONOTONIC, at_usec, ACCURACY_USEC,
-				      handler, userdata);
-	}
-	if (r < 0)
-		log_error(NULL,
-			  "Cannot set a timer, what waited for it waits for the next request: %s",
-			  strerror(-r));
-}
-
-void set_string(char **string, const char *value)
-{
-	char *copy = value ? strdup(value) : NULL;
-
-	if (value && !copy)
-		return; /* the old one is better than none */
-	free(*string);
-	*string = copy;
-}
-
 /* ---- media ---- */
-
-struct medium *media_find(struct media *media, const char *path)
-{
-	struct medium *medium;
-
-	HASH_FIND_STR(media->by_path, path, medium);
-	return medium;
-}
-
-static void set_rule(struct medium *medium, struct rule *rule, const char *key)
-{
-	if (medium->rule)
-		DL_DELETE(medium->rule->media_list, medium);
-	medium->rule = rule;
-	medium->key = key;
-	if (rule)
-		DL_APPEND(rule->media_list, medium);
-}
-
-static const char *key_of(const struct rule *rule, const char *path)
-{
-	size_t length = strlen(rule->facts.directory);
-
-	return path + (length == 1 ? 1 : length + 1);
-}
-
-static int medium_new(struct media *media, const char *path, struct medium **ret_medium)
-{
-	struct medium *medium;
-
-	if (HASH_COUNT(media->by_path) >= MEDIA_MAX)
-		return -EAGAIN;
-	medium = calloc(1, sizeof(*medium));
-	if (!medium)
-		return -ENOMEM;
-	medium->placeholder_fd = medium->mount_fd = medium->unmount_watch = -1;
-	medium->path = strdup(path);
-	if (medium->path)
-		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
-	media->is_sorted = false;
-	if (!medium->hh.tbl) {
-		free(medium->path);
-		free(medium);
-		return -ENOMEM;
-	}
-	*ret_medium = medium;
-	return 0;
-}
-
-int medium_get(struct rule *rule, const char *path, struct medium **ret_medium)
-{
-	struct medium *medium = media_find(rule->media, path);
-	int r = medium ? 0 : medium_new(rule->media, path, &medium);
-
-	if (r < 0)
-		return r;
-	if (!medium->rule || medium->rule->is_gone)
-		set_rule(medium, rule, key_of(rule, medium->path));
-	*ret_medium = medium;
-	return 0;
-}
 
 static void medium_free(struct medium *medium)
 {
@@ -127,10 +26,9 @@ static void medium_free(struct medium *medium)
 	medium_stop(medium);
 	watch_end(medium);
 	places_forget(medium);
-	if (medium->is_changed)
-		DL_DELETE2(media->changed, medium, changed_prev, changed_next);
+	medium_drop_observers(medium);
 	HASH_DEL(media->by_path, medium);
-	set_rule(medium, NULL, NULL);
+	medium_set_rule(medium, NULL, NULL);
 	sd_event_source_disable_unref(medium->lookup_timer);
 	sd_event_source_disable_unref(medium->load_timer);
 	sd_event_source_disable_unref(medium->placeholder_timer);
@@ -164,137 +62,14 @@ void medium_release(struct medium *medium)
 	medium_free(medium);
 }
 
-/* ---- rules ---- */
+/* ---- the snapshot in force ---- */
 
-struct rule *media_rule_of(struct media *media, const char *path, const char **ret_key)
+static void stop_rule(struct rule *rule)
 {
-	const struct snapshot_rule *facts;
-	struct rule *rule = NULL;
-	size_t length;
-
-	if (!media->snapshot)
-		return NULL;
-	facts = snapshot_rule_for_path(media->snapshot, path, &length);
-	if (!facts || path[length] != '\0')
-		return NULL;
-	HASH_FIND_PTR(media->by_facts, &facts, rule);
-	if (rule)
-		*ret_key = key_of(rule, path);
-	return rule;
-}
-
-static struct handler_use *use_free(struct media *media, struct handler_use *use)
-{
-	if (use && --use->n_rules == 0) {
-		HASH_DEL(media->handlers, use);
-		handler_free(use->handler);
-		free(use->socket);
-		free(use);
-	}
-	return NULL;
-}
-
-static struct handler_use *use_new(struct media *media, const char *socket)
-{
-	struct handler_use *use = calloc(1, sizeof(*use));
-	int r;
-
-	if (!use)
-		return NULL;
-	use->socket = strdup(socket);
-	if (use->socket)
-		HASH_ADD_KEYPTR(hh, media->handlers, use->socket, strlen(use->socket), use);
-	if (!use->hh.tbl) {
-		free(use->socket);
-		free(use);
-		return NULL;
-	}
-	r = handler_new(&use->handler, media->event, socket, media->handler_uid);
-	if (r < 0)
-		log_error(ABOUT(.handler = socket), "Handler '%s' cannot be used: %s", socket,
-			  r == -ENAMETOOLONG ? "the name is too long for a socket (107 bytes)"
-					     : strerror(-r));
-	return use;
-}
-
-/* A socket whose name cannot be used costs its rules only. */
-static int use_get(struct media *media, const char *socket, struct handler_use **ret_use)
-{
-	struct handler_use *use;
-
-	HASH_FIND_STR(media->handlers, socket, use);
-	if (!use)
-		use = use_new(media, socket);
-	if (!use)
-		return -ENOMEM;
-	use->n_rules++;
-	*ret_use = use;
-	return 0;
-}
-
-static struct rule *rule_free(struct rule *rule)
-{
-	if (!rule)
-		return NULL;
 	catalogue_stop(rule);
 	places_stop(rule);
-	use_free(rule->media, rule->use);
-	free((char *)rule->facts.pattern);
-	free((char *)rule->facts.text);
-	free((char *)rule->facts.directory);
-	free((char *)rule->facts.handler);
-	free((char *)rule->facts.file);
-	free(rule);
-	return NULL;
+	rule_free(rule);
 }
-
-static char *copy(const char *string)
-{
-	return strdup(string ? string : "");
-}
-
-static void configure(struct rule *rule)
-{
-	const struct media *media = rule->media;
-	struct config_rule settings = config_rule(media->config, rule->facts.text);
-
-	rule->limits = (struct medium_limits){
-		.deadline_usec = settings.deadline_seconds * media->second_usec,
-		.longest_pause_usec = settings.retry_seconds * media->second_usec,
-		.never_fails = settings.after_deadline == CONFIG_DELAY,
-	};
-	rule->idle_usec = settings.idle_seconds * media->second_usec;
-	rule->min_hold_usec = settings.min_hold_seconds * media->second_usec;
-	rule->identity = settings.identity;
-}
-
-static int rule_new(struct media *media, const struct snapshot_rule *facts, struct rule **ret_rule)
-{
-	struct rule *rule = calloc(1, sizeof(*rule));
-	int r = -ENOMEM;
-
-	if (!rule)
-		return r;
-	rule->media = media;
-	rule->facts = *facts;
-	rule->facts.pattern = copy(facts->pattern);
-	rule->facts.text = copy(facts->text);
-	rule->facts.directory = copy(facts->directory);
-	rule->facts.handler = copy(facts->handler);
-	rule->facts.file = copy(facts->file);
-	configure(rule);
-	if (rule->facts.pattern && rule->facts.text && rule->facts.directory &&
-	    rule->facts.handler && rule->facts.file)
-		r = use_get(media, facts->handler, &rule->use);
-	if (r < 0) {
-		rule_free(rule);
-		return r;
-	}
-	*ret_rule = rule;
-	return 0;
-}
-
-/* ---- the snapshot in force ---- */
 
 static bool is_rule(const struct rule *rule, const struct snapshot_rule *facts)
 {
@@ -333,7 +108,7 @@ static int make_rules(struct media *media, const struct snapshot *snapshot, stru
 			while (made) {
 				rule = made;
 				DL_DELETE(made, rule);
-				rule_free(rule);
+				stop_rule(rule);
 			}
 			return r;
 		}
@@ -393,7 +168,7 @@ static void leave_rule(struct medium *medium)
 	places_forget(medium);
 	medium->is_listed = false;
 	if (rule) {
-		set_rule(medium, rule, key);
+		medium_set_rule(medium, rule, key);
 		medium_restart(medium);
 		return;
 	}
@@ -420,7 +195,7 @@ static void drop_rules(struct media *media, struct rule *old)
 		if (rule->media_list)
 			continue;
 		DL_DELETE(media->gone_rules, rule);
-		rule_free(rule);
+		stop_rule(rule);
 	}
 	DL_FOREACH_SAFE (old, rule, next) {
 		catalogue_stop(rule);
@@ -431,7 +206,7 @@ static void drop_rules(struct media *media, struct rule *old)
 		if (rule->media_list)
 			DL_APPEND(media->gone_rules, rule);
 		else
-			rule_free(rule);
+			stop_rule(rule);
 	}
 }
 
@@ -484,7 +259,7 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 	while (made) {
 		rule = made;
 		DL_DELETE(made, rule);
-		rule_free(rule);
+		stop_rule(rule);
 	}
 	drop_rules(media, old);
 	change_owners(media);
@@ -525,11 +300,7 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->unmounts_fd = media->changes_fd = -1;
 	media->handler_uid = find_uid(config->handler_user);
 	media->mounts_fd = media->sysfs_fd = media->nodes_fd = -1;
-	r = sd_event_add_defer(event, &media->deliver, media_deliver, media);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(media->deliver, SD_EVENT_OFF);
-	if (r >= 0)
-		r = places_start(media);
+	r = places_start(media);
 	if (r >= 0)
 		r = drains_start(media);
 	if (r >= 0)
@@ -556,7 +327,7 @@ static void free_rules(struct rule **rules)
 			medium_free(medium);
 		}
 		DL_DELETE(*rules, rule);
-		rule_free(rule);
+		stop_rule(rule);
 	}
 }
 
@@ -574,7 +345,7 @@ struct media *media_free(struct media *media)
 	watches_end(media);
 	closep(&media->unmounts_fd);
 	closep(&media->changes_fd);
-	sd_event_source_disable_unref(media->deliver);
+	later_cancel(&media->tell);
 	sd_event_unref(media->event);
 	free(media);
 	return NULL;

@@ -2,11 +2,14 @@
 #pragma once
 
 /*
- * private.h - what the media_*.c files share.
+ * private.h - what the files of this folder share.
  *
- *	media.c            rules and their handlers, the media objects, the snapshot in force
- *	ask.c        who asks for media, is told, watches, lists
- *	lookup.c     from "is there such a medium" to a number; what handlers say
+ *	register.c   the rules and their handlers, the media objects
+ *	look.c       what is at a medium's path
+ *	words.c      what is said to handlers and by them
+ *	status.c     media as others see them
+ *	waiters.c    who asks for media, is told, watches
+ *	lookup.c     from "is there such a medium" to a number
  *	load.c       from "somebody wants it" to a mount
  *	identity.c   which of its numbers goes with what is mounted
  *	catalogue.c  what the handlers list
@@ -14,6 +17,7 @@
  *	drain.c      from mounted to unmounted: idle, ejected, taken out by hand
  *	scan.c       what somebody else mounted
  *	watch.c      the devices beneath what is mounted: gone, or broken
+ *	media.c      the snapshot in force
  *
  * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that
  * claims its path, or it is forgotten. Objects without a number that nobody lists or asks for are
@@ -221,7 +225,7 @@ struct media {
 	bool is_sorted; /* by_path's order is that of the paths */
 	struct media_request *decided; /* to be told */
 	struct medium *changed; /* observers to be told */
-	sd_event_source *deliver;
+	struct later deliver, tell; /* them */
 	struct media_kernel kernel;
 	struct medium *drain_queue;
 	size_t n_draining;
@@ -253,53 +257,40 @@ struct media {
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
 
-/* ---- media.c ---- */
+/* ---- register.c ---- */
 
 /* The rule that claims a path, or NULL. */
 struct rule *media_rule_of(struct media *media, const char *path, const char **ret_key);
 struct medium *media_find(struct media *media, const char *path);
 /* Returns 0; -EAGAIN (too many); -ENOMEM. */
 int medium_get(struct rule *rule, const char *path, struct medium **ret_medium);
-/* Free a medium that is of no use to anybody any more. */
-void medium_release(struct medium *medium);
 uint64_t media_now(const struct media *media);
 /* (Re)arm a one-shot timer. */
 void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
 	       sd_event_time_handler_t handler, void *userdata);
-void set_string(char **string, const char *value);
-/* It is not mounted any more: nobody uses it. */
-void medium_forget_users(struct medium *medium);
+void media_set_string(char **string, const char *value);
+/* It belongs to another rule now, or (NULL) to none. */
+void medium_set_rule(struct medium *medium, struct rule *rule, const char *key);
+int rule_new(struct media *media, const struct snapshot_rule *facts, struct rule **ret_rule);
+/* Nothing of it may be under way. */
+struct rule *rule_free(struct rule *rule);
 
-/* ---- ask.c ---- */
+/* ---- look.c ---- */
 
-/* The state or progress changed: observers are told in the next turn. */
-void medium_changed(struct medium *medium);
-/* Is somebody waiting for its mount, or for its number? */
-bool medium_is_awaited(const struct medium *medium, bool for_mount);
-/* Tell those who wait. @refused_only: only those on whose behalf the handler was asked. */
-void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
-		   bool refused_only);
-/* Was the handler asked last on behalf of these (either may be NULL)? */
-bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain);
-/* The first one waiting for the mount, or NULL: on whose behalf. */
-bool medium_first_asker(const struct medium *medium, const char **ret_client,
-			const char **ret_domain);
-void medium_forget_askers(struct medium *medium); /* they are told NOENT */
-int media_deliver(sd_event_source *source, void *userdata);
-/* media_free(): nobody is told any more. */
-void medium_drop_askers(struct medium *medium);
-void media_drop_decided(struct media *media);
+/* What is open at its path, once its rule's directory is @directory_fd. Returns 0; -errno. */
+int medium_look(struct medium *medium, int directory_fd, int fd, enum placeholder_state *ret_state);
+/* Open what is at its path now. Returns a descriptor; -errno. */
+int medium_open_path(struct medium *medium, enum placeholder_state *ret_state);
+/* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
+int medium_open_root(struct medium *medium);
 
-/* ---- lookup.c ---- */
+/* ---- words.c ---- */
 
-void medium_want_number(struct medium *medium);
-/* It pauses before its handler is asked again: no longer. */
-void medium_look_up_now(struct medium *medium);
 /*
- * The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may
- * pass.
+ * An "ok" of the rule's handler: does it call its media removable? @is_last_word: of a mount, by
+ * which it must have been said. Before that, silence means nothing.
  */
-void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
+void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word);
 /* What a handler's answer means; medium->message is set to why. */
 enum medium_event medium_event_of(enum handler_outcome outcome);
 void medium_explain(struct medium *medium, enum handler_outcome outcome,
@@ -317,6 +308,49 @@ int medium_ask(struct medium *medium, struct proto_writer *writer,
 /* What the handler says of a medium: identity, label, size, source. */
 void medium_take_facts(struct medium *medium, const struct proto_message *message);
 
+/* ---- status.c ---- */
+
+/* The state or progress changed: observers are told in the next turn. */
+void medium_changed(struct medium *medium);
+/* It is about to be freed. */
+void medium_drop_observers(struct medium *medium);
+
+/* ---- waiters.c ---- */
+
+/* It is not mounted any more: nobody uses it. */
+void medium_forget_users(struct medium *medium);
+size_t medium_n_waiting(const struct medium *medium);
+/* Is somebody waiting for its mount, or for its number? */
+bool medium_is_awaited(const struct medium *medium, bool for_mount);
+/* Tell those who wait. @refused_only: only those on whose behalf the handler was asked. */
+void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
+		   bool refused_only);
+/* Was the handler asked last on behalf of these (either may be NULL)? */
+bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain);
+/* The first one waiting for the mount, or NULL: on whose behalf. */
+bool medium_first_asker(const struct medium *medium, const char **ret_client,
+			const char **ret_domain);
+void medium_forget_askers(struct medium *medium); /* they are told NOENT */
+/* media_free(): nobody is told any more. */
+void medium_drop_askers(struct medium *medium);
+void media_drop_decided(struct media *media);
+
+/* ---- lookup.c ---- */
+
+void medium_want_number(struct medium *medium);
+/* It pauses before its handler is asked again: no longer. */
+void medium_look_up_now(struct medium *medium);
+/*
+ * The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may
+ * pass.
+ */
+void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
+
+/* ---- media.c ---- */
+
+/* Free a medium that is of no use to anybody any more. */
+void medium_release(struct medium *medium);
+
 /* ---- load.c ---- */
 
 /* The number that its load waited for is there, or will not be. */
@@ -333,23 +367,11 @@ void medium_reconsider(struct medium *medium);
 void medium_stop(struct medium *medium);
 /* Go on under another rule, after medium_stop(). */
 void medium_restart(struct medium *medium);
-/* Open its root. Returns a descriptor; -ENOENT if the medium is not mounted; -errno. */
-int medium_open_root(struct medium *medium);
-/*
- * medium_open_mounted - medium_open_root() for what is known to be the medium that its number
- * stands for. Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
- */
-int medium_open_mounted(struct medium *medium);
 /* What identity_settle() began is done. */
 void medium_identified(struct medium *medium, int error);
 
 /* ---- identity.c ---- */
 
-/*
- * An "ok" of the rule's handler: does it call its media removable? @is_last_word: of a mount, by
- * which it must have been said. Before that, silence means nothing.
- */
-void rule_take_kind(struct rule *rule, const struct proto_message *message, bool is_last_word);
 /* Do the medium's numbers stand for one identity each? */
 bool identity_is_strict(const struct medium *medium);
 /* Is it known which medium is mounted here? Always, if that does not matter. */
@@ -367,6 +389,11 @@ bool identity_is_told(struct medium *medium, int root_fd);
  */
 int identity_settle(struct medium *medium, int root_fd, const char *identity);
 void identity_settled(struct medium *medium, const char *identity);
+/*
+ * medium_open_mounted - medium_open_root() for what is known to be the medium that its number
+ * stands for. Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
+ */
+int medium_open_mounted(struct medium *medium);
 /* The number of what is mounted and settled; else the primary one. */
 uint32_t identity_number(const struct medium *medium);
 /*

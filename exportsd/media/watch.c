@@ -89,7 +89,7 @@ static void set_trouble(struct medium_watch *watch, enum medium_trouble trouble,
 	    !is_still_there(watch))
 		return;
 	tell(watch, trouble, why);
-	set_string(&watch->medium->message, why);
+	media_set_string(&watch->medium->message, why);
 	medium_set_trouble(watch->medium, trouble);
 }
 
