@@ -10,11 +10,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/epoll.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <utlist.h>
 
+#include "exportsd/base/later.h"
 #include "exportsd/base/log.h"
 #include "exportsd/base/spawn.h"
 
@@ -31,9 +30,8 @@ struct callout {
 	struct run *runs; /* list */
 	size_t n_runs;
 	bool is_overflow_said;
-	int pidfd; /* of the first run's process; -1: none */
-	sd_event_source *death;
-	sd_event_source *deadline;
+	sd_event_source *process; /* the first run's; NULL: none */
+	struct later deadline;
 };
 
 static void start_next(struct callout *callout);
@@ -49,47 +47,40 @@ static void end_first(struct callout *callout)
 {
 	struct run *run = callout->runs;
 
-	callout->death = sd_event_source_disable_unref(callout->death);
-	callout->deadline = sd_event_source_disable_unref(callout->deadline);
-	if (callout->pidfd >= 0)
-		close(callout->pidfd);
-	callout->pidfd = -1;
+	callout->process = sd_event_source_disable_unref(callout->process);
+	later_cancel(&callout->deadline);
 	DL_DELETE(callout->runs, run);
 	callout->n_runs--;
 	run_free(run);
 }
 
-static int on_death(sd_event_source *source, int fd, uint32_t events, void *userdata)
+static int on_end(sd_event_source *source, const siginfo_t *end, void *userdata)
 {
 	struct callout *callout = userdata;
 	const struct run *run = callout->runs;
-	siginfo_t info = {};
 
-	if (waitid(P_PIDFD, (id_t)callout->pidfd, &info, WEXITED | WNOHANG) == 0 && !info.si_pid)
-		return 0; /* called again */
-	if (info.si_code == CLD_EXITED && info.si_status == 0)
+	if (end->si_code == CLD_EXITED && end->si_status == 0)
 		log_debug(ABOUT(.path = run->path, .client = run->client), "%s %s %s %s: done",
 			  callout->program, run->event, run->client, run->path);
 	else
 		log_warning(ABOUT(.path = run->path, .client = run->client),
 			    "%s %s %s %s: %s %d (ha-callout)", callout->program, run->event,
 			    run->client, run->path,
-			    info.si_code == CLD_EXITED ? "it exited with"
+			    end->si_code == CLD_EXITED ? "it exited with"
 						       : "it was killed by signal",
-			    info.si_status);
+			    end->si_status);
 	end_first(callout);
 	start_next(callout);
 	return 0;
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
-	struct callout *callout = userdata;
+	const struct callout *callout = userdata;
 
 	log_warning(NULL, "%s takes longer than %d s, killing it (ha-callout)", callout->program,
 		    CALLOUT_SECONDS);
-	(void)pidfd_send_signal(callout->pidfd, SIGKILL, NULL, 0);
-	return 0;
+	(void)sd_event_source_send_child_signal(callout->process, SIGKILL, NULL, 0);
 }
 
 static int spawn(const struct callout *callout, const struct run *run, pid_t *ret_pid)
@@ -119,21 +110,16 @@ static int start_first(struct callout *callout)
 
 	if (r < 0)
 		return r;
-	callout->pidfd = pidfd_open(pid, 0);
-	if (callout->pidfd < 0)
-		return -errno;
-	r = sd_event_add_io(callout->event, &callout->death, callout->pidfd, EPOLLIN, on_death,
-			    callout);
+	r = sd_event_add_child(callout->event, &callout->process, pid, WEXITED, on_end, callout);
 	if (r < 0)
 		return r;
-	return sd_event_add_time_relative(callout->event, &callout->deadline, CLOCK_MONOTONIC,
-					  CALLOUT_SECONDS * UINT64_C(1000000), 0, on_deadline,
-					  callout);
+	return later_call_in(&callout->deadline, callout->event,
+			     CALLOUT_SECONDS * UINT64_C(1000000), on_deadline, callout);
 }
 
 static void start_next(struct callout *callout)
 {
-	while (callout->runs && callout->pidfd < 0) {
+	while (callout->runs && !callout->process) {
 		int r = start_first(callout);
 
 		if (r >= 0)
@@ -184,7 +170,6 @@ int callout_new(struct callout **ret_callout, sd_event *event, const char *progr
 
 	if (!callout)
 		return -ENOMEM;
-	callout->pidfd = -1;
 	callout->event = sd_event_ref(event);
 	callout->program = strdup(program);
 	if (!callout->program) {

@@ -5,7 +5,8 @@
  * callout.h - a program that is told of mounts and unmounts: rpc.mountd's ha-callout.
  *
  * Run as "PROGRAM mount|unmount CLIENT PATH COUNT" (nfs-utils support/include/ha-callout.h). Runs
- * follow each other in the order in which they were asked for; nobody waits for them.
+ * follow each other in the order in which they were asked for; nobody waits for them. SIGCHLD must
+ * be blocked.
  */
 
 #include <systemd/sd-event.h>

@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "exportsd/base/later.h"
 #include "exportsd/base/log.h"
 #include "exportsd/mountd/callout.h"
 #include "exportsd/names/clients.h"
@@ -66,7 +67,7 @@ struct mount_job {
 	struct mountproto_call request;
 	struct mount_caller caller;
 	uint64_t begun_usec, deadline_usec;
-	sd_event_source *timer;
+	struct later deadline;
 	struct mount_job *prev, *next;
 
 	/* What follows begins anew with other exports. */
@@ -89,10 +90,7 @@ struct mount_job {
 	size_t n_told; /* bytes of the path the kernel knows of */
 
 	/* The open question: one of these. */
-	struct pending *clients_question;
-	struct pending *names_question;
-	struct pending *paths_question;
-	struct pending *media_request;
+	struct pending *pending;
 	struct question *question;
 };
 
@@ -100,12 +98,8 @@ struct mount_job {
 
 static void cancel_question(struct mount_job *job)
 {
-	pending_cancel(&job->clients_question);
-	pending_cancel(&job->names_question);
-	pending_cancel(&job->media_request);
+	pending_cancel(&job->pending);
 	questions_cancel(TAKE_PTR(job->question));
-	if (job->paths_question)
-		pending_cancel(&job->paths_question);
 }
 
 static void clear_choice(struct chosen *chosen)
@@ -140,7 +134,7 @@ static void job_free(struct mount_job *job)
 		mountd->jobs = job->next;
 	if (job->next)
 		job->next->prev = job->prev;
-	sd_event_source_unref(job->timer);
+	later_cancel(&job->deadline);
 	free(job);
 }
 
@@ -330,7 +324,7 @@ static void on_crossing(void *userdata, int error, const struct paths_facts *fac
 {
 	struct mount_job *job = userdata;
 
-	job->paths_question = NULL;
+	job->pending = NULL;
 	if (error < 0)
 		refuse_error(job, error, "cannot look at what lies on the way");
 	else if (facts->is_mount_root)
@@ -352,8 +346,7 @@ static void tell_next(struct mount_job *job)
 	job->n_told += strspn(job->path + job->n_told, "/");
 	job->n_told += strcspn(job->path + job->n_told, "/");
 	path = strndup(job->path, job->n_told);
-	r = path ? paths_facts(job->mountd->daemon->paths, path, on_crossing, job,
-			       &job->paths_question)
+	r = path ? paths_facts(job->mountd->daemon->paths, path, on_crossing, job, &job->pending)
 		 : -ENOMEM;
 	if (r < 0)
 		refuse_error(job, r, "cannot look at what lies on the way");
@@ -424,7 +417,7 @@ static void on_walked(void *userdata, int error, const struct paths_walked *walk
 {
 	struct mount_job *job = userdata;
 
-	job->paths_question = NULL;
+	job->pending = NULL;
 	if (!is_still_there(job)) {
 		begin_anew(job);
 		return;
@@ -462,7 +455,7 @@ static void walk(struct mount_job *job)
 	else
 		squash(job, groups, n_groups, &who);
 	r = paths_walk(job->mountd->daemon->paths, job->chosen.root, below_root(job), &who,
-		       on_walked, job, &job->paths_question);
+		       on_walked, job, &job->pending);
 	if (r < 0)
 		refuse_error(job, r, "cannot look at it");
 }
@@ -471,7 +464,7 @@ static void on_groups(void *userdata, int error, const uint32_t *groups, size_t 
 {
 	struct mount_job *job = userdata;
 
-	job->names_question = NULL;
+	job->pending = NULL;
 	if (error < 0) {
 		refuse_error(job, error, "the name service does not say the caller's groups");
 		return;
@@ -495,7 +488,7 @@ static void on_root_facts(void *userdata, int error, const struct paths_facts *f
 	struct daemon *daemon = job->mountd->daemon;
 	int r;
 
-	job->paths_question = NULL;
+	job->pending = NULL;
 	if (error < 0) {
 		refuse_error(job, error, "cannot look at its export");
 		return;
@@ -506,7 +499,7 @@ static void on_root_facts(void *userdata, int error, const struct paths_facts *f
 		walk(job);
 		return;
 	}
-	r = names_groups(daemon->names, job->request.uid, on_groups, job, &job->names_question);
+	r = names_groups(daemon->names, job->request.uid, on_groups, job, &job->pending);
 	if (r < 0)
 		refuse_error(job, r, "cannot ask for the caller's groups");
 }
@@ -521,7 +514,7 @@ static void go_below(struct mount_job *job)
 		return;
 	}
 	r = paths_facts(job->mountd->daemon->paths, job->chosen.root, on_root_facts, job,
-			&job->paths_question);
+			&job->pending);
 	if (r < 0)
 		refuse_error(job, r, "cannot look at its export");
 }
@@ -532,7 +525,7 @@ static void on_mountpoint_facts(void *userdata, int error, const struct paths_fa
 {
 	struct mount_job *job = userdata;
 
-	job->paths_question = NULL;
+	job->pending = NULL;
 	if (error == -ETIMEDOUT)
 		refuse_error(job, error, "cannot look at its mountpoint");
 	else if (error < 0 || !facts->is_mount_root)
@@ -551,7 +544,7 @@ static void check_mountpoint(struct mount_job *job)
 		return;
 	}
 	r = paths_facts(job->mountd->daemon->paths, *mountpoint ? mountpoint : job->chosen.root,
-			on_mountpoint_facts, job, &job->paths_question);
+			on_mountpoint_facts, job, &job->pending);
 	if (r < 0)
 		refuse_error(job, r, "cannot look at its mountpoint");
 }
@@ -587,7 +580,7 @@ static void on_medium(void *userdata, enum media_outcome outcome, struct media_m
 	struct mount_job *job = userdata;
 	char text[512];
 
-	job->media_request = NULL;
+	job->pending = NULL;
 	if (outcome != MEDIA_OK) {
 		(void)snprintf(text, sizeof(text), "%s%s%s", reason_of_outcome(outcome),
 			       why && *why ? ": " : "", why ? why : "");
@@ -600,17 +593,22 @@ static void on_medium(void *userdata, enum media_outcome outcome, struct media_m
 	go_below(job);
 }
 
-static void set_deadline(struct mount_job *job, uint64_t after_usec)
+static void on_deadline(void *userdata)
+{
+	refuse(userdata, MOUNT_ERROR_SERVERFAULT, "it took too long; it may work later");
+}
+
+static int set_deadline(struct mount_job *job, uint64_t after_usec)
 {
 	job->deadline_usec = job->begun_usec + after_usec;
-	(void)sd_event_source_set_time(job->timer, job->deadline_usec);
+	return later_call_at(&job->deadline, job->mountd->daemon->event, job->deadline_usec,
+			     on_deadline, job);
 }
 
 static uint64_t time_left(const struct mount_job *job)
 {
-	uint64_t now_usec = 0;
+	uint64_t now_usec = later_now_usec();
 
-	(void)sd_event_now(job->mountd->daemon->event, CLOCK_MONOTONIC, &now_usec);
 	/* 0 would mean for ever. */
 	return job->deadline_usec > now_usec ? job->deadline_usec - now_usec : 1;
 }
@@ -620,9 +618,9 @@ static void have_medium(struct mount_job *job)
 	struct media *media = job->mountd->daemon->media;
 	int r;
 
-	set_deadline(job, media_deadline_usec(media, job->chosen.root));
+	(void)set_deadline(job, media_deadline_usec(media, job->chosen.root));
 	r = media_mount(media, job->chosen.root, job->caller.text, job->domain, time_left(job),
-			on_medium, job, &job->media_request);
+			on_medium, job, &job->pending);
 	if (r < 0)
 		refuse_error(job, r, "cannot ask for the medium");
 }
@@ -687,7 +685,7 @@ static void on_real(void *userdata, const char *const *real, size_t n_paths)
 {
 	struct mount_job *job = userdata;
 
-	job->paths_question = NULL;
+	job->pending = NULL;
 	job->is_real = true;
 	if (real[0] && real[0] != paths_unknown && real[0] != job->path) {
 		free(job->path);
@@ -704,7 +702,7 @@ static void ask_real(struct mount_job *job)
 {
 	const char *wanted = job->path;
 	int r = paths_real(job->mountd->daemon->paths, &wanted, 1, NULL, on_real, job,
-			   &job->paths_question);
+			   &job->pending);
 
 	if (r < 0)
 		refuse_error(job, r, "cannot look at it");
@@ -756,7 +754,7 @@ static void on_domain(void *userdata, const char *domain, bool complete)
 	struct mount_job *job = userdata;
 	const struct daemon *daemon = job->mountd->daemon;
 
-	job->clients_question = NULL;
+	job->pending = NULL;
 	if (!domain) {
 		if (complete)
 			refuse(job, MOUNT_ERROR_ACCES, "unmatched host");
@@ -785,7 +783,7 @@ static void ask_who(struct mount_job *job, bool patient)
 	free(TAKE_PTR(job->domain));
 	free(TAKE_PTR(job->kernel_domain));
 	r = clients_domain(daemon->names, daemon->event, daemon->snapshot, &job->caller.address,
-			   patient, on_domain, job, &domain, &job->clients_question);
+			   patient, on_domain, job, &domain, &job->pending);
 	if (r == CLIENTS_NOW)
 		on_domain(job, domain, true);
 	else if (r < 0)
@@ -810,25 +808,6 @@ static void begin_anew(struct mount_job *job)
 	begin(job);
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	refuse(userdata, MOUNT_ERROR_SERVERFAULT, "it took too long; it may work later");
-	return 0;
-}
-
-static int arm_deadline(struct mount_job *job)
-{
-	struct daemon *daemon = job->mountd->daemon;
-	int r;
-
-	r = sd_event_now(daemon->event, CLOCK_MONOTONIC, &job->begun_usec);
-	if (r < 0)
-		return r;
-	job->deadline_usec = job->begun_usec + daemon->config->deadline_seconds * usec_a_second;
-	return sd_event_add_time(daemon->event, &job->timer, CLOCK_MONOTONIC, job->deadline_usec,
-				 usec_a_second, on_deadline, job);
-}
-
 void mount_job_start(struct mountd *mountd, struct rpc_call *call,
 		     const struct mountproto_call *request)
 {
@@ -848,7 +827,8 @@ void mount_job_start(struct mountd *mountd, struct rpc_call *call,
 		job->next->prev = job;
 	mountd->jobs = job;
 	rpc_call_on_gone(call, on_gone, job);
-	if (arm_deadline(job) < 0)
+	job->begun_usec = later_now_usec();
+	if (set_deadline(job, mountd->daemon->config->deadline_seconds * usec_a_second) < 0)
 		refuse_no_memory(job);
 	else
 		begin(job);

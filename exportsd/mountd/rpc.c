@@ -12,6 +12,8 @@
 
 enum { BACKLOG = 128, PORT_TRIES = 16, TICK_SECONDS_MAX = 10 };
 
+static const uint64_t usec_a_second = 1000000;
+
 /* ---- calls ---- */
 
 void rpc_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes)
@@ -39,25 +41,19 @@ void rpc_drop(struct rpc_call *call, bool hang_up)
 
 static uint64_t tick_usec(const struct rpc *rpc)
 {
-	uint64_t eighth = rpc->idle_usec / 8;
+	const uint64_t eighth = rpc->idle_usec / 8, max = TICK_SECONDS_MAX * usec_a_second;
 
-	return eighth < TICK_SECONDS_MAX * (uint64_t)USEC_A_SECOND
-		       ? eighth
-		       : TICK_SECONDS_MAX * (uint64_t)USEC_A_SECOND;
+	return eighth < max ? eighth : max;
 }
 
-static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_tick(void *userdata)
 {
 	struct rpc *rpc = userdata;
-	uint64_t now_usec = usec;
 
-	(void)sd_event_now(rpc->event, CLOCK_MONOTONIC, &now_usec);
-	rpc_stream_close_idle(rpc, now_usec);
+	rpc_stream_close_idle(rpc, later_now_usec());
 	for (size_t i = 0; i < rpc->n_listeners; i++)
 		(void)sd_event_source_set_enabled(rpc->listeners[i].source, SD_EVENT_ON);
-	(void)sd_event_source_set_time(source, now_usec + tick_usec(rpc));
-	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	return 0;
+	(void)later_call_in(&rpc->tick, rpc->event, tick_usec(rpc), on_tick, rpc);
 }
 
 /* ---- listening ---- */
@@ -148,7 +144,7 @@ static const struct {
 	const char *netid;
 	int family;
 	bool is_tcp;
-} transports[LISTENERS_MAX] = {
+} transports[RPC_LISTENERS_MAX] = {
 	{ "udp", AF_INET, false },
 	{ "tcp", AF_INET, true },
 	{ "udp6", AF_INET6, false },
@@ -167,12 +163,12 @@ static int listen_once(struct rpc *rpc, const struct rpc_settings *settings)
 	int r;
 
 	for (size_t i = 0; i < N_ELEMENTS(transports); i++) {
-		struct listener *listener = &rpc->listeners[rpc->n_listeners];
+		struct rpc_listener *listener = &rpc->listeners[rpc->n_listeners];
 		bool is_tcp = transports[i].is_tcp;
 
 		if (is_tcp ? !settings->tcp : !settings->udp)
 			continue;
-		*listener = (struct listener){
+		*listener = (struct rpc_listener){
 			.rpc = rpc,
 			.netid = transports[i].netid,
 			.fd = -1,
@@ -206,20 +202,6 @@ static int listen_all(struct rpc *rpc, const struct rpc_settings *settings)
 	return r;
 }
 
-static int add_timers(struct rpc *rpc)
-{
-	int r;
-
-	r = sd_event_add_defer(rpc->event, &rpc->sweep, rpc_stream_sweep, rpc);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_enabled(rpc->sweep, SD_EVENT_OFF);
-	if (r < 0)
-		return r;
-	return sd_event_add_time_relative(rpc->event, &rpc->tick, CLOCK_MONOTONIC, tick_usec(rpc),
-					  0, on_tick, rpc);
-}
-
 int rpc_new(struct rpc **ret_rpc, sd_event *event, const struct rpc_settings *settings,
 	    rpc_called_fn called, void *userdata)
 {
@@ -232,8 +214,8 @@ int rpc_new(struct rpc **ret_rpc, sd_event *event, const struct rpc_settings *se
 	rpc->event = sd_event_ref(event);
 	rpc->called = called;
 	rpc->userdata = userdata;
-	rpc->idle_usec = idle_seconds * (uint64_t)USEC_A_SECOND;
-	r = add_timers(rpc);
+	rpc->idle_usec = idle_seconds * usec_a_second;
+	r = later_call_in(&rpc->tick, event, tick_usec(rpc), on_tick, rpc);
 	if (r >= 0)
 		r = listen_all(rpc, settings);
 	if (r < 0) {
@@ -251,8 +233,8 @@ struct rpc *rpc_free(struct rpc *rpc)
 	assert(rpc->n_calls == 0);
 	rpc_stream_close_all(rpc);
 	close_listeners(rpc);
-	sd_event_source_unref(rpc->sweep);
-	sd_event_source_unref(rpc->tick);
+	later_cancel(&rpc->sweep);
+	later_cancel(&rpc->tick);
 	sd_event_unref(rpc->event);
 	free(rpc);
 	return NULL;

@@ -17,9 +17,9 @@ union control_buffer {
 	uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
-static void read_local_address(struct msghdr *message, struct local_address *ret_local)
+static void read_local_address(struct msghdr *message, struct rpc_local_address *ret_local)
 {
-	struct local_address local = { 0 };
+	struct rpc_local_address local = { 0 };
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
 		if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
@@ -42,11 +42,11 @@ static void read_local_address(struct msghdr *message, struct local_address *ret
 }
 
 static void datagram_key(const struct sockaddr_storage *peer, const uint8_t *bytes,
-			 struct datagram_key *ret_key)
+			 struct rpc_datagram_key *ret_key)
 {
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-	struct datagram_key key = { .family = peer->ss_family };
+	struct rpc_datagram_key key = { .family = peer->ss_family };
 
 	if (peer->ss_family == AF_INET6) {
 		memcpy(key.address, &v6->sin6_addr, sizeof(v6->sin6_addr));
@@ -60,13 +60,13 @@ static void datagram_key(const struct sockaddr_storage *peer, const uint8_t *byt
 	*ret_key = key;
 }
 
-static void deliver_datagram(struct listener *listener, const struct msghdr *message,
-			     const struct local_address *local, size_t n_bytes)
+static void deliver_datagram(struct rpc_listener *listener, const struct msghdr *message,
+			     const struct rpc_local_address *local, size_t n_bytes)
 {
 	struct rpc *rpc = listener->rpc;
 	const struct sockaddr_storage *peer = message->msg_name;
 	struct rpc_call *call;
-	struct datagram_key key;
+	struct rpc_datagram_key key;
 	uint8_t *bytes;
 
 	if (n_bytes < sizeof(key.xid) || HASH_COUNT(rpc->datagrams) >= RPC_DATAGRAMS_MAX)
@@ -97,7 +97,7 @@ static void deliver_datagram(struct listener *listener, const struct msghdr *mes
 
 int rpc_datagram_receive(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct listener *listener = userdata;
+	struct rpc_listener *listener = userdata;
 	struct rpc *rpc = listener->rpc;
 
 	for (int i = 0; i < DATAGRAMS_A_TURN; i++) {
@@ -112,7 +112,7 @@ int rpc_datagram_receive(sd_event_source *source, int fd, uint32_t events, void 
 			.msg_control = &control,
 			.msg_controllen = sizeof(control),
 		};
-		struct local_address local;
+		struct rpc_local_address local;
 		ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
 
 		if (n < 0)

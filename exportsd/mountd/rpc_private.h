@@ -8,13 +8,14 @@
 
 #include <uthash.h>
 
+#include "exportsd/base/later.h"
 #include "exportsd/mountd/rpc.h"
 
-enum { LISTENERS_MAX = 4, USEC_A_SECOND = 1000000 };
+enum { RPC_LISTENERS_MAX = 4 };
 
-struct connection;
+struct rpc_connection;
 
-struct listener {
+struct rpc_listener {
 	struct rpc *rpc;
 	const char *netid;
 	int fd;
@@ -27,23 +28,23 @@ struct rpc {
 	void *userdata;
 	uint64_t idle_usec;
 	uint16_t port;
-	struct listener listeners[LISTENERS_MAX];
+	struct rpc_listener listeners[RPC_LISTENERS_MAX];
 	size_t n_listeners;
 	size_t n_calls;
-	sd_event_source *tick;
+	struct later tick;
 	/* rpc_stream.c */
-	struct connection *connections; /* least recently active first */
-	struct connection *unsettled; /* for the sweep */
+	struct rpc_connection *connections; /* least recently active first */
+	struct rpc_connection *unsettled; /* for the sweep */
 	size_t n_connections;
 	size_t unsent_bytes;
-	sd_event_source *sweep;
+	struct later sweep;
 	/* rpc_datagram.c */
 	struct rpc_call *datagrams; /* pending, by who and which */
 	uint8_t datagram[RPC_CALL_MAX_BYTES];
 };
 
 /* Whose datagram, and which: without holes, because it is compared as bytes. */
-struct datagram_key {
+struct rpc_datagram_key {
 	uint8_t address[16];
 	uint32_t scope;
 	uint32_t xid;
@@ -52,7 +53,7 @@ struct datagram_key {
 };
 
 /* The address a datagram was sent to, as a control message for the answer. */
-struct local_address {
+struct rpc_local_address {
 	int level, type;
 	size_t size;
 	union {
@@ -67,15 +68,15 @@ struct rpc_call {
 	uint8_t *bytes;
 	size_t n_bytes;
 	/* A stream's: */
-	struct connection *connection; /* NULL: a datagram */
+	struct rpc_connection *connection; /* NULL: a datagram */
 	rpc_gone_fn gone;
 	void *gone_userdata;
 	struct rpc_call *prev, *next; /* of the connection */
 	/* A datagram's: */
 	int fd; /* borrowed: the listener's */
 	socklen_t peer_size;
-	struct local_address local;
-	struct datagram_key key;
+	struct rpc_local_address local;
+	struct rpc_datagram_key key;
 	UT_hash_handle hh;
 };
 
@@ -90,8 +91,6 @@ void rpc_call_free(struct rpc_call *call);
 
 /* Callback of a listening stream socket; userdata is its listener. */
 int rpc_stream_accept(sd_event_source *source, int fd, uint32_t events, void *userdata);
-/* The sweep's callback; userdata is the rpc. */
-int rpc_stream_sweep(sd_event_source *source, void *userdata);
 /* @bytes: taken */
 void rpc_stream_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes);
 void rpc_stream_drop(struct rpc_call *call, bool hang_up);

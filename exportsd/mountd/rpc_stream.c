@@ -45,7 +45,7 @@ struct chunk {
 	struct chunk *prev, *next;
 };
 
-struct connection {
+struct rpc_connection {
 	struct rpc *rpc;
 	int fd;
 	sd_event_source *source;
@@ -66,8 +66,8 @@ struct connection {
 	size_t n_calls;
 	struct chunk *output;
 	size_t unsent_bytes;
-	struct connection *prev, *next;
-	struct connection *unsettled_prev, *unsettled_next;
+	struct rpc_connection *prev, *next;
+	struct rpc_connection *unsettled_prev, *unsettled_next;
 };
 
 /* ---- what a connection sends ---- */
@@ -114,7 +114,7 @@ static ssize_t chunk_send(struct chunk *chunk, int fd)
 	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static void touch(struct connection *connection)
+static void touch(struct rpc_connection *connection)
 {
 	struct rpc *rpc = connection->rpc;
 
@@ -123,7 +123,7 @@ static void touch(struct connection *connection)
 	DL_APPEND(rpc->connections, connection);
 }
 
-static void send_waiting(struct connection *connection)
+static void send_waiting(struct rpc_connection *connection)
 {
 	struct chunk *chunk;
 	ssize_t n;
@@ -148,7 +148,7 @@ static void send_waiting(struct connection *connection)
 }
 
 /* @bytes: taken */
-static void queue_reply(struct connection *connection, uint8_t *bytes, size_t n_bytes)
+static void queue_reply(struct rpc_connection *connection, uint8_t *bytes, size_t n_bytes)
 {
 	struct rpc *rpc = connection->rpc;
 	struct chunk *chunk = NULL;
@@ -170,13 +170,13 @@ static void queue_reply(struct connection *connection, uint8_t *bytes, size_t n_
 
 /* ---- what a connection receives ---- */
 
-static bool is_paused(const struct connection *connection)
+static bool is_paused(const struct rpc_connection *connection)
 {
 	return connection->broken || connection->n_calls >= RPC_CONNECTION_CALLS_MAX ||
 	       connection->unsent_bytes > RPC_CONNECTION_UNSENT_BYTES;
 }
 
-static bool reserve_record(struct connection *connection, size_t n_bytes)
+static bool reserve_record(struct rpc_connection *connection, size_t n_bytes)
 {
 	uint8_t *grown = realloc(connection->record, n_bytes);
 
@@ -185,7 +185,7 @@ static bool reserve_record(struct connection *connection, size_t n_bytes)
 	return grown;
 }
 
-static void begin_fragment(struct connection *connection)
+static void begin_fragment(struct rpc_connection *connection)
 {
 	uint32_t mark;
 
@@ -200,7 +200,7 @@ static void begin_fragment(struct connection *connection)
 }
 
 /* The record is whole: hand it over. */
-static void deliver(struct connection *connection)
+static void deliver(struct rpc_connection *connection)
 {
 	struct rpc *rpc = connection->rpc;
 	struct rpc_call *call =
@@ -219,7 +219,7 @@ static void deliver(struct connection *connection)
 	rpc->called(rpc->userdata, call);
 }
 
-static size_t take_input(struct connection *connection, uint8_t *to, size_t wanted)
+static size_t take_input(struct rpc_connection *connection, uint8_t *to, size_t wanted)
 {
 	size_t there = connection->input_end - connection->input_start;
 	size_t n = wanted < there ? wanted : there;
@@ -230,7 +230,7 @@ static size_t take_input(struct connection *connection, uint8_t *to, size_t want
 }
 
 /* Take what was read apart into records, as long as more calls are welcome. */
-static void digest(struct connection *connection)
+static void digest(struct rpc_connection *connection)
 {
 	while (!is_paused(connection) && connection->input_start < connection->input_end) {
 		size_t n;
@@ -257,7 +257,7 @@ static void digest(struct connection *connection)
 	}
 }
 
-static void receive(struct connection *connection)
+static void receive(struct rpc_connection *connection)
 {
 	ssize_t n;
 
@@ -275,7 +275,7 @@ static void receive(struct connection *connection)
 
 /* ---- a connection's life ---- */
 
-static void connection_free(struct connection *connection)
+static void connection_free(struct rpc_connection *connection)
 {
 	struct rpc *rpc = connection->rpc;
 	struct chunk *chunk, *next;
@@ -295,7 +295,7 @@ static void connection_free(struct connection *connection)
 
 static void forget_call(struct rpc_call *call)
 {
-	struct connection *connection = call->connection;
+	struct rpc_connection *connection = call->connection;
 
 	DL_DELETE(connection->calls, call);
 	connection->n_calls--;
@@ -303,7 +303,7 @@ static void forget_call(struct rpc_call *call)
 }
 
 /* Tell the users of its pending calls, and free it. */
-static void hang_up(struct connection *connection)
+static void hang_up(struct rpc_connection *connection)
 {
 	connection->broken = true;
 	while (connection->calls) {
@@ -319,14 +319,14 @@ static void hang_up(struct connection *connection)
 }
 
 /* What can come next. */
-static uint32_t wanted_events(const struct connection *connection)
+static uint32_t wanted_events(const struct rpc_connection *connection)
 {
 	return EPOLLRDHUP | (is_paused(connection) ? 0 : EPOLLIN) |
 	       (connection->output ? EPOLLOUT : 0);
 }
 
 /* After anything that happened to it: close it, or listen for what can come next. */
-static void settle(struct connection *connection)
+static void settle(struct rpc_connection *connection)
 {
 	uint32_t events = wanted_events(connection);
 
@@ -338,7 +338,7 @@ static void settle(struct connection *connection)
 
 static int on_connection(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct connection *connection = userdata;
+	struct rpc_connection *connection = userdata;
 
 	send_waiting(connection);
 	digest(connection);
@@ -350,10 +350,10 @@ static int on_connection(sd_event_source *source, int fd, uint32_t events, void 
 	return 0;
 }
 
-int rpc_stream_sweep(sd_event_source *source, void *userdata)
+static void sweep(void *userdata)
 {
 	struct rpc *rpc = userdata;
-	struct connection *connection;
+	struct rpc_connection *connection;
 
 	while ((connection = rpc->unsettled)) {
 		/* Still listed, so that an answer given here at once does not list it again. */
@@ -362,11 +362,10 @@ int rpc_stream_sweep(sd_event_source *source, void *userdata)
 		connection->is_unsettled = false;
 		settle(connection);
 	}
-	return 0;
 }
 
 /* Most answers change nothing: the connection is listened to as before. */
-static void sweep_if_needed(struct connection *connection)
+static void sweep_if_needed(struct rpc_connection *connection)
 {
 	struct rpc *rpc = connection->rpc;
 
@@ -376,14 +375,13 @@ static void sweep_if_needed(struct connection *connection)
 		DL_APPEND2(rpc->unsettled, connection, unsettled_prev, unsettled_next);
 		connection->is_unsettled = true;
 	}
-	/* Cannot fail: the source is there, and so is the loop. */
-	(void)sd_event_source_set_enabled(rpc->sweep, SD_EVENT_ONESHOT);
+	later_call(&rpc->sweep, rpc->event, sweep, rpc);
 }
 
 /* The one that was idle longest and has no call pending. */
-static struct connection *idle_longest(struct rpc *rpc)
+static struct rpc_connection *idle_longest(struct rpc *rpc)
 {
-	struct connection *connection;
+	struct rpc_connection *connection;
 
 	DL_FOREACH (rpc->connections, connection) {
 		if (connection->n_calls == 0)
@@ -394,7 +392,7 @@ static struct connection *idle_longest(struct rpc *rpc)
 
 static bool make_room(struct rpc *rpc)
 {
-	struct connection *connection = idle_longest(rpc);
+	struct rpc_connection *connection = idle_longest(rpc);
 
 	if (!connection)
 		return false;
@@ -405,7 +403,7 @@ static bool make_room(struct rpc *rpc)
 static void adopt_connection(struct rpc *rpc, int taken_fd, const struct sockaddr_storage *peer)
 {
 	CLEANUP(closep) int fd = taken_fd;
-	struct connection *connection;
+	struct rpc_connection *connection;
 	const int yes = 1;
 
 	if (rpc->n_connections >= RPC_CONNECTIONS_MAX && !make_room(rpc))
@@ -432,7 +430,7 @@ static void adopt_connection(struct rpc *rpc, int taken_fd, const struct sockadd
 
 int rpc_stream_accept(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct listener *listener = userdata;
+	struct rpc_listener *listener = userdata;
 
 	for (int i = 0; i < ACCEPTS_A_TURN; i++) {
 		struct sockaddr_storage peer = { 0 };
@@ -455,7 +453,7 @@ int rpc_stream_accept(sd_event_source *source, int fd, uint32_t events, void *us
 
 void rpc_stream_close_idle(struct rpc *rpc, uint64_t now_usec)
 {
-	struct connection *connection, *next;
+	struct rpc_connection *connection, *next;
 
 	DL_FOREACH_SAFE (rpc->connections, connection, next) {
 		if (connection->active_usec + rpc->idle_usec > now_usec)
@@ -475,7 +473,7 @@ void rpc_stream_close_all(struct rpc *rpc)
 
 void rpc_stream_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes)
 {
-	struct connection *connection = call->connection;
+	struct rpc_connection *connection = call->connection;
 
 	queue_reply(connection, bytes, n_bytes);
 	forget_call(call);
@@ -484,7 +482,7 @@ void rpc_stream_reply(struct rpc_call *call, uint8_t *bytes, size_t n_bytes)
 
 void rpc_stream_drop(struct rpc_call *call, bool hang_up_peer)
 {
-	struct connection *connection = call->connection;
+	struct rpc_connection *connection = call->connection;
 
 	connection->broken |= hang_up_peer;
 	forget_call(call);

@@ -4,6 +4,7 @@
  * test-callout.c - ha-callout: a real program, told of mounts in order, one at a time.
  */
 
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -133,7 +134,11 @@ int main(void)
 {
 	char command[64];
 	sd_event *event = NULL;
+	sigset_t signals;
 
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	if (!mkdtemp(directory) || sd_event_new(&event) < 0)
 		return 1;
 	write_program();
