@@ -78,37 +78,62 @@ int file_read(int fd, size_t max, char **ret_text, size_t *ret_length)
 	return 0;
 }
 
-FILE *file_open_new(const char *path)
+static FILE *open_new(int directory, const char *name, mode_t mode)
 {
-	if (unlink(path) < 0 && errno != ENOENT)
+	int fd;
+	FILE *to;
+
+	if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
 		return NULL;
-	return fopen(path, "wex");
+	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    mode ? mode : 0666);
+	if (fd < 0)
+		return NULL;
+	if (mode)
+		(void)fchmod(fd, mode);
+	to = fdopen(fd, "w");
+	if (!to)
+		close(fd);
+	return to;
 }
 
-int file_replace(const char *path, mode_t mode, int (*write)(void *userdata, FILE *to),
-		 void *userdata)
+/* Whether a file that was renamed is there after a power cut is its directory's matter. */
+static int sync_directory(int directory, const char *name)
+{
+	const char *end = strrchr(name, '/');
+	CLEANUP(freep) char *parent = end ? strndup(name, (size_t)(end - name) + 1) : strdup(".");
+	CLEANUP(closep) int fd = -1;
+
+	if (!parent)
+		return -ENOMEM;
+	fd = openat(directory, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_replace(int directory, const char *name, mode_t mode, unsigned int flags,
+		 int (*write)(void *userdata, FILE *to), void *userdata)
 {
 	CLEANUP(freep) char *temporary = NULL;
 	FILE *to;
 	int r;
 
-	if (asprintf(&temporary, "%s.tmp", path) < 0) {
+	if (asprintf(&temporary, "%s.tmp", name) < 0) {
 		temporary = NULL;
 		return -ENOMEM;
 	}
-	to = file_open_new(temporary);
+	to = open_new(directory, temporary, mode);
 	if (!to)
 		return -errno;
-	if (mode)
-		(void)fchmod(fileno(to), mode);
 	r = write(userdata, to);
-	if (r == 0 && ferror(to))
+	if (r == 0 && (fflush(to) != 0 || ferror(to)))
 		r = -EIO;
+	if (r == 0 && flags & FILE_SYNC && fsync(fileno(to)) < 0)
+		r = -errno;
 	if (fclose(to) != 0 && r == 0)
 		r = -errno;
-	if (r == 0 && rename(temporary, path) < 0)
+	if (r == 0 && renameat(directory, temporary, directory, name) < 0)
 		r = -errno;
-	if (r < 0)
-		(void)unlink(temporary);
-	return r;
+	if (r != 0)
+		(void)unlinkat(directory, temporary, 0);
+	return r == 0 && flags & FILE_SYNC ? sync_directory(directory, name) : r;
 }

@@ -33,21 +33,19 @@ FILE *file_open_stream(const char *path);
 int file_read(int fd, size_t max, char **ret_text, size_t *ret_length);
 
 /*
- * file_open_new - make an empty file to write, in the place of whatever has its name: what an
- * earlier attempt left, or a link to another file (/var/lib/nfs may belong to rpc.statd's user).
+ * file_replace - the one way to put a new file in a file's place: who reads sees the old one or the
+ * new one, never half of one. NAME.tmp is used meanwhile: a new file, whatever has that name already
+ * (what an earlier attempt left, or a link to another file: /var/lib/nfs may belong to rpc.statd's
+ * user).
  *
- * Returns NULL and sets errno on failure.
- */
-FILE *file_open_new(const char *path);
-
-/*
- * file_replace - put a new file in a file's place: who reads sees the old one or the new one, never
- * half of one. It is not synced. FILE.tmp is used meanwhile.
- *
+ * @directory: an open directory that a relative name is beneath; or AT_FDCWD
  * @mode:  its permissions, whatever the umask; 0: what the umask leaves
- * @write: writes what is in it; a negative result ends the matter
+ * @flags: FILE_SYNC: it is on the disk when this returns, and so is its name
+ * @write: writes what is in it; FILE_KEEP: the old one is to stay; a negative result ends the matter
  *
  * Returns 0; what write() returned; -errno. On failure the old file stays.
  */
-int file_replace(const char *path, mode_t mode, int (*write)(void *userdata, FILE *to),
-		 void *userdata);
+enum { FILE_SYNC = 1 };
+enum { FILE_KEEP = 1 };
+int file_replace(int directory, const char *name, mode_t mode, unsigned int flags,
+		 int (*write)(void *userdata, FILE *to), void *userdata);

@@ -19,9 +19,9 @@
 
 #include "exportsd/ctl/fsid_recover.h"
 #include "exportsd/numbers/store_text.h"
+#include "parser/file.h"
 
 static const char name[] = ".exportsd-numbers";
-static const char new_name[] = ".exportsd-numbers.new";
 
 struct publishing {
 	const char *bytes;
@@ -38,40 +38,19 @@ static int open_directory(const char *path)
 	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
 }
 
-static int write_all(int fd, const char *bytes, size_t n_bytes)
+/* A file system that makes it somebody else's would let that user write it anew. */
+static int write_copy(void *userdata, FILE *to)
 {
-	while (n_bytes) {
-		ssize_t n = write(fd, bytes, n_bytes);
-
-		if (n < 0)
-			return -errno;
-		bytes += n;
-		n_bytes -= (size_t)n;
-	}
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-static int write_copy(int directory, const struct publishing *publishing)
-{
-	CLEANUP(closep) int fd = -1;
+	const struct publishing *publishing = userdata;
 	struct stat st;
-	int r;
 
-	(void)unlinkat(directory, new_name, 0);
-	fd = openat(directory, new_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0600);
-	if (fd < 0)
+	if (fstat(fileno(to), &st) < 0)
 		return -errno;
-	r = write_all(fd, publishing->bytes, publishing->n_bytes);
-	if (r == 0 && (fstat(fd, &st) < 0 || st.st_uid != geteuid()))
-		r = -EPERM;
-	if (r == 0 && renameat(directory, new_name, directory, name) < 0)
-		r = -errno;
-	if (r < 0)
-		(void)unlinkat(directory, new_name, 0);
-	else if (fsync(directory) < 0)
-		r = -errno;
-	return r;
+	if (st.st_uid != geteuid())
+		return -EPERM;
+	return fwrite(publishing->bytes, 1, publishing->n_bytes, to) == publishing->n_bytes
+		       ? 0
+		       : -errno;
 }
 
 static bool was_done(struct publishing *publishing, dev_t device)
@@ -104,7 +83,7 @@ static void publish_at(struct publishing *publishing, const char *path)
 	if (r == 0 && (vfs.f_flag & ST_RDONLY || was_done(publishing, st.st_dev)))
 		return;
 	if (r == 0)
-		r = write_copy(directory, publishing);
+		r = file_replace(directory, name, 0600, FILE_SYNC, write_copy, publishing);
 	if (r == 0) {
 		print_shown(stdout, path);
 		printf("/%s\n", name);

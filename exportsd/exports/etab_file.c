@@ -390,7 +390,6 @@ static void writing_done(struct writing *writing)
 		HASH_DEL(writing->printed, printed);
 		free(printed);
 	}
-	closep(&writing->fd);
 	closep(&writing->old_fd);
 	free(writing);
 }
@@ -403,37 +402,26 @@ static bool is_longer(int fd)
 	return read(fd, &byte, 1) != 0;
 }
 
-static int replace(struct writing *writing, const char *new, const char *old)
+static int write_unless_same(void *userdata, FILE *to)
 {
+	struct writing *writing = userdata;
 	int r;
 
-	if (unlink(new) < 0 && errno != ENOENT)
-		return -errno;
-	writing->fd = open(new, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (writing->fd < 0)
-		return -errno;
-	writing->old_fd = file_open(old);
-	writing->differs = writing->old_fd < 0;
+	writing->fd = fileno(to);
 	r = put_all(writing);
 	if (r == 0 && !writing->differs)
 		writing->differs = is_longer(writing->old_fd);
-	if (r == 0 && writing->differs)
-		return rename(new, old) < 0 ? -errno : 0;
-	(void)unlink(new);
-	return r;
+	return r == 0 && !writing->differs ? FILE_KEEP : r;
 }
 
 int etab_file_write(const char *directory, const struct snapshot *snapshot, uint32_t per_flavor,
 		    struct file_version *ret_version)
 {
 	CLEANUP(closep) int locked = lock(directory, F_WRLCK);
-	CLEANUP(freep) char *new = NULL;
-	CLEANUP(freep) char *old = NULL;
+	CLEANUP(freep) char *path = NULL;
 	struct writing *writing;
-	int r = locked < 0 ? locked : file_in(directory, ETAB_NAME ".tmp", &new);
+	int r = locked < 0 ? locked : file_in(directory, ETAB_NAME, &path);
 
-	if (r == 0)
-		r = file_in(directory, ETAB_NAME, &old);
 	if (r < 0)
 		return r;
 	writing = calloc(1, sizeof(*writing));
@@ -441,8 +429,9 @@ int etab_file_write(const char *directory, const struct snapshot *snapshot, uint
 		return -ENOMEM;
 	writing->snapshot = snapshot;
 	writing->per_flavor = per_flavor;
-	writing->fd = writing->old_fd = -1;
-	r = replace(writing, new, old);
+	writing->old_fd = file_open(path);
+	writing->differs = writing->old_fd < 0;
+	r = file_replace(AT_FDCWD, path, 0644, 0, write_unless_same, writing);
 	writing_done(writing);
 	return r < 0 ? r : etab_file_version(directory, ret_version);
 }

@@ -9,6 +9,7 @@
 #include "exportsd/exports/runtime.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <uthash.h>
 
@@ -295,7 +296,7 @@ int runtime_write(struct runtime *runtime, const char *file, const struct snapsh
 		return -ENOMEM;
 	if (!runtime->is_changed && str_equal(added, runtime->written ?: ""))
 		return 0;
-	r = file_replace(file, 0, write_all, &(struct contents){ runtime, added });
+	r = file_replace(AT_FDCWD, file, 0, 0, write_all, &(struct contents){ runtime, added });
 	if (r < 0)
 		return r;
 	runtime->is_changed = false;

@@ -7,6 +7,7 @@
  */
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <uthash.h>
@@ -257,5 +258,5 @@ static int write_all(void *userdata, FILE *to)
 /* As rpc.mountd's: root's to write, everybody's to read. */
 int rmtab_write(const struct rmtab *rmtab, const char *file)
 {
-	return file_replace(file, 0644, write_all, (void *)rmtab);
+	return file_replace(AT_FDCWD, file, 0644, 0, write_all, (void *)rmtab);
 }

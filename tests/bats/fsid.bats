@@ -258,13 +258,13 @@ flip() {
 	# What a client may do: links, a directory, its own file.
 	echo mine >"$T/elsewhere/victim"
 	ln -sf "$T/elsewhere/victim" "$T/shared/.exportsd-numbers"
-	ln -sf "$T/elsewhere/victim" "$T/shared/.exportsd-numbers.new"
+	ln -sf "$T/elsewhere/victim" "$T/shared/.exportsd-numbers.tmp"
 	fsid publish
 	[ ! -L "$T/shared/.exportsd-numbers" ]
 	[ "$(cat "$T/elsewhere/victim")" = mine ]
 	rm "$T/shared/.exportsd-numbers"
 	ln "$T/elsewhere/victim" "$T/shared/.exportsd-numbers"
-	ln "$T/elsewhere/victim" "$T/shared/.exportsd-numbers.new"
+	ln "$T/elsewhere/victim" "$T/shared/.exportsd-numbers.tmp"
 	fsid publish
 	[ "$(cat "$T/elsewhere/victim")" = mine ]
 	cp "$T/shared/.exportsd-numbers" "$T/good"
