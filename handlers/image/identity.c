@@ -102,7 +102,7 @@ static int checksum(int fd, uint64_t size, char **ret_text)
 	return 0;
 }
 
-static char *join(const struct identity *identity, const char *uuid, const char *sum)
+static char *join(const struct image_identity *identity, const char *uuid, const char *sum)
 {
 	char *text;
 
@@ -112,7 +112,7 @@ static char *join(const struct identity *identity, const char *uuid, const char 
 	return text;
 }
 
-static int read_values(blkid_probe probe, int fd, struct identity *identity)
+static int read_values(blkid_probe probe, int fd, struct image_identity *identity)
 {
 	CLEANUP(freep) char *uuid = NULL;
 	CLEANUP(freep) char *sum = NULL;
@@ -134,7 +134,7 @@ static int read_values(blkid_probe probe, int fd, struct identity *identity)
 }
 
 /* Nothing allowed was found; perhaps something else is there, for the message. */
-static int find_forbidden(blkid_probe probe, int fd, struct identity *identity)
+static int find_forbidden(blkid_probe probe, int fd, struct image_identity *identity)
 {
 	blkid_reset_probe(probe);
 	blkid_probe_reset_superblocks_filter(probe);
@@ -145,10 +145,10 @@ static int find_forbidden(blkid_probe probe, int fd, struct identity *identity)
 	return identity->type ? IDENTITY_FORBIDDEN : IDENTITY_NOTHING;
 }
 
-int identity_probe(int fd, char *const *types, struct identity *ret_identity)
+int identity_probe(int fd, char *const *types, struct image_identity *ret_identity)
 {
 	CLEANUP(free_probe) blkid_probe probe = blkid_new_probe();
-	CLEANUP(image_identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct image_identity identity = { 0 };
 	int r;
 
 	if (!probe)
@@ -160,17 +160,17 @@ int identity_probe(int fd, char *const *types, struct identity *ret_identity)
 		r = find_forbidden(probe, fd, &identity);
 	if (r == IDENTITY_FOUND || r == IDENTITY_FORBIDDEN) {
 		*ret_identity = identity;
-		identity = (struct identity){ 0 };
+		identity = (struct image_identity){ 0 };
 	}
 	return r;
 }
 
-void image_identity_done(struct identity *identity)
+void image_identity_done(struct image_identity *identity)
 {
 	free(identity->type);
 	free(identity->label);
 	free(identity->text);
-	*identity = (struct identity){ 0 };
+	*identity = (struct image_identity){ 0 };
 }
 
 bool identity_type_is_known(const char *type)

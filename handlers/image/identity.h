@@ -7,7 +7,7 @@
 
 #include "parser/base.h"
 
-struct identity {
+struct image_identity {
 	char *type; /* libblkid's name, which is mount(8)'s */
 	char *label; /* NULL: it has none */
 	/*
@@ -40,8 +40,8 @@ enum identity_found {
  *
  * Returns an enum identity_found; -errno.
  */
-int identity_probe(int fd, char *const *types, struct identity *ret_identity);
-void image_identity_done(struct identity *identity);
+int identity_probe(int fd, char *const *types, struct image_identity *ret_identity);
+void image_identity_done(struct image_identity *identity);
 
 /* Does libblkid know this type? */
 bool identity_type_is_known(const char *type);

@@ -61,7 +61,7 @@ static int name_of_device(uint32_t major, uint32_t minor, char *name, size_t siz
 	return (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-static int describe_loop(const struct statx *stx, struct loop_mounted *ret_mounted)
+static int describe_loop(const struct statx *stx, struct image_mounted *ret_mounted)
 {
 	CLEANUP(closep) int fd = -1;
 	struct loop_info64 info;
@@ -78,7 +78,7 @@ static int describe_loop(const struct statx *stx, struct loop_mounted *ret_mount
 	device = strdup(name);
 	if (!device)
 		return -ENOMEM;
-	*ret_mounted = (struct loop_mounted){
+	*ret_mounted = (struct image_mounted){
 		.device = device,
 		.image_device = info.lo_device,
 		.image_inode = info.lo_inode,
@@ -86,7 +86,7 @@ static int describe_loop(const struct statx *stx, struct loop_mounted *ret_mount
 	return LOOP_TAKEN;
 }
 
-int loop_look(const char *path, struct loop_mounted *ret_mounted)
+int loop_look(const char *path, struct image_mounted *ret_mounted)
 {
 	CLEANUP(closep) int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct statx here, above;
@@ -109,10 +109,10 @@ int loop_look(const char *path, struct loop_mounted *ret_mounted)
 	return LOOP_OTHER;
 }
 
-void loop_mounted_done(struct loop_mounted *mounted)
+void loop_mounted_done(struct image_mounted *mounted)
 {
 	free(mounted->device);
-	*mounted = (struct loop_mounted){ 0 };
+	*mounted = (struct image_mounted){ 0 };
 }
 
 /* ---- mounting ---- */

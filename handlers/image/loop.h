@@ -18,7 +18,7 @@ enum loop_place {
 	LOOP_OTHER, /* something else is mounted there */
 };
 
-struct loop_mounted {
+struct image_mounted {
 	char *device; /* "/dev/loop3"; NULL unless LOOP_TAKEN */
 	uint64_t image_device, image_inode; /* of the image, as stat(2) has them */
 };
@@ -31,8 +31,8 @@ struct loop_mounted {
  *
  * Returns an enum loop_place; -errno (-ENOTDIR, -ELOOP, -ENOENT: the path is none).
  */
-int loop_look(const char *path, struct loop_mounted *ret_mounted);
-void loop_mounted_done(struct loop_mounted *mounted);
+int loop_look(const char *path, struct image_mounted *ret_mounted);
+void loop_mounted_done(struct image_mounted *mounted);
 
 /*
  * loop_mount - attach an image and mount it with ro,nosuid,nodev.

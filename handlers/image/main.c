@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "handlers/image/identity.h"
+#include "handlers/image/known.h"
 #include "handlers/image/verbs.h"
 
 enum { EXIT_USAGE = 2, WORDS_MAX = 64, AT_ONCE_MAX = 1024 };

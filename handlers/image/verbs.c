@@ -3,32 +3,20 @@
  * verbs.c - list, lookup, mount and unmount of image files.
  *
  * Listing loads nothing and is quick: sizes come from stat(2); superblocks are read for at most
- * PROBING_MSEC a list. What was read is remembered by key, size and time of change, in the
- * handler's process (image_listed), so that the next list gets further.
+ * PROBING_MSEC a list, and remembered (known.h), so that the next list gets further.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <time.h>
-#include <uthash.h>
 
-#include "handlers/image/identity.h"
+#include "handlers/image/known.h"
 #include "handlers/image/loop.h"
 #include "handlers/image/verbs.h"
+#include "handlers/image/watch.h"
 
-enum {
-	PROBING_MSEC = 1000,
-	KNOWN_MAX = IMAGES_MAX, /* when there are more, all are forgotten */
-};
-
-struct known_image {
-	UT_hash_handle hh;
-	char *key;
-	char *version; /* size and time: while they are the same, so is the image */
-	char *identity;
-	char *label;
-};
+enum { PROBING_MSEC = 1000 };
 
 static uint64_t now_msec(void)
 {
@@ -38,98 +26,7 @@ static uint64_t now_msec(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-/* ---- what is known ---- */
-
-static void known_free(struct image_handler *handler, struct known_image *known)
-{
-	HASH_DEL(handler->known, known);
-	free(known->key);
-	free(known->version);
-	free(known->identity);
-	free(known->label);
-	free(known);
-}
-
-void image_handler_done(struct image_handler *handler)
-{
-	while (handler->known)
-		known_free(handler, handler->known);
-}
-
-static void image_listed(void *userdata, const struct proto_message *medium)
-{
-	struct image_handler *handler = userdata;
-	const char *key = proto_get(medium, "key"), *version = proto_get(medium, "version");
-	const char *identity = proto_get(medium, "identity"), *label = proto_get(medium, "label");
-	struct known_image *known;
-
-	if (!key || !version || !identity)
-		return;
-	HASH_FIND_STR(handler->known, key, known);
-	if (known && str_equal(known->version, version))
-		return;
-	if (known)
-		known_free(handler, known);
-	if (HASH_COUNT(handler->known) >= KNOWN_MAX)
-		image_handler_done(handler);
-	known = calloc(1, sizeof(*known));
-	if (!known)
-		return;
-	known->key = strdup(key);
-	known->version = strdup(version);
-	known->identity = strdup(identity);
-	known->label = label ? strdup(label) : NULL;
-	if (known->key && known->version && known->identity && (known->label || !label))
-		HASH_ADD_KEYPTR(hh, handler->known, known->key, strlen(known->key), known);
-	if (!known->hh.tbl) {
-		free(known->key);
-		free(known->version);
-		free(known->identity);
-		free(known->label);
-		free(known);
-	}
-}
-
-static const struct known_image *find_known(const struct image_handler *handler, const char *key,
-					    const char *version)
-{
-	struct known_image *known;
-
-	HASH_FIND_STR(handler->known, key, known);
-	return known && str_equal(known->version, version) ? known : NULL;
-}
-
-/* ---- describing ---- */
-
-static int probe(const struct image_handler *handler, const struct image *image,
-		 struct identity *ret_identity)
-{
-	CLEANUP(closep) int fd = image_read_fd(image);
-
-	return fd < 0 ? fd : identity_probe(fd, handler->types, ret_identity);
-}
-
-void image_describe(const struct image_handler *handler, const char *key, const struct image *image,
-		    bool may_probe, struct proto_writer *entry)
-{
-	CLEANUP(image_identity_done) struct identity identity = { 0 };
-	const struct known_image *known;
-	char version[80];
-
-	snprintf(version, sizeof(version), "%llu.%llu.%09ld", (unsigned long long)image->st.st_size,
-		 (unsigned long long)image->st.st_mtim.tv_sec, image->st.st_mtim.tv_nsec);
-	proto_put(entry, "key", key);
-	proto_put_u64(entry, "size-bytes", (uint64_t)image->st.st_size);
-	proto_put(entry, "version", version);
-	known = find_known(handler, key, version);
-	if (known) {
-		proto_put(entry, "identity", known->identity);
-		proto_put(entry, "label", known->label);
-	} else if (may_probe && probe(handler, image, &identity) == IDENTITY_FOUND) {
-		proto_put(entry, "identity", identity.text);
-		proto_put(entry, "label", identity.label);
-	}
-}
+/* ---- lists ---- */
 
 static int why_no_directory(struct kit_request *request, const struct image_handler *handler, int r)
 {
@@ -183,7 +80,7 @@ static int find_image(struct kit_request *request, const struct image_handler *h
 
 /* Probe an image that is to be used; anything but an allowed file system is an error. */
 static int identify(struct kit_request *request, const struct image_handler *handler,
-		    const char *name, int fd, struct identity *ret_identity)
+		    const char *name, int fd, struct image_identity *ret_identity)
 {
 	int r = identity_probe(fd, handler->types, ret_identity);
 
@@ -202,7 +99,8 @@ static int identify(struct kit_request *request, const struct image_handler *han
 	}
 }
 
-static void put_medium(struct kit_request *request, uint64_t size, const struct identity *identity)
+static void put_medium(struct kit_request *request, uint64_t size,
+		       const struct image_identity *identity)
 {
 	kit_put(request, "identity", identity->text);
 	kit_put(request, "label", identity->label);
@@ -214,14 +112,14 @@ static int image_lookup(struct kit_request *request, void *userdata)
 {
 	const struct image_handler *handler = userdata;
 	CLEANUP(image_done) struct image image = { .fd = -1 };
-	CLEANUP(image_identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct image_identity identity = { 0 };
 	int r;
 
 	r = find_image(request, handler, &image);
 	if (r != 0)
 		return r;
 	/* That it is there is the answer; what it holds matters when it is mounted. */
-	if (probe(handler, &image, &identity) != IDENTITY_FOUND)
+	if (image_probe(handler, &image, &identity) != IDENTITY_FOUND)
 		kit_put_u64(request, "size-bytes", (uint64_t)image.st.st_size);
 	else
 		put_medium(request, (uint64_t)image.st.st_size, &identity);
@@ -267,7 +165,7 @@ static int describe_mounted(struct kit_request *request, const struct image_hand
 			    const char *device)
 {
 	CLEANUP(closep) int fd = open(device, O_RDONLY | O_CLOEXEC);
-	CLEANUP(image_identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct image_identity identity = { 0 };
 	off_t size = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	int r;
 
@@ -285,7 +183,7 @@ static int describe_mounted(struct kit_request *request, const struct image_hand
 static int check_target(struct kit_request *request, const struct image_handler *handler,
 			const char *path)
 {
-	CLEANUP(loop_mounted_done) struct loop_mounted mounted = { 0 };
+	CLEANUP(loop_mounted_done) struct image_mounted mounted = { 0 };
 	int r = loop_look(path, &mounted);
 
 	switch (r) {
@@ -301,7 +199,7 @@ static int mount_image(struct kit_request *request, const struct image_handler *
 		       const char *path, int target)
 {
 	CLEANUP(image_done) struct image image = { .fd = -1 };
-	CLEANUP(image_identity_done) struct identity identity = { 0 };
+	CLEANUP(image_identity_done) struct image_identity identity = { 0 };
 	CLEANUP(freep) char *device = NULL, *why = NULL;
 	CLEANUP(closep) int fd = -1;
 	int r = find_image(request, handler, &image);
@@ -339,7 +237,7 @@ static int image_mount(struct kit_request *request, void *userdata)
 
 static int image_unmount(struct kit_request *request, void *userdata)
 {
-	CLEANUP(loop_mounted_done) struct loop_mounted mounted = { 0 };
+	CLEANUP(loop_mounted_done) struct image_mounted mounted = { 0 };
 	const char *path = kit_get(request, "path");
 	int r;
 

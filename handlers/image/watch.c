@@ -10,7 +10,8 @@
 #include <sys/inotify.h>
 #include <uthash.h>
 
-#include "handlers/image/verbs.h"
+#include "handlers/image/known.h"
+#include "handlers/image/watch.h"
 
 struct watched {
 	UT_hash_handle hh;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "handlers/image/identity.h"
+#include "handlers/image/known.h"
 #include "handlers/image/loop.h"
 #include "handlers/image/verbs.h"
 #include "handlers/kit/request.h"
@@ -48,10 +48,10 @@ static struct {
 	char type[32], options[64], path[512];
 } loop;
 
-int loop_look(const char *path, struct loop_mounted *ret_mounted)
+int loop_look(const char *path, struct image_mounted *ret_mounted)
 {
 	if (loop.place == LOOP_TAKEN)
-		*ret_mounted = (struct loop_mounted){
+		*ret_mounted = (struct image_mounted){
 			.device = strdup(loop.device_file),
 			.image_device = loop.device,
 			.image_inode = loop.inode,
@@ -59,7 +59,7 @@ int loop_look(const char *path, struct loop_mounted *ret_mounted)
 	return loop.place;
 }
 
-void loop_mounted_done(struct loop_mounted *mounted)
+void loop_mounted_done(struct image_mounted *mounted)
 {
 	free(mounted->device);
 }
@@ -281,17 +281,17 @@ static void test_all_keys(void)
 
 /* ---- identity ---- */
 
-static int probe_types(const char *name, char *const *allowed, struct identity *ret_identity)
+static int probe_types(const char *name, char *const *allowed, struct image_identity *ret_identity)
 {
 	int fd = open(path_of(name), O_RDONLY | O_CLOEXEC), r;
 
-	*ret_identity = (struct identity){ 0 };
+	*ret_identity = (struct image_identity){ 0 };
 	r = identity_probe(fd, allowed, ret_identity);
 	close(fd);
 	return r;
 }
 
-static int probe(const char *name, struct identity *ret_identity)
+static int probe(const char *name, struct image_identity *ret_identity)
 {
 	return probe_types(name, types, ret_identity);
 }
@@ -299,7 +299,7 @@ static int probe(const char *name, struct identity *ret_identity)
 static void test_identity(void)
 {
 	char *const both[] = { (char[]){ "squashfs" }, (char[]){ "ext2" }, NULL };
-	struct identity identity, other;
+	struct image_identity identity, other;
 
 	forget_images();
 	make_iso("a.iso", "DEBIAN 12");
@@ -341,7 +341,7 @@ static void test_identity(void)
 /* Do two images, made alike, have one identity? @change: a byte there differs; -1: none */
 static bool are_one(off_t change, off_t size_a, off_t size_b)
 {
-	struct identity a, b;
+	struct image_identity a, b;
 	bool same;
 
 	forget_images();
