@@ -21,7 +21,7 @@
 #include "handlers/kit/request.h"
 
 /* Nobody waits for it any more. */
-static void job_leave_connection(struct job *job)
+static void job_leave_connection(struct kit_job *job)
 {
 	if (job->connection)
 		job->connection->n_jobs--;
@@ -29,12 +29,12 @@ static void job_leave_connection(struct job *job)
 	job->deadline = sd_event_source_disable_unref(job->deadline);
 }
 
-void job_free(struct job *job)
+void kit_job_free(struct kit_job *job)
 {
 	struct kit *kit = job->kit;
 
 	job_leave_connection(job);
-	TAILQ_REMOVE(&kit->jobs, job, link);
+	DL_DELETE(kit->jobs, job);
 	if (job->verb->watches)
 		kit->n_watches--;
 	else if (job->pid)
@@ -48,13 +48,12 @@ void job_free(struct job *job)
 	free(job->bytes);
 	free(job->input);
 	free(job);
-	kit_consider_idleness(kit);
 }
 
 /* Send a job's message on to who asked, with the id. An outcome ends the job's tie to it. */
-static void job_deliver(struct job *job, const struct proto_message *message)
+static void job_deliver(struct kit_job *job, const struct proto_message *message)
 {
-	struct connection *connection = job->connection;
+	struct kit_connection *connection = job->connection;
 	const struct kit *kit = job->kit;
 	bool outcome = proto_outcome(message->word) >= 0;
 
@@ -79,23 +78,21 @@ static void job_deliver(struct job *job, const struct proto_message *message)
 }
 
 /* An outcome for an operation that gave none. */
-static void job_fail(struct job *job, enum proto_outcome outcome, int error, const char *why)
+static void job_fail(struct kit_job *job, enum proto_outcome outcome, int error, const char *why)
 {
 	if (!job->connection)
 		return;
 	kit_connection_answer(job->connection, job->id, outcome, error, why);
-	/* Its own callback sends it: this may be another connection's. */
-	sd_event_source_set_io_events(job->connection->io, EPOLLIN | EPOLLOUT);
 	job_leave_connection(job);
 }
 
 static int on_job_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	struct job *job = userdata;
+	struct kit_job *job = userdata;
 
 	if (!job->pid) {
 		job_fail(job, PROTO_BUSY, 0, "others were at work until its deadline");
-		job_free(job);
+		kit_job_free(job);
 		return 0;
 	}
 	job_fail(job, PROTO_BUSY, 0, "it is not done before its deadline");
@@ -104,19 +101,18 @@ static int on_job_deadline(sd_event_source *source, uint64_t usec, void *userdat
 	return 0;
 }
 
-static int job_set_deadline(struct job *job)
+static int job_set_deadline(struct kit_job *job)
 {
 	enum { LONGEST_MSEC = 86400 * 1000 };
 	int r = proto_get_u64(&job->message, "deadline-ms", LONGEST_MSEC, &job->deadline_msec);
 
 	if (r < 0 || job->deadline_msec == 0 || job->verb->watches)
 		return 0; /* what cannot be read is not what it was asked for */
-	r = sd_event_add_time_relative(job->kit->event, &job->deadline, CLOCK_MONOTONIC,
-				       job->deadline_msec * USEC_PER_MSEC, 0, on_job_deadline, job);
-	return r < 0 ? r : 0;
+	return kit_call_in(job->kit, &job->deadline, job->deadline_msec * USEC_PER_MSEC,
+			   on_job_deadline, job);
 }
 
-static void job_parse(struct job *job)
+static void job_parse(struct kit_job *job)
 {
 	struct proto_message message;
 	const char *why;
@@ -136,7 +132,7 @@ static void job_parse(struct job *job)
 }
 
 /* Returns false when there is nothing more for now, or ever. */
-static bool job_read(struct job *job)
+static bool job_read(struct kit_job *job)
 {
 	ssize_t n = recv(job->fd, job->input + job->n_input, PROTO_MESSAGE_MAX - job->n_input,
 			 MSG_DONTWAIT);
@@ -154,20 +150,13 @@ static bool job_read(struct job *job)
 
 static int on_job_result(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	struct job *job = userdata;
-	struct connection *connection = job->connection;
-
-	job_read(job);
-	if (connection)
-		kit_connection_settle(connection);
+	job_read(userdata);
 	return 0;
 }
 
 static int on_job_exit(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
-	struct job *job = userdata;
-	struct kit *kit = job->kit;
-	struct connection *connection = job->connection;
+	struct kit_job *job = userdata;
 	CLEANUP(freep) char *why = NULL;
 
 	while (job_read(job))
@@ -180,15 +169,12 @@ static int on_job_exit(sd_event_source *source, const siginfo_t *info, void *use
 		kit_log(LOG_ERR, "%s", why ? why : "a process died");
 		job_fail(job, PROTO_ERROR, EIO, why);
 	}
-	job_free(job);
-	if (connection)
-		kit_connection_settle(connection);
-	jobs_start(kit);
+	kit_job_free(job);
 	return 0;
 }
 
 /* In the child: only the standard descriptors and the one to the kit stay open. */
-static void child_run(const struct job *job, int fd)
+static void child_run(const struct kit_job *job, int fd)
 {
 	sigset_t none;
 
@@ -201,11 +187,11 @@ static void child_run(const struct job *job, int fd)
 	if (dup2(fd, 3) < 0)
 		_exit(1);
 	close_range(4, ~0U, 0);
-	request_run(operation_of(job->kit, job->verb), job->kit->userdata, &job->message, 3);
+	kit_request_run(operation_of(job->kit, job->verb), job->kit->userdata, &job->message, 3);
 	_exit(0);
 }
 
-static int job_spawn(struct job *job)
+static int job_spawn(struct kit_job *job)
 {
 	CLEANUP(closep) int theirs = -1;
 	int fds[2], r;
@@ -233,21 +219,21 @@ static int job_spawn(struct job *job)
 	return r;
 }
 
-static bool path_is_busy(const struct job *job)
+static bool path_is_busy(const struct kit_job *job)
 {
 	const char *path = proto_get(&job->message, "path");
-	const struct job *other;
+	const struct kit_job *other;
 
 	if (!job->verb->changes)
 		return false;
-	TAILQ_FOREACH(other, &job->kit->jobs, link)
-	if (other->pid && other->verb->changes &&
-	    str_equal(proto_get(&other->message, "path"), path))
-		return true;
+	DL_FOREACH (job->kit->jobs, other)
+		if (other->pid && other->verb->changes &&
+		    str_equal(proto_get(&other->message, "path"), path))
+			return true;
 	return false;
 }
 
-static void job_start(struct job *job)
+static void job_start(struct kit_job *job)
 {
 	int r = job_spawn(job);
 
@@ -255,7 +241,7 @@ static void job_start(struct job *job)
 		kit_log(LOG_WARNING, "cannot start a process for %s: %s", job->verb->name,
 			strerror(-r));
 		job_fail(job, PROTO_BUSY, 0, "no process can be started");
-		job_free(job);
+		kit_job_free(job);
 		return;
 	}
 	if (!job->verb->watches) {
@@ -264,15 +250,14 @@ static void job_start(struct job *job)
 	}
 }
 
-void jobs_start(struct kit *kit)
+void kit_jobs_start(struct kit *kit)
 {
-	struct job *job, *next;
+	struct kit_job *job, *next;
 
-	for (job = TAILQ_FIRST(&kit->jobs); job; job = next) {
-		next = TAILQ_NEXT(job, link);
-		if (job->pid || (!job->verb->watches && kit->n_running >= kit->settings.n_at_once))
-			continue;
-		if (!path_is_busy(job))
+	DL_FOREACH_SAFE (kit->jobs, job, next) {
+		bool has_room = job->verb->watches || kit->n_running < kit->settings.n_at_once;
+
+		if (!job->pid && has_room && !path_is_busy(job))
 			job_start(job);
 	}
 }
@@ -303,11 +288,11 @@ static int copy_message(const struct proto_message *message, const char *bytes, 
 	return 0;
 }
 
-int job_new(struct connection *connection, uint64_t id, const struct verb *verb,
-	    const struct proto_message *message, const char *bytes, size_t n_bytes)
+int kit_job_new(struct kit_connection *connection, uint64_t id, const struct kit_verb *verb,
+		const struct proto_message *message, const char *bytes, size_t n_bytes)
 {
 	struct kit *kit = connection->kit;
-	struct job *job = calloc(1, sizeof(*job));
+	struct kit_job *job = calloc(1, sizeof(*job));
 
 	if (!job)
 		return -ENOMEM;
@@ -327,49 +312,53 @@ int job_new(struct connection *connection, uint64_t id, const struct verb *verb,
 		kit->n_watches++;
 	else
 		kit->n_waiting++;
-	TAILQ_INSERT_TAIL(&kit->jobs, job, link);
+	DL_APPEND(kit->jobs, job);
 	if (job_set_deadline(job) < 0) {
-		job_free(job);
+		kit_job_free(job);
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-void jobs_leave(struct connection *connection)
+void kit_jobs_pause(const struct kit_connection *connection, bool is_paused)
+{
+	struct kit_job *job;
+
+	DL_FOREACH (connection->kit->jobs, job)
+		if (job->connection == connection && job->io)
+			sd_event_source_set_enabled(job->io,
+						    is_paused ? SD_EVENT_OFF : SD_EVENT_ON);
+}
+
+void kit_jobs_leave(struct kit_connection *connection)
 {
 	struct kit *kit = connection->kit;
-	struct job *job, *next;
+	struct kit_job *job, *next;
 
-	for (job = TAILQ_FIRST(&kit->jobs); job; job = next) {
-		next = TAILQ_NEXT(job, link);
+	kit_jobs_pause(connection, false);
+	DL_FOREACH_SAFE (kit->jobs, job, next) {
 		if (job->connection != connection)
 			continue;
 		job_leave_connection(job);
-		if (!job->pid) {
-			job_free(job);
-			continue;
-		}
-		if (job->verb->watches)
+		if (!job->pid)
+			kit_job_free(job);
+		else if (job->verb->watches)
 			kill(job->pid, SIGKILL);
-		if (job->io)
-			sd_event_source_set_enabled(job->io,
-						    SD_EVENT_ON); /* it may have been paused */
 	}
 }
 
-void jobs_shed(struct kit *kit)
+void kit_jobs_shed(struct kit *kit)
 {
-	struct job *job, *next;
+	struct kit_job *job, *next;
 
-	for (job = TAILQ_FIRST(&kit->jobs); job; job = next) {
-		next = TAILQ_NEXT(job, link);
+	DL_FOREACH_SAFE (kit->jobs, job, next) {
 		if (job->verb->watches)
 			job_leave_connection(job);
 		if (job->verb->watches && job->pid) {
 			kill(job->pid, SIGKILL);
 		} else if (!job->pid) {
 			job_fail(job, PROTO_BUSY, 0, "the handler is stopping");
-			job_free(job);
+			kit_job_free(job);
 		}
 	}
 }

@@ -1,48 +1,84 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * kit.c - a handler from its start to its end: sockets, signals, idle exit, the log.
+ * kit.c - a handler from its start to its end: sockets, signals, idle exit; and what follows from
+ * each event.
  */
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <sys/socket.h>
 
 #include "handlers/kit/private.h"
 
-void kit_log(int level, const char *format, ...)
-{
-	CLEANUP(freep) char *text = NULL;
-	va_list ap;
-	int length;
+/* ---- what follows from an event ---- */
 
-	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
-	va_end(ap);
-	if (length < 0)
-		text = NULL; /* undefined after a failure */
-	for (char *c = text; c && *c; c++)
-		if ((unsigned char)*c < ' ')
-			*c = '?'; /* one message, one line */
-	if (isatty(STDERR_FILENO))
-		dprintf(STDERR_FILENO, "%s: %s\n", program_invocation_short_name,
-			text ? text : format);
-	else
-		dprintf(STDERR_FILENO, "<%d>%s\n", level, text ? text : format);
-}
-
-void kit_consider_idleness(struct kit *kit)
+static void finish_connection(struct kit_connection *connection)
 {
-	if (kit->n_connections > 0 || !TAILQ_EMPTY(&kit->jobs))
-		return;
-	if (kit->stopping || kit->listening.n_fds == 0)
-		sd_event_exit(kit->event, 0);
-	else if (kit->listening.inherited && kit->settings.idle_sec > 0) {
-		sd_event_source_set_time_relative(kit->idle,
-						  (uint64_t)kit->settings.idle_sec * USEC_PER_SEC);
-		sd_event_source_set_enabled(kit->idle, SD_EVENT_ONESHOT);
+	kit_connection_flush(connection);
+	if (kit_connection_is_over(connection)) {
+		kit_jobs_leave(connection);
+		kit_connection_free(connection);
+	} else {
+		kit_connection_arm(connection);
 	}
 }
+
+static void take_requests(struct kit_connection *connection)
+{
+	bool was_paused = connection->is_paused;
+
+	kit_connection_flush(connection);
+	if (connection->has_news || was_paused)
+		kit_take_requests(connection);
+	connection->is_paused = kit_connection_is_full(connection);
+	if (connection->is_paused || was_paused)
+		kit_jobs_pause(connection, connection->is_paused);
+}
+
+static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct kit *kit = userdata;
+
+	return sd_event_exit(kit->event, 0);
+}
+
+/* Nothing to do any more? Then exit, at once or after the idle time. */
+static void consider_idleness(struct kit *kit)
+{
+	uint64_t usec = (uint64_t)kit->settings.idle_sec * USEC_PER_SEC;
+
+	if (kit->connections || kit->jobs)
+		kit->idle = sd_event_source_disable_unref(kit->idle);
+	else if (kit->stopping || kit->listening.n_fds == 0)
+		sd_event_exit(kit->event, 0);
+	else if (kit->listening.inherited && usec > 0 && !kit->idle)
+		(void)kit_call_in(kit, &kit->idle, usec, on_idle, kit);
+}
+
+static void settle(struct kit *kit)
+{
+	struct kit_connection *connection, *next;
+
+	DL_FOREACH (kit->connections, connection)
+		take_requests(connection);
+	kit_jobs_start(kit);
+	DL_FOREACH_SAFE (kit->connections, connection, next)
+		finish_connection(connection);
+	consider_idleness(kit);
+}
+
+static int loop(struct kit *kit)
+{
+	int r = 0;
+
+	while (r >= 0 && sd_event_get_state(kit->event) != SD_EVENT_FINISHED) {
+		settle(kit);
+		r = sd_event_run(kit->event, UINT64_MAX);
+	}
+	return r < 0 ? r : 0;
+}
+
+/* ---- events ---- */
 
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
@@ -52,15 +88,6 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *use
 		kit_connection_new(userdata, connection);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
 		kit_log(LOG_ERR, "accept: %m");
-	return 0;
-}
-
-static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct kit *kit = userdata;
-
-	if (kit->n_connections == 0 && TAILQ_EMPTY(&kit->jobs))
-		sd_event_exit(kit->event, 0);
 	return 0;
 }
 
@@ -76,25 +103,16 @@ static int on_stop_timeout(sd_event_source *source, uint64_t usec, void *userdat
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
 	struct kit *kit = userdata;
-	struct connection *connection, *next;
+	uint64_t usec = (uint64_t)kit->settings.stop_sec * USEC_PER_SEC;
 
-	if (kit->stopping) {
-		sd_event_exit(kit->event, 0);
-		return 0;
-	}
+	if (kit->stopping)
+		return sd_event_exit(kit->event, 0);
 	kit->stopping = true;
 	for (size_t i = 0; i < kit->listening.n_fds; i++)
 		sd_event_source_set_enabled(kit->accepting[i], SD_EVENT_OFF);
-	if (sd_event_add_time_relative(kit->event, NULL, CLOCK_MONOTONIC,
-				       (uint64_t)kit->settings.stop_sec * USEC_PER_SEC, 0,
-				       on_stop_timeout, kit) < 0)
-		sd_event_exit(kit->event, 0);
-	jobs_shed(kit);
-	for (connection = TAILQ_FIRST(&kit->connections); connection; connection = next) {
-		next = TAILQ_NEXT(connection, link);
-		kit_connection_settle(connection);
-	}
-	kit_consider_idleness(kit);
+	if (kit_call_in(kit, &kit->stop, usec, on_stop_timeout, kit) < 0)
+		return sd_event_exit(kit->event, 0);
+	kit_jobs_shed(kit);
 	return 0;
 }
 
@@ -112,11 +130,6 @@ static int add_sources(struct kit *kit)
 	r = sd_event_add_signal(kit->event, NULL, SIGTERM, on_signal, kit);
 	if (r >= 0)
 		r = sd_event_add_signal(kit->event, NULL, SIGINT, on_signal, kit);
-	if (r >= 0)
-		r = sd_event_add_time_relative(kit->event, &kit->idle, CLOCK_MONOTONIC, 0, 0,
-					       on_idle, kit);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(kit->idle, SD_EVENT_OFF);
 	for (size_t i = 0; r >= 0 && i < kit->listening.n_fds; i++)
 		r = sd_event_add_io(kit->event, &kit->accepting[i], kit->listening.fds[i], EPOLLIN,
 				    on_accept, kit);
@@ -125,7 +138,7 @@ static int add_sources(struct kit *kit)
 
 static int open_and_loop(struct kit *kit, const char **ret_why)
 {
-	int r = listening_open(&kit->listening, kit->settings.socket, ret_why);
+	int r = kit_listening_open(&kit->listening, kit->settings.socket, ret_why);
 
 	if (r < 0)
 		return r;
@@ -137,8 +150,7 @@ static int open_and_loop(struct kit *kit, const char **ret_why)
 		return r;
 	if (kit->listening.connection >= 0)
 		kit_connection_new(kit, TAKE_FD(kit->listening.connection));
-	kit_consider_idleness(kit);
-	return sd_event_loop(kit->event);
+	return loop(kit);
 }
 
 int kit_run(const struct kit_operations *operations, void *userdata,
@@ -149,8 +161,6 @@ int kit_run(const struct kit_operations *operations, void *userdata,
 		.userdata = userdata,
 		.settings = *settings,
 		.listening.connection = -1,
-		.connections = TAILQ_HEAD_INITIALIZER(kit.connections),
-		.jobs = TAILQ_HEAD_INITIALIZER(kit.jobs),
 	};
 	const char *why = NULL;
 	int r;
@@ -165,14 +175,15 @@ int kit_run(const struct kit_operations *operations, void *userdata,
 	if (r < 0)
 		kit_log(LOG_ERR, "%s%s%s: %s", settings->socket ? settings->socket : "",
 			settings->socket ? ": " : "", why, strerror(-r));
-	while (!TAILQ_EMPTY(&kit.connections))
-		kit_connection_free(TAILQ_FIRST(&kit.connections));
-	while (!TAILQ_EMPTY(&kit.jobs))
-		job_free(TAILQ_FIRST(&kit.jobs));
+	while (kit.jobs)
+		kit_job_free(kit.jobs);
+	while (kit.connections)
+		kit_connection_free(kit.connections);
 	sd_event_source_disable_unref(kit.idle);
+	sd_event_source_disable_unref(kit.stop);
 	for (size_t i = 0; i < kit.listening.n_fds; i++)
 		sd_event_source_disable_unref(kit.accepting[i]);
 	sd_event_unref(kit.event);
-	listening_done(&kit.listening);
+	kit_listening_done(&kit.listening);
 	return r < 0 ? r : 0;
 }

@@ -33,7 +33,7 @@ static int set_flags(int fd)
 	return 0;
 }
 
-static int take_inherited(struct listening *listening, int n_fds, const char **ret_why)
+static int take_inherited(struct kit_listening *listening, int n_fds, const char **ret_why)
 {
 	for (int fd = SD_LISTEN_FDS_START; fd < SD_LISTEN_FDS_START + n_fds; fd++) {
 		int r = set_flags(fd);
@@ -43,7 +43,7 @@ static int take_inherited(struct listening *listening, int n_fds, const char **r
 			return r;
 		}
 		if (sd_is_socket(fd, AF_UNIX, SOCK_STREAM, 1) > 0 &&
-		    listening->n_fds < LISTEN_MAX) {
+		    listening->n_fds < KIT_LISTEN_MAX) {
 			listening->fds[listening->n_fds++] = fd;
 		} else if (is_connection(fd) && listening->connection < 0) {
 			listening->connection = fd;
@@ -57,7 +57,7 @@ static int take_inherited(struct listening *listening, int n_fds, const char **r
 	return 0;
 }
 
-static int take_standard_input(struct listening *listening, const char **ret_why)
+static int take_standard_input(struct kit_listening *listening, const char **ret_why)
 {
 	CLEANUP(closep) int null = -1;
 
@@ -141,7 +141,7 @@ static int bind_and_listen(int fd, const char *name, const char *suffix, const c
 }
 
 /* Bind under a name of the moment, then rename: the path never is a socket that refuses. */
-static int listen_at_path(struct listening *listening, int fd, const char *path,
+static int listen_at_path(struct kit_listening *listening, int fd, const char *path,
 			  const char **ret_why)
 {
 	CLEANUP(freep) char *moment = NULL;
@@ -171,7 +171,7 @@ static int listen_at_path(struct listening *listening, int fd, const char *path,
 	return listening->path ? 0 : -ENOMEM;
 }
 
-static int make_own(struct listening *listening, const char *name, const char **ret_why)
+static int make_own(struct kit_listening *listening, const char *name, const char **ret_why)
 {
 	int fd;
 
@@ -185,9 +185,10 @@ static int make_own(struct listening *listening, const char *name, const char **
 	return listen_at_path(listening, fd, name, ret_why);
 }
 
-int listening_open(struct listening *ret_listening, const char *socket, const char **ret_why)
+int kit_listening_open(struct kit_listening *ret_listening, const char *socket,
+		       const char **ret_why)
 {
-	struct listening listening = { .connection = -1 };
+	struct kit_listening listening = { .connection = -1 };
 	int r, n_fds;
 
 	n_fds = sd_listen_fds(true);
@@ -203,14 +204,14 @@ int listening_open(struct listening *ret_listening, const char *socket, const ch
 		r = -EDESTADDRREQ;
 	}
 	if (r < 0) {
-		listening_done(&listening);
+		kit_listening_done(&listening);
 		return r;
 	}
 	*ret_listening = listening;
 	return 0;
 }
 
-void listening_done(struct listening *listening)
+void kit_listening_done(struct kit_listening *listening)
 {
 	struct stat st;
 
@@ -221,5 +222,5 @@ void listening_done(struct listening *listening)
 	for (size_t i = 0; i < listening->n_fds; i++)
 		close(listening->fds[i]);
 	closep(&listening->connection);
-	*listening = (struct listening){ .connection = -1 };
+	*listening = (struct kit_listening){ .connection = -1 };
 }

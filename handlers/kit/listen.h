@@ -10,10 +10,10 @@
 
 #include "parser/base.h"
 
-enum { LISTEN_MAX = 8 };
+enum { KIT_LISTEN_MAX = 8 };
 
-struct listening {
-	int fds[LISTEN_MAX]; /* listening sockets, non-blocking */
+struct kit_listening {
+	int fds[KIT_LISTEN_MAX]; /* listening sockets, non-blocking */
 	size_t n_fds;
 	int connection; /* an inherited connection, or -1 */
 	bool inherited; /* from systemd, which goes on listening when we exit */
@@ -23,7 +23,7 @@ struct listening {
 };
 
 /*
- * listening_open - find or make the socket, as kit_run() says.
+ * kit_listening_open - find or make the socket, as kit_run() says.
  *
  * @socket: "/path" or "@abstract"; NULL: none
  *
@@ -32,7 +32,8 @@ struct listening {
  *
  * Returns 0; -errno, with a static text in *ret_why.
  */
-int listening_open(struct listening *ret_listening, const char *socket, const char **ret_why);
+int kit_listening_open(struct kit_listening *ret_listening, const char *socket,
+		       const char **ret_why);
 
-/* listening_done - close; remove the socket's path if it is still the one we made. */
-void listening_done(struct listening *listening);
+/* kit_listening_done - close; remove the socket's path if it is still the one we made. */
+void kit_listening_done(struct kit_listening *listening);

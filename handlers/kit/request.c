@@ -122,7 +122,8 @@ static int put_outcome(struct kit_request *request, int outcome)
 	return proto_end(out);
 }
 
-void request_run(kit_operation operation, void *userdata, const struct proto_message *asked, int fd)
+void kit_request_run(kit_operation operation, void *userdata, const struct proto_message *asked,
+		     int fd)
 {
 	struct kit_request request = { .asked = asked, .fd = fd };
 	int outcome;

@@ -9,10 +9,10 @@
 #include "handlers/kit/kit.h"
 
 /*
- * request_run - run an operation to its outcome.
+ * kit_request_run - run an operation to its outcome.
  *
  * @asked: borrowed
  * @fd:    borrowed; blocking
  */
-void request_run(kit_operation operation, void *userdata, const struct proto_message *asked,
-		 int fd);
+void kit_request_run(kit_operation operation, void *userdata, const struct proto_message *asked,
+		     int fd);

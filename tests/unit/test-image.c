@@ -429,7 +429,7 @@ static const char *outcome(kit_operation operation, const char *key, const char 
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		exit(1);
-	request_run(operation, &handler, &asked, pair[1]);
+	kit_request_run(operation, &handler, &asked, pair[1]);
 	close(pair[1]);
 	answer_reset(pair[0]);
 	do
@@ -604,7 +604,7 @@ static void test_watch(void)
 	pid = fork();
 	if (pid == 0) {
 		close(pair[0]);
-		request_run(image_operations.watch, &handler, &asked, pair[1]);
+		kit_request_run(image_operations.watch, &handler, &asked, pair[1]);
 		_exit(0);
 	}
 	close(pair[1]);
