@@ -22,6 +22,7 @@
 #include "exportsd/control/control.h"
 #include "exportsd/control/fsidd.h"
 #include "exportsd/exports/reload.h"
+#include "exportsd/fs/mount_table.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/kernel.h"
 #include "exportsd/media/media.h"
@@ -281,7 +282,10 @@ int daemon_start(struct daemon *daemon, const char *proc)
 		r = paths_new(&daemon->paths, daemon->event, config->name_timeout_seconds * second,
 			      config->rootdir);
 	if (r >= 0)
-		r = media_new(&daemon->media, daemon->event, config, daemon->numbers);
+		r = mount_table_new(&daemon->mounts, daemon->event);
+	if (r >= 0)
+		r = media_new(&daemon->media, daemon->event, config, daemon->numbers,
+			      daemon->mounts);
 	if (r >= 0) {
 		media_on_names(daemon->media, on_names, daemon);
 		questions_serve_media(daemon);
@@ -322,6 +326,7 @@ void daemon_stop(struct daemon *daemon)
 	questions_free(daemon->questions);
 	kernel_close(daemon->kernel);
 	media_free(daemon->media);
+	mount_table_free(daemon->mounts);
 	paths_free(daemon->paths);
 	names_free(daemon->names);
 	numbers_close(daemon->numbers);

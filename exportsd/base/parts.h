@@ -13,6 +13,7 @@ struct kernel;
 struct names;
 struct paths;
 struct numbers;
+struct mount_table;
 struct media;
 struct snapshot;
 struct questions;
@@ -28,6 +29,7 @@ struct daemon {
 	struct names *names;
 	struct paths *paths;
 	struct numbers *numbers;
+	struct mount_table *mounts;
 	struct media *media;
 	/* In force. Only exports/reload.c replaces it: never keep a pointer into it over a callback. */
 	struct snapshot *snapshot;

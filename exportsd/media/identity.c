@@ -16,14 +16,13 @@
  * Before that, ids are used again at once, as are loop devices and the device numbers of file
  * systems without a device: then its file system is watched for its end, which inotify(7) tells in
  * order with everything else (IN_UNMOUNT), and a file system that has not ended shares its device
- * number with no other. What cannot be watched is known as long as nothing at all was mounted or
- * unmounted.
+ * number with no other. Whether it can be watched without waiting for a server, the table of mounts
+ * tells a little later: until then the mount is held, so that it stays what it is. What cannot be
+ * watched is known as long as nothing at all was mounted or unmounted.
  */
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libmount/libmount.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <sys/sysmacros.h>
@@ -89,40 +88,11 @@ static void hear_unmounts(struct media *media)
 		}
 }
 
-static void hear_mount_changes(struct media *media)
-{
-	struct pollfd changes = { .fd = media->changes_fd, .events = POLLPRI };
-
-	if (changes.fd >= 0 && poll(&changes, 1, 0) != 0)
-		media->n_mount_changes++;
-}
-
-/* Does a server or a process answer for it, which may never do so? */
-static bool may_hang(const struct mounts_place *place)
-{
-	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-	struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_BACKWARD);
-	bool is_harmless = false;
-	struct libmnt_fs *fs;
-
-	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
-		if ((uint64_t)mnt_fs_get_id(fs) == place->mount_id) {
-			is_harmless = !mnt_fs_is_netfs(fs) &&
-				      strncmp(mnt_fs_get_fstype(fs), "fuse", strlen("fuse")) != 0;
-			break;
-		}
-	mnt_free_iter(iterator);
-	mnt_unref_table(table);
-	return !is_harmless;
-}
-
 static void watch_for_unmount(struct medium *medium, int root_fd)
 {
 	struct media *media = medium->rule->media;
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 
-	if (major(medium->settled.device) == 0 && may_hang(&medium->settled))
-		return;
 	if (media->unmounts_fd < 0)
 		media->unmounts_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", root_fd);
@@ -130,21 +100,48 @@ static void watch_for_unmount(struct medium *medium, int root_fd)
 		medium->unmount_watch = inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
 }
 
+static void let_go(struct medium *medium)
+{
+	pending_cancel(&medium->settled_pending);
+	closep(&medium->settled_fd);
+	medium->settled_fd = -1;
+}
+
+/* As long as it is held, no other mount has its id. */
+static void on_mounts_told(void *userdata)
+{
+	struct medium *medium = userdata;
+	struct mount_table *mounts = medium->rule->media->mounts;
+	const struct mount_table_entry *entry =
+		mount_table_find(mounts, (int)medium->settled.mount_id);
+
+	medium->settled_pending = NULL;
+	if (entry && entry->device == medium->settled.device && !entry->may_hang)
+		watch_for_unmount(medium, medium->settled_fd);
+	medium->settled_changes = mount_table_n_changes(mounts);
+	let_go(medium);
+}
+
 /* To be known again: a mount that @root_fd holds. */
 static int take_note(struct medium *medium, int root_fd)
 {
-	struct media *media = medium->rule->media;
+	struct mount_table *mounts = medium->rule->media->mounts;
 	int r = mounts_look(root_fd, &medium->settled);
 
+	let_go(medium);
 	medium->unmount_watch = -1;
-	if (r == 0 && !medium->settled.id_is_unique)
+	medium->settled_changes = mount_table_n_changes(mounts);
+	if (r < 0 || medium->settled.id_is_unique)
+		return r;
+	if (major(medium->settled.device) != 0) {
 		watch_for_unmount(medium, root_fd);
-	if (r == 0 && !medium->settled.id_is_unique && medium->unmount_watch < 0 &&
-	    media->changes_fd < 0)
-		media->changes_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	hear_mount_changes(media);
-	medium->settled_changes = media->n_mount_changes;
-	return r;
+		return 0;
+	}
+	medium->settled_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+	if (medium->settled_fd >= 0 &&
+	    mount_table_wait(mounts, on_mounts_told, medium, &medium->settled_pending) < 0)
+		let_go(medium);
+	return 0;
 }
 
 /* Is this the mount that was looked at last? */
@@ -154,10 +151,9 @@ static bool is_known_again(struct medium *medium, int root_fd)
 	struct mounts_place place;
 
 	hear_unmounts(media);
-	hear_mount_changes(media);
 	return mounts_look(root_fd, &place) == 0 && mounts_same_mount(&place, &medium->settled) &&
-	       (place.id_is_unique || medium->unmount_watch >= 0 ||
-		medium->settled_changes == media->n_mount_changes);
+	       (place.id_is_unique || medium->settled_fd >= 0 || medium->unmount_watch >= 0 ||
+		medium->settled_changes == mount_table_n_changes(media->mounts));
 }
 
 void identity_asked(struct medium *medium, int root_fd)
@@ -398,6 +394,7 @@ void identity_stop(struct medium *medium)
 void identity_done(struct medium *medium)
 {
 	identity_stop(medium);
+	let_go(medium);
 	free(medium->new_identity);
 	free(medium->mounted_identity);
 	free(medium->listed_identity);

@@ -264,12 +264,12 @@ int media_set_snapshot(struct media *media, const struct snapshot *snapshot)
 	drop_rules(media, old);
 	change_owners(media);
 	DL_FOREACH (media->rules, rule)
-		if (!rule->catalogue.was_started)
+		if (!rule->catalogue.was_started) {
 			catalogue_start(rule);
-	if (!media->was_swept) {
+			scan_start(media);
+		}
+	if (!media->was_swept)
 		sweep(media);
-		scan_adopt(media);
-	}
 	return 0;
 }
 
@@ -287,7 +287,7 @@ static uid_t find_uid(const char *name)
 }
 
 int media_new(struct media **ret_media, sd_event *event, const struct config *config,
-	      struct numbers *numbers)
+	      struct numbers *numbers, struct mount_table *mounts)
 {
 	struct media *media = calloc(1, sizeof(*media));
 	int r;
@@ -297,14 +297,12 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->event = sd_event_ref(event);
 	media->config = config;
 	media->numbers = numbers;
-	media->unmounts_fd = media->changes_fd = -1;
+	media->mounts = mounts;
 	media->handler_uid = find_uid(config->handler_user);
-	media->mounts_fd = media->sysfs_fd = media->nodes_fd = -1;
+	media->unmounts_fd = media->sysfs_fd = media->nodes_fd = -1;
 	r = places_start(media);
 	if (r >= 0)
 		r = drains_start(media);
-	if (r >= 0)
-		r = scan_start(media);
 	if (r >= 0)
 		r = watches_start(media);
 	if (r < 0) {
@@ -344,7 +342,6 @@ struct media *media_free(struct media *media)
 	drains_end(media);
 	watches_end(media);
 	closep(&media->unmounts_fd);
-	closep(&media->changes_fd);
 	later_cancel(&media->tell);
 	sd_event_unref(media->event);
 	free(media);

@@ -26,9 +26,11 @@
 #include "parser/snapshot/snapshot.h"
 
 struct media;
+struct mount_table;
 
+/* config, numbers, mounts: borrowed */
 int media_new(struct media **ret_media, sd_event *event, const struct config *config,
-	      struct numbers *numbers);
+	      struct numbers *numbers, struct mount_table *mounts);
 struct media *media_free(struct media *media);
 
 /*

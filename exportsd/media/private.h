@@ -28,6 +28,7 @@
 #include <utlist.h>
 
 #include "exportsd/base/log.h"
+#include "exportsd/fs/mount_table.h"
 #include "exportsd/media/handler.h"
 #include "exportsd/media/media.h"
 #include "exportsd/media/medium.h"
@@ -152,7 +153,9 @@ struct medium {
 	/* identity.c */
 	struct mounts_place settled; /* the mount that its handler was asked about last */
 	bool is_settled; /* it has identified that */
-	int unmount_watch; /* of settled's file system; -1: none */
+	int settled_fd; /* holds it until it is known whether it can be watched; or -1 */
+	struct pending *settled_pending;
+	int unmount_watch; /* of its file system; -1: none */
 	uint64_t settled_changes; /* of mounts, by then: counts without a watch */
 	char *mounted_identity; /* of settled; NULL: its handler gave none */
 	char *listed_identity; /* of the list */
@@ -214,6 +217,8 @@ struct media {
 	sd_event *event;
 	const struct config *config;
 	struct numbers *numbers;
+	struct mount_table *mounts;
+	struct mount_table_subscriber mounts_told; /* scan.c */
 	const struct snapshot *snapshot;
 	uid_t handler_uid;
 	uint64_t second_usec; /* of the configuration; less in tests */
@@ -231,13 +236,8 @@ struct media {
 	size_t n_draining;
 	uint64_t drain_begun_usec; /* the last one */
 	uint64_t unmounting_usec; /* how long a handler takes to unmount one, lately */
-	sd_event_source *drain_timer, *deliver_drained, *scan_timer, *mounts_io;
-	struct pending *scan; /* reads what is mounted */
-	struct libmnt_table *scan_table; /* the scan's; ours once that is over */
-	struct libmnt_iter *scan_iterator;
-	sd_event_source *scan_run;
+	sd_event_source *drain_timer, *deliver_drained;
 	struct media_drain *drained; /* to be told */
-	int mounts_fd;
 	struct medium_watch *watches; /* watch.c */
 	struct medium_watch *next_watch; /* of the round under way; NULL: none is */
 	struct worker *devices; /* reads from them; NULL until needed */
@@ -252,8 +252,6 @@ struct media {
 	void *names_userdata;
 	sd_event_source *names_timer;
 	int unmounts_fd; /* inotify(7), -1 until needed: identity.c */
-	int changes_fd; /* of mountinfo, likewise; and how often it changed since */
-	uint64_t n_mount_changes;
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
 
@@ -434,10 +432,8 @@ void drains_end(struct media *media);
 
 /* ---- scan.c ---- */
 
-/* Take what is mounted under the rules for what it is: at once, for the start of the daemon. */
-void scan_adopt(struct media *media);
-/* From now on, look for it whenever mounts have changed. Returns 0; -errno. */
-int scan_start(struct media *media);
+/* Rules are new: what is mounted under them, and what will be, is taken for what it is. */
+void scan_start(struct media *media);
 void scan_end(struct media *media);
 
 /* ---- watch.c ---- */

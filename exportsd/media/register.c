@@ -84,7 +84,8 @@ static int medium_new(struct media *media, const char *path, struct medium **ret
 	medium = calloc(1, sizeof(*medium));
 	if (!medium)
 		return -ENOMEM;
-	medium->placeholder_fd = medium->mount_fd = medium->unmount_watch = -1;
+	medium->placeholder_fd = medium->mount_fd = -1;
+	medium->settled_fd = medium->unmount_watch = -1;
 	medium->path = strdup(path);
 	if (medium->path)
 		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);

@@ -21,6 +21,7 @@ static char top[] = "/tmp/test-identity.XXXXXX";
 static char socket_path[64], rule_directory[64], drive[80];
 static struct config config;
 static struct numbers *numbers;
+static struct mount_table *mounts;
 static struct media *media;
 static struct snapshot *snapshot;
 static struct peer peer;
@@ -171,7 +172,7 @@ static void start_media(void)
 	    snapshot_new(source, &facts, false, &diags, &snapshot) < 0)
 		abort();
 	diags_done(&diags);
-	if (media_new(&media, event, &config, numbers) < 0)
+	if (media_new(&media, event, &config, numbers, mounts) < 0)
 		abort();
 	media->second_usec = 300000;
 	media_on_names(media, on_names, NULL);
@@ -578,7 +579,7 @@ int main(void)
 		ok(true, "media # SKIP no mount namespace to be had");
 		return tap_done();
 	}
-	if (!mkdtemp(top) || sd_event_new(&event) < 0)
+	if (!mkdtemp(top) || sd_event_new(&event) < 0 || mount_table_new(&mounts, event) < 0)
 		return 1;
 	snprintf(socket_path, sizeof(socket_path), "%s/s", top);
 	snprintf(rule_directory, sizeof(rule_directory), "%s/m", top);
@@ -597,6 +598,7 @@ int main(void)
 	test_own_numbers();
 	test_store_fails();
 	test_sent();
+	mount_table_free(mounts);
 	sd_event_unref(event);
 	rmdir(rule_directory);
 	rmdir(top);

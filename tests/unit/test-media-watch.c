@@ -24,6 +24,7 @@ static char top[] = "/tmp/test-watch.XXXXXX";
 static char socket_path[64], rule_directory[64];
 static struct config config;
 static struct numbers *numbers;
+static struct mount_table *mounts;
 static struct media *media;
 static struct snapshot *snapshot;
 static struct peer peer;
@@ -157,7 +158,7 @@ static void start(void)
 	    snapshot_new(source, &facts, false, &diags, &snapshot) < 0)
 		abort();
 	diags_done(&diags);
-	if (media_new(&media, event, &config, numbers) < 0)
+	if (media_new(&media, event, &config, numbers, mounts) < 0)
 		abort();
 	media->second_usec = SECOND_USEC;
 	media_set_kernel(media, &calls);
@@ -442,7 +443,8 @@ int main(void)
 	snprintf(socket_path, sizeof(socket_path), "%s/socket", top);
 	snprintf(rule_directory, sizeof(rule_directory), "%s/m", top);
 	mkdir(rule_directory, 0755);
-	if (mount("tmpfs", rule_directory, "tmpfs", 0, NULL) < 0 || sd_event_new(&event) < 0)
+	if (mount("tmpfs", rule_directory, "tmpfs", 0, NULL) < 0 || sd_event_new(&event) < 0 ||
+	    mount_table_new(&mounts, event) < 0)
 		return 1;
 	log_open(getenv("TEST_LOG") ? LOG_DEBUG : LOG_CRIT, true);
 	test_gone();
@@ -453,6 +455,7 @@ int main(void)
 	test_judged_anew();
 	test_costs();
 	test_end();
+	mount_table_free(mounts);
 	sd_event_unref(event);
 	umount2(rule_directory, MNT_DETACH);
 	rmdir(rule_directory);

@@ -25,6 +25,7 @@ static char top[] = "/tmp/test-media.XXXXXX";
 static char socket_path[64], rule_directory[64];
 static struct config config;
 static struct numbers *numbers;
+static struct mount_table *mounts;
 static struct media *media;
 static struct snapshot *snapshot;
 static struct peer peer;
@@ -332,7 +333,7 @@ static char *at(const char *key)
 
 static void start_media(void)
 {
-	if (media_new(&media, event, &config, numbers) < 0)
+	if (media_new(&media, event, &config, numbers, mounts) < 0)
 		abort();
 	media->second_usec = DEADLINE_MS * 1000;
 }
@@ -1163,6 +1164,17 @@ static void test_many_idle(void)
 	stop();
 }
 
+/* Until mounts have been read, and those of media were taken for what they are. */
+static void wait_for_adoption(const char *key)
+{
+	uint64_t end = loop_now_msec() + 5000;
+	struct medium_status status;
+
+	while (loop_now_msec() < end &&
+	       (!media_status(media, at(key), &status) || status.state != MEDIA_MOUNTED))
+		loop_for(event, 5);
+}
+
 /* A daemon that was killed left it mounted. */
 static void test_adoption_at_start(void)
 {
@@ -1175,6 +1187,7 @@ static void test_adoption_at_start(void)
 	mkdir(at("rom1"), 0555);
 	mount_tmpfs(at("rom1"));
 	set_exports(one_rule);
+	wait_for_adoption("rom1");
 	ok(media_status(media, at("rom1"), &status) && status.state == MEDIA_MOUNTED,
 	   "what is mounted at the start is known, though its handler is away");
 	ok(media_find(media, at("rom1"))->has_other_domains,
@@ -1529,7 +1542,7 @@ int main(void)
 		ok(true, "media # SKIP no mount namespace to be had");
 		return tap_done();
 	}
-	if (!mkdtemp(top) || sd_event_new(&event) < 0)
+	if (!mkdtemp(top) || sd_event_new(&event) < 0 || mount_table_new(&mounts, event) < 0)
 		return 1;
 	snprintf(socket_path, sizeof(socket_path), "%s/s", top);
 	snprintf(rule_directory, sizeof(rule_directory), "%s/m", top);
@@ -1565,6 +1578,7 @@ int main(void)
 	test_store_fails();
 	test_observers();
 	test_long_lists();
+	mount_table_free(mounts);
 	sd_event_unref(event);
 	umount2(rule_directory, MNT_DETACH);
 	snprintf(socket_path, sizeof(socket_path), "%s/elsewhere", top);
