@@ -125,7 +125,9 @@ int file_replace(int directory, const char *name, mode_t mode, unsigned int flag
 	if (!to)
 		return -errno;
 	r = write(userdata, to);
-	if (r == 0 && (fflush(to) != 0 || ferror(to)))
+	if (r == 0 && fflush(to) != 0)
+		r = -errno;
+	if (r == 0 && ferror(to)) /* of an earlier write */
 		r = -EIO;
 	if (r == 0 && flags & FILE_SYNC && fsync(fileno(to)) < 0)
 		r = -errno;
