@@ -4,8 +4,8 @@
  * mountproto.c - MOUNT over libtirpc's XDR, on memory.
  *
  * Decoding allocates nothing: every variable part has its buffer, and XDR is told its size. The
- * head of a call is looked at word by word before xdr_callmsg() reads it, because that says
- * only "no" to all that RFC 5531 has different answers for.
+ * head of a call is read item by item and not by xdr_callmsg(), which says only "no" to all that
+ * RFC 5531 has different answers for.
  */
 
 #include <arpa/inet.h>
@@ -27,49 +27,31 @@ enum {
 
 /* ---- calls ---- */
 
-/* The words before the credentials: xid, direction, RPC version, program, version, procedure. */
-enum { WORD_XID, WORD_DIRECTION, WORD_RPC_VERSION, WORD_CREDENTIALS = 6 };
-
-static bool word_at(const uint8_t *bytes, size_t n_bytes, size_t offset, uint32_t *ret_word)
+/* @auth: oa_base has MAX_AUTH_BYTES */
+static int decode_auth(XDR *xdr, struct opaque_auth *auth, enum mountproto_fault too_long)
 {
-	uint32_t word;
-
-	if (offset > n_bytes || n_bytes - offset < sizeof(word))
-		return false;
-	memcpy(&word, bytes + offset, sizeof(word));
-	*ret_word = ntohl(word);
-	return true;
-}
-
-static size_t padded(size_t length)
-{
-	return (length + BYTES_PER_XDR_UNIT - 1) / BYTES_PER_XDR_UNIT * BYTES_PER_XDR_UNIT;
-}
-
-/* What xdr_callmsg() would refuse without saying why. */
-static int check_head(const uint8_t *bytes, size_t n_bytes)
-{
-	const size_t word_bytes = sizeof(uint32_t);
-	size_t offset = WORD_CREDENTIALS * word_bytes;
-	uint32_t word, length;
-
-	if (!word_at(bytes, n_bytes, WORD_DIRECTION * word_bytes, &word) || word != CALL ||
-	    !word_at(bytes, n_bytes, WORD_RPC_VERSION * word_bytes, &word))
+	if (!xdr_enum(xdr, &auth->oa_flavor) || !xdr_u_int(xdr, &auth->oa_length))
 		return MOUNTPROTO_NOT_A_CALL;
-	if (word != RPC_MSG_VERSION)
+	if (auth->oa_length > MAX_AUTH_BYTES)
+		return too_long;
+	return xdr_opaque(xdr, auth->oa_base, auth->oa_length) ? 0 : MOUNTPROTO_NOT_A_CALL;
+}
+
+static int decode_head(XDR *xdr, struct rpc_msg *message)
+{
+	struct call_body *body = &message->rm_call;
+	int r;
+
+	if (!xdr_enum(xdr, (enum_t *)&message->rm_direction) || message->rm_direction != CALL ||
+	    !xdr_uint32_t(xdr, &body->cb_rpcvers))
+		return MOUNTPROTO_NOT_A_CALL;
+	if (body->cb_rpcvers != RPC_MSG_VERSION)
 		return MOUNTPROTO_RPC_MISMATCH;
-	if (!word_at(bytes, n_bytes, offset + word_bytes, &length))
+	if (!xdr_uint32_t(xdr, &body->cb_prog) || !xdr_uint32_t(xdr, &body->cb_vers) ||
+	    !xdr_uint32_t(xdr, &body->cb_proc))
 		return MOUNTPROTO_NOT_A_CALL;
-	if (length > MAX_AUTH_BYTES)
-		return MOUNTPROTO_BAD_CREDENTIALS;
-	offset += 2 * word_bytes + padded(length);
-	if (!word_at(bytes, n_bytes, offset + word_bytes, &length))
-		return MOUNTPROTO_NOT_A_CALL;
-	if (length > MAX_AUTH_BYTES)
-		return MOUNTPROTO_BAD_VERIFIER;
-	if (offset + 2 * word_bytes + padded(length) > n_bytes)
-		return MOUNTPROTO_NOT_A_CALL;
-	return 0;
+	r = decode_auth(xdr, &body->cb_cred, MOUNTPROTO_BAD_CREDENTIALS);
+	return r ? r : decode_auth(xdr, &body->cb_verf, MOUNTPROTO_BAD_VERIFIER);
 }
 
 /* RFC 5531 appendix A: AUTH_SYS. */
@@ -118,16 +100,15 @@ static bool has_path(uint32_t procedure)
 }
 
 /* A path is bytes, but none of them is NUL: it would name another path than what was sent. */
-static bool decode_path(XDR *xdr, const uint8_t *bytes, size_t n_bytes, char *path)
+static bool decode_path(XDR *xdr, char *path)
 {
 	uint32_t length;
 
-	return word_at(bytes, n_bytes, xdr_getpos(xdr), &length) && xdr_mount_path(xdr, &path) &&
-	       strlen(path) == length;
+	return xdr_uint32_t(xdr, &length) && length <= MOUNT_PATH_MAX &&
+	       xdr_opaque(xdr, path, length) && !memchr(path, '\0', length);
 }
 
-static int decode_body(XDR *xdr, const struct call_body *body, const uint8_t *bytes, size_t n_bytes,
-		       struct mountproto_call *call)
+static int decode_body(XDR *xdr, const struct call_body *body, struct mountproto_call *call)
 {
 	int r;
 
@@ -143,7 +124,7 @@ static int decode_body(XDR *xdr, const struct call_body *body, const uint8_t *by
 		return MOUNTPROTO_NO_PROCEDURE;
 	call->version = body->cb_vers;
 	call->procedure = body->cb_proc;
-	if (has_path(call->procedure) && !decode_path(xdr, bytes, n_bytes, call->path))
+	if (has_path(call->procedure) && !decode_path(xdr, call->path))
 		return MOUNTPROTO_BAD_ARGUMENTS;
 	return 0;
 }
@@ -156,35 +137,35 @@ int mountproto_decode(const uint8_t *bytes, size_t n_bytes, struct mountproto_ca
 	XDR xdr;
 	int r;
 
-	if (n_bytes > UINT32_MAX || !word_at(bytes, n_bytes, WORD_XID, &call.xid))
+	if (n_bytes > UINT32_MAX)
 		return MOUNTPROTO_NOT_A_CALL;
-	r = check_head(bytes, n_bytes);
-	if (r == 0) {
-		message.rm_call.cb_cred.oa_base = credentials;
-		message.rm_call.cb_verf.oa_base = verifier;
-		xdrmem_create(&xdr, (char *)bytes, (u_int)n_bytes, XDR_DECODE);
-		if (!xdr_callmsg(&xdr, &message))
-			return MOUNTPROTO_NOT_A_CALL;
-		r = decode_body(&xdr, &message.rm_call, bytes, n_bytes, &call);
-	}
-	if (r == MOUNTPROTO_NOT_A_CALL)
-		return r;
-	*ret_call = call;
+	message.rm_call.cb_cred.oa_base = credentials;
+	message.rm_call.cb_verf.oa_base = verifier;
+	xdrmem_create(&xdr, (char *)bytes, (u_int)n_bytes, XDR_DECODE);
+	if (!xdr_uint32_t(&xdr, &call.xid))
+		return MOUNTPROTO_NOT_A_CALL;
+	r = decode_head(&xdr, &message);
+	if (r == 0)
+		r = decode_body(&xdr, &message.rm_call, &call);
+	if (r != MOUNTPROTO_NOT_A_CALL)
+		*ret_call = call;
 	return r;
 }
 
 /* ---- short replies ---- */
 
-static int encode(struct rpc_msg *message, struct mountproto_reply *ret_reply)
+static int encode(uint32_t xid, struct reply_body body, struct mountproto_reply *ret_reply)
 {
+	struct rpc_msg message = { .rm_xid = xid, .rm_direction = REPLY };
 	CLEANUP(freep) uint8_t *bytes = malloc(REPLY_SHORT_BYTES);
 	XDR xdr;
 
 	if (!bytes)
 		return -ENOMEM;
+	message.rm_reply = body;
 	xdrmem_create(&xdr, (char *)bytes, REPLY_SHORT_BYTES, XDR_ENCODE);
 	/* There is room for all that is put here. */
-	if (!xdr_replymsg(&xdr, message))
+	if (!xdr_replymsg(&xdr, &message))
 		return -EOVERFLOW;
 	ret_reply->n_bytes = xdr_getpos(&xdr);
 	ret_reply->bytes = TAKE_PTR(bytes);
@@ -196,77 +177,73 @@ static bool_t encode_nothing(XDR *xdr, ...)
 	return TRUE;
 }
 
+static struct reply_body accepted(enum accept_stat status)
+{
+	struct reply_body body = { .rp_stat = MSG_ACCEPTED };
+
+	body.rp_acpt.ar_verf = _null_auth;
+	body.rp_acpt.ar_stat = status;
+	return body;
+}
+
 static int reply_accepted(uint32_t xid, xdrproc_t encode_result, void *result,
 			  struct mountproto_reply *ret_reply)
 {
-	struct rpc_msg message = { .rm_xid = xid, .rm_direction = REPLY };
+	struct reply_body body = accepted(SUCCESS);
 
-	message.rm_reply.rp_stat = MSG_ACCEPTED;
-	message.acpted_rply.ar_verf = _null_auth;
-	message.acpted_rply.ar_stat = SUCCESS;
-	message.acpted_rply.ar_results.proc = encode_result;
-	message.acpted_rply.ar_results.where = result;
-	return encode(&message, ret_reply);
-}
-
-static int reply_failed(uint32_t xid, enum accept_stat status, struct mountproto_reply *ret_reply)
-{
-	struct rpc_msg message = { .rm_xid = xid, .rm_direction = REPLY };
-
-	message.rm_reply.rp_stat = MSG_ACCEPTED;
-	message.acpted_rply.ar_verf = _null_auth;
-	message.acpted_rply.ar_stat = status;
-	return encode(&message, ret_reply);
+	body.rp_acpt.ar_results.proc = encode_result;
+	body.rp_acpt.ar_results.where = result;
+	return encode(xid, body, ret_reply);
 }
 
 int mountproto_refuse_version(uint32_t xid, uint32_t first, uint32_t last,
 			      struct mountproto_reply *ret_reply)
 {
-	struct rpc_msg message = { .rm_xid = xid, .rm_direction = REPLY };
+	struct reply_body body = accepted(PROG_MISMATCH);
 
-	message.rm_reply.rp_stat = MSG_ACCEPTED;
-	message.acpted_rply.ar_verf = _null_auth;
-	message.acpted_rply.ar_stat = PROG_MISMATCH;
-	message.acpted_rply.ar_vers.low = first;
-	message.acpted_rply.ar_vers.high = last;
-	return encode(&message, ret_reply);
+	body.rp_acpt.ar_vers.low = first;
+	body.rp_acpt.ar_vers.high = last;
+	return encode(xid, body, ret_reply);
 }
 
-static int reply_denied(uint32_t xid, enum reject_stat status, enum auth_stat why,
-			struct mountproto_reply *ret_reply)
+static struct reply_body denied(enum auth_stat why)
 {
-	struct rpc_msg message = { .rm_xid = xid, .rm_direction = REPLY };
+	struct reply_body body = { .rp_stat = MSG_DENIED };
 
-	message.rm_reply.rp_stat = MSG_DENIED;
-	message.rjcted_rply.rj_stat = status;
-	if (status == AUTH_ERROR) {
-		message.rjcted_rply.rj_why = why;
-	} else {
-		message.rjcted_rply.rj_vers.low = RPC_MSG_VERSION;
-		message.rjcted_rply.rj_vers.high = RPC_MSG_VERSION;
+	body.rp_rjct.rj_stat = AUTH_ERROR;
+	body.rp_rjct.rj_why = why;
+	return body;
+}
+
+static struct reply_body mismatched(void)
+{
+	struct reply_body body = { .rp_stat = MSG_DENIED };
+
+	body.rp_rjct.rj_stat = RPC_MISMATCH;
+	body.rp_rjct.rj_vers.low = body.rp_rjct.rj_vers.high = RPC_MSG_VERSION;
+	return body;
+}
+
+static struct reply_body refusal(enum mountproto_fault fault)
+{
+	switch (fault) {
+	case MOUNTPROTO_RPC_MISMATCH: return mismatched();
+	case MOUNTPROTO_BAD_CREDENTIALS: return denied(AUTH_BADCRED);
+	case MOUNTPROTO_BAD_VERIFIER: return denied(AUTH_BADVERF);
+	case MOUNTPROTO_REJECTED_CREDENTIALS: return denied(AUTH_REJECTEDCRED);
+	case MOUNTPROTO_NO_PROGRAM: return accepted(PROG_UNAVAIL);
+	case MOUNTPROTO_NO_PROCEDURE: return accepted(PROC_UNAVAIL);
+	case MOUNTPROTO_BAD_ARGUMENTS: return accepted(GARBAGE_ARGS);
+	default: return accepted(SYSTEM_ERR);
 	}
-	return encode(&message, ret_reply);
 }
 
 int mountproto_refuse(uint32_t xid, enum mountproto_fault fault, struct mountproto_reply *ret_reply)
 {
-	switch (fault) {
-	case MOUNTPROTO_RPC_MISMATCH: return reply_denied(xid, RPC_MISMATCH, AUTH_OK, ret_reply);
-	case MOUNTPROTO_BAD_CREDENTIALS:
-		return reply_denied(xid, AUTH_ERROR, AUTH_BADCRED, ret_reply);
-	case MOUNTPROTO_BAD_VERIFIER: return reply_denied(xid, AUTH_ERROR, AUTH_BADVERF, ret_reply);
-	case MOUNTPROTO_REJECTED_CREDENTIALS:
-		return reply_denied(xid, AUTH_ERROR, AUTH_REJECTEDCRED, ret_reply);
-	case MOUNTPROTO_NO_PROGRAM: return reply_failed(xid, PROG_UNAVAIL, ret_reply);
-	case MOUNTPROTO_NO_VERSION:
+	if (fault == MOUNTPROTO_NO_VERSION)
 		return mountproto_refuse_version(xid, MOUNT_VERSION_FIRST, MOUNT_VERSION_LAST,
 						 ret_reply);
-	case MOUNTPROTO_NO_PROCEDURE: return reply_failed(xid, PROC_UNAVAIL, ret_reply);
-	case MOUNTPROTO_BAD_ARGUMENTS: return reply_failed(xid, GARBAGE_ARGS, ret_reply);
-	case MOUNTPROTO_NOT_A_CALL:
-	case MOUNTPROTO_SYSTEM_ERROR: return reply_failed(xid, SYSTEM_ERR, ret_reply);
-	}
-	return reply_failed(xid, SYSTEM_ERR, ret_reply);
+	return encode(xid, refusal(fault), ret_reply);
 }
 
 int mountproto_reply_void(uint32_t xid, struct mountproto_reply *ret_reply)
@@ -281,7 +258,11 @@ size_t mountproto_handle_max(uint32_t version)
 	return version == 3 ? MOUNT_HANDLE_V3_MAX : MOUNT_HANDLE_V1_SIZE;
 }
 
-uint32_t mountproto_status(uint32_t version, enum mount_status status)
+/*
+ * The number a version has for a status. Versions 1 and 2 speak of UNIX errors, and know none of
+ * version 3's own.
+ */
+static uint32_t status_for(uint32_t version, enum mount_status status)
 {
 	if (version < 3 && (status == MOUNT_ERROR_NOTSUPP || status == MOUNT_ERROR_SERVERFAULT))
 		return MOUNT_ERROR_IO;
@@ -292,7 +273,7 @@ static int reply_mnt_v1(const struct mountproto_call *call, enum mount_status st
 			const struct mountproto_mounted *mounted,
 			struct mountproto_reply *ret_reply)
 {
-	struct mount_result_v1 result = { .status = mountproto_status(call->version, status) };
+	struct mount_result_v1 result = { .status = status_for(call->version, status) };
 
 	if (status == MOUNT_OK)
 		memcpy(result.mount_result_v1_u.handle, mounted->handle, mounted->handle_length);
@@ -389,7 +370,7 @@ static void put_mark(struct mountproto_list *list, bool more)
 
 static size_t encoded_size(const char *text)
 {
-	return LIST_MARK_BYTES + padded(strlen(text));
+	return LIST_MARK_BYTES + RNDUP(strlen(text));
 }
 
 /* Is there room below the limit, and now in memory? One mark more stays free for the end. */

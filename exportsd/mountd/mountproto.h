@@ -116,9 +116,3 @@ void mountproto_list_done(struct mountproto_list *list);
  */
 int mountproto_repeat(const struct mountproto_reply *kept, uint32_t xid, size_t max_bytes,
 		      struct mountproto_reply *ret_reply);
-
-/*
- * mountproto_status - the number a version has for a status. Versions 1 and 2 speak of UNIX errors,
- * and know none of version 3's own.
- */
-uint32_t mountproto_status(uint32_t version, enum mount_status status);

@@ -12,7 +12,6 @@
 #include "exportsd/mountd/rmtab_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -52,40 +51,37 @@ struct rmtab_file {
 
 /* ---- the memory ---- */
 
+/* With an offset of its own: the daemon and the process share the descriptor's. */
+static FILE *open_memory(int fd, const char *mode)
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return fopen(name, mode);
+}
+
 static int put(int fd, const struct exchange *exchange, const struct rmtab *rmtab)
 {
-	CLEANUP(closep) int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	FILE *to;
-	int r;
+	FILE *to = open_memory(fd, "we");
+	bool is_good;
 
-	if (own < 0 || ftruncate(fd, 0) < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	to = fdopen(own, "w");
 	if (!to)
 		return -errno;
-	TAKE_FD(own);
 	(void)fwrite(exchange, sizeof(*exchange), 1, to);
 	rmtab_write_stream(rmtab, to);
-	r = ferror(to) ? -ENOMEM : 0;
-	return fclose(to) == 0 ? r : -errno;
+	is_good = !ferror(to);
+	return fclose(to) == 0 && is_good ? 0 : -ENOMEM;
 }
 
 static int get(int fd, struct exchange *ret_exchange, struct rmtab *rmtab)
 {
-	CLEANUP(closep) int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-	FILE *from;
-	int r = 0;
+	FILE *from = open_memory(fd, "re");
+	int r = -EPIPE;
 
-	if (own < 0 || lseek(fd, 0, SEEK_SET) < 0)
-		return -errno;
-	from = fdopen(own, "r");
 	if (!from)
 		return -errno;
-	TAKE_FD(own);
 	if (fread(ret_exchange, sizeof(*ret_exchange), 1, from) == 1)
 		r = rmtab_read_stream(rmtab, from);
-	else
-		r = -EPIPE;
 	(void)fclose(from);
 	return r;
 }
@@ -220,9 +216,9 @@ static int on_end(sd_event_source *source, const siginfo_t *end, void *userdata)
 {
 	int r = 0;
 
-	if (end->si_code != CLD_EXITED)
-		r = end->si_status == SIGALRM ? -ETIMEDOUT : -EPIPE;
-	else if (end->si_status != EXIT_SUCCESS)
+	if (end->si_code != CLD_EXITED && end->si_status == SIGALRM)
+		r = -ETIMEDOUT;
+	else if (end->si_code != CLD_EXITED || end->si_status != EXIT_SUCCESS)
 		r = -EPIPE;
 	over(userdata, r);
 	return 0;
@@ -231,25 +227,23 @@ static int on_end(sd_event_source *source, const siginfo_t *end, void *userdata)
 static int spawn(struct rmtab_file *file, bool is_to_write)
 {
 	const struct exchange exchange = { .version = file->version, .is_to_write = is_to_write };
-	int r;
+	int r = rmtab_new(&file->removed);
 
-	r = rmtab_new(&file->removed);
 	if (r < 0)
 		return r;
 	file->memory = memfd_create("rmtab", MFD_CLOEXEC);
 	if (file->memory < 0)
 		return -errno;
 	r = put(file->memory, &exchange, file->rmtab);
-	if (r < 0)
-		return r;
-	return worker_spawn(WORKER_RMTAB, file->memory, file->path, &file->pid);
+	return r < 0 ? r : worker_spawn(WORKER_RMTAB, file->memory, file->path, &file->pid);
 }
 
+/* One process; none is at work. */
 static int start(struct rmtab_file *file, bool is_to_write)
 {
 	int r = spawn(file, is_to_write);
 
-	if (r == 0) {
+	if (r >= 0) {
 		r = sd_event_add_child(file->event, &file->process, file->pid, WEXITED, on_end,
 				       file);
 		if (r < 0)
