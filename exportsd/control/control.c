@@ -26,16 +26,14 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <utlist.h>
 
+#include "exportsd/base/listener.h"
 #include "exportsd/base/log.h"
 #include "exportsd/control/requests.h"
 
 enum {
 	CONNECTIONS_MAX = 64,
-	BACKLOG = 64,
-	PAUSE_USEC = 1000 * 1000, /* when descriptors are out */
 };
 
 /* How long a peer may let us wait for bytes, or for room. Its test has less time. */
@@ -45,9 +43,7 @@ enum {
 
 struct control {
 	struct daemon *daemon;
-	char *path; /* of the socket, while it is ours */
-	int fd;
-	sd_event_source *io, *pause;
+	struct listener *listener;
 	struct connection *connections;
 	size_t n_connections;
 };
@@ -209,17 +205,6 @@ static int on_peer_timeout(sd_event_source *source, uint64_t usec, void *userdat
 
 /* ---- the listening socket ---- */
 
-/* Root's exportsctl, or that of the daemon's own user in tests. */
-static bool peer_may_ask(int fd)
-{
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0)
-		return false;
-	return peer.uid == 0 || peer.uid == geteuid();
-}
-
 static int add_connection(struct control *control, int fd)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
@@ -247,96 +232,20 @@ static int add_connection(struct control *control, int fd)
 	return 0;
 }
 
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_accepted(void *userdata, int fd)
 {
-	struct control *control = userdata;
+	int r = add_connection(userdata, fd);
 
-	(void)sd_event_source_set_enabled(control->io, SD_EVENT_ON);
-	return 0;
-}
-
-/* A listener that cannot accept stays readable: look away for a while. */
-static void pause_listening(struct control *control, int error)
-{
-	log_warning(NULL, "exportsctl's socket: cannot accept a connection: %s", strerror(error));
-	(void)sd_event_source_set_enabled(control->io, SD_EVENT_OFF);
-	(void)sd_event_source_set_time_relative(control->pause, PAUSE_USEC);
-	(void)sd_event_source_set_enabled(control->pause, SD_EVENT_ONESHOT);
-}
-
-static int on_connection(sd_event_source *source, int listener, uint32_t revents, void *userdata)
-{
-	struct control *control = userdata;
-	int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	int r;
-
-	if (fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			pause_listening(control, errno);
-		return 0;
-	}
-	if (!peer_may_ask(fd)) {
-		log_warning(NULL, "exportsctl's socket: a user other than root connected, closing");
-		close(fd);
-		return 0;
-	}
-	r = add_connection(control, fd);
 	if (r < 0) {
 		close(fd);
 		log_warning(NULL, "exportsctl's socket: cannot serve a connection: %s",
 			    strerror(-r));
 	}
-	return 0;
 }
 
-/* Remove what a dead daemon left. Returns 0; -EADDRINUSE if somebody listens; -errno. */
-static int remove_stale(const struct sockaddr_un *address)
+static int listen_in(struct control *control, const char *directory)
 {
-	CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	if (fd < 0)
-		return -errno;
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN)
-		return -EADDRINUSE;
-	if (errno == ENOENT)
-		return 0;
-	if (errno != ECONNREFUSED)
-		return -errno;
-	return unlink(address->sun_path) < 0 ? -errno : 0;
-}
-
-/* Bound with mode 0600 from the start: nobody can connect before it is changed. */
-static int bind_socket(const char *path, int *ret_fd)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t mask;
-	int r;
-
-	if (fd < 0)
-		return -errno;
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG;
-	strcpy(address.sun_path, path);
-	r = remove_stale(&address);
-	if (r < 0)
-		return r;
-	mask = umask(0177);
-	r = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
-	umask(mask);
-	if (r == 0 && listen(fd, BACKLOG) < 0)
-		r = -errno;
-	if (r < 0)
-		return r;
-	*ret_fd = TAKE_FD(fd);
-	return 0;
-}
-
-static int open_socket(struct control *control)
-{
-	const char *directory = control->daemon->config->runtime_directory;
 	CLEANUP(freep) char *path = NULL;
-	int r;
 
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return -errno;
@@ -344,10 +253,8 @@ static int open_socket(struct control *control)
 		path = NULL;
 		return -ENOMEM;
 	}
-	r = bind_socket(path, &control->fd);
-	if (r == 0)
-		control->path = TAKE_PTR(path);
-	return r;
+	return listener_new(&control->listener, control->daemon->event, path, SOCK_STREAM,
+			    "exportsctl's socket", on_accepted, control);
 }
 
 int control_new(struct control **ret_control, struct daemon *daemon)
@@ -358,16 +265,7 @@ int control_new(struct control **ret_control, struct daemon *daemon)
 	if (!control)
 		return -ENOMEM;
 	control->daemon = daemon;
-	control->fd = -1;
-	r = open_socket(control);
-	if (r >= 0)
-		r = sd_event_add_time_relative(daemon->event, &control->pause, CLOCK_MONOTONIC,
-					       PAUSE_USEC, 0, on_pause_over, control);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(control->pause, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_io(daemon->event, &control->io, control->fd, EPOLLIN,
-				    on_connection, control);
+	r = listen_in(control, daemon->config->runtime_directory);
 	if (r < 0) {
 		control_free(control);
 		return r;
@@ -382,12 +280,7 @@ struct control *control_free(struct control *control)
 		return NULL;
 	while (control->connections)
 		connection_free(control->connections);
-	sd_event_source_disable_unref(control->io);
-	sd_event_source_disable_unref(control->pause);
-	if (control->path)
-		unlink(control->path);
-	closep(&control->fd);
-	free(control->path);
+	listener_free(control->listener);
 	free(control);
 	return NULL;
 }

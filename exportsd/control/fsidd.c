@@ -14,14 +14,12 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <utlist.h>
 
+#include "exportsd/base/listener.h"
 #include "exportsd/base/log.h"
 
-enum { PAUSE_USEC = 1000 * 1000 }; /* when descriptors are out */
+static const char what[] = "fsidd's socket";
 
 struct client {
 	struct fsidd *fsidd;
@@ -35,13 +33,10 @@ struct client {
 struct fsidd {
 	sd_event *event;
 	struct numbers *numbers;
-	int fd;
-	sd_event_source *io, *pause;
-	char *path; /* to unlink, or NULL */
+	struct listener *listener;
 	struct client *clients;
 	size_t n_clients;
-	/* Once each: anybody can connect to an abstract name, and go on for ever. */
-	bool has_refused_user, has_refused_many, has_paused;
+	bool has_refused_many; /* and said so: programs may go on for ever */
 };
 
 static void client_free(struct client *client)
@@ -174,15 +169,6 @@ static int on_request(sd_event_source *source, int fd, uint32_t revents, void *u
 
 /* ---- listening ---- */
 
-static bool is_root(int fd)
-{
-	struct ucred peer;
-	socklen_t length = sizeof(peer);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) == 0 &&
-	       (peer.uid == 0 || peer.uid == geteuid());
-}
-
 static int add_client(struct fsidd *fsidd, int fd)
 {
 	struct client *client = calloc(1, sizeof(*client));
@@ -202,117 +188,21 @@ static int add_client(struct fsidd *fsidd, int fd)
 	return 0;
 }
 
-/* A listener that cannot accept stays readable: look away for a while. */
-static void pause_listening(struct fsidd *fsidd, int error)
-{
-	if (!fsidd->has_paused)
-		log_warning(NULL, "fsidd's socket: cannot accept a connection: %s",
-			    strerror(error));
-	fsidd->has_paused = true;
-	(void)sd_event_source_set_enabled(fsidd->io, SD_EVENT_OFF);
-	(void)sd_event_source_set_time_relative(fsidd->pause, PAUSE_USEC);
-	(void)sd_event_source_set_enabled(fsidd->pause, SD_EVENT_ONESHOT);
-}
-
-static int on_pause_over(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_accepted(void *userdata, int accepted)
 {
 	struct fsidd *fsidd = userdata;
+	CLEANUP(closep) int fd = accepted;
 
-	(void)sd_event_source_set_enabled(fsidd->io, SD_EVENT_ON);
-	return 0;
-}
-
-static bool is_welcome(struct fsidd *fsidd, int fd)
-{
-	if (!is_root(fd)) {
-		if (!fsidd->has_refused_user)
-			log_warning(NULL,
-				    "fsidd's socket: a user other than root connected, closing");
-		fsidd->has_refused_user = true;
-		return false;
-	}
 	if (fsidd->n_clients >= FSIDD_CLIENTS_MAX) {
 		if (!fsidd->has_refused_many)
-			log_warning(NULL,
-				    "fsidd's socket: %d programs are connected, no more are taken",
+			log_warning(NULL, "%s: %d programs are connected, no more are taken", what,
 				    FSIDD_CLIENTS_MAX);
 		fsidd->has_refused_many = true;
-		return false;
+		return;
 	}
-	return true;
-}
-
-static int on_connection(sd_event_source *source, int listener, uint32_t revents, void *userdata)
-{
-	struct fsidd *fsidd = userdata;
-	CLEANUP(closep) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-
-	if (fd < 0) {
-		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-			pause_listening(fsidd, errno);
-		return 0;
-	}
-	if (!is_welcome(fsidd, fd))
-		return 0;
-	fsidd->has_refused_many = fsidd->has_paused = false;
+	fsidd->has_refused_many = false;
 	if (add_client(fsidd, fd) == 0)
 		(void)TAKE_FD(fd);
-	return 0;
-}
-
-/* An abstract name's length counts: it has no NUL at its end. */
-static int make_address(const char *name, struct sockaddr_un *ret_address, socklen_t *ret_length)
-{
-	size_t length = strlen(name);
-
-	*ret_address = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	if (length < 2 || length >= sizeof(ret_address->sun_path))
-		return -ENAMETOOLONG;
-	memcpy(ret_address->sun_path, name, length);
-	*ret_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
-	if (name[0] == '@')
-		ret_address->sun_path[0] = '\0';
-	else
-		(*ret_length)++;
-	return 0;
-}
-
-/* What a daemon left that is gone. */
-static void remove_stale(const char *path, const struct sockaddr_un *address, socklen_t length)
-{
-	CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct stat st;
-
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)address, length) < 0 &&
-	    errno == ECONNREFUSED && lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);
-}
-
-static int listen_at(struct fsidd *fsidd, const char *name)
-{
-	struct sockaddr_un address;
-	socklen_t length;
-	mode_t mask;
-	int r = make_address(name, &address, &length);
-
-	if (r < 0)
-		return r;
-	if (name[0] != '@') {
-		remove_stale(name, &address, length);
-		fsidd->path = strdup(name);
-	}
-	fsidd->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fsidd->fd < 0)
-		return -errno;
-	mask = umask(0177);
-	r = bind(fsidd->fd, (struct sockaddr *)&address, length) < 0 ? -errno : 0;
-	umask(mask);
-	if (r < 0) {
-		free(fsidd->path); /* it is somebody else's */
-		fsidd->path = NULL;
-		return r;
-	}
-	return listen(fsidd->fd, SOMAXCONN) < 0 ? -errno : 0;
 }
 
 int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struct numbers *numbers)
@@ -325,16 +215,8 @@ int fsidd_new(struct fsidd **ret_fsidd, sd_event *event, const char *name, struc
 	*fsidd = (struct fsidd){
 		.event = event,
 		.numbers = numbers,
-		.fd = -1,
 	};
-	r = listen_at(fsidd, name);
-	if (r >= 0)
-		r = sd_event_add_io(event, &fsidd->io, fsidd->fd, EPOLLIN, on_connection, fsidd);
-	if (r >= 0)
-		r = sd_event_add_time_relative(event, &fsidd->pause, CLOCK_MONOTONIC, PAUSE_USEC, 0,
-					       on_pause_over, fsidd);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(fsidd->pause, SD_EVENT_OFF);
+	r = listener_new(&fsidd->listener, event, name, SOCK_SEQPACKET, what, on_accepted, fsidd);
 	if (r < 0) {
 		fsidd_free(fsidd);
 		return r;
@@ -349,13 +231,7 @@ struct fsidd *fsidd_free(struct fsidd *fsidd)
 		return NULL;
 	while (fsidd->clients)
 		client_free(fsidd->clients);
-	sd_event_source_disable_unref(fsidd->io);
-	sd_event_source_disable_unref(fsidd->pause);
-	if (fsidd->fd >= 0)
-		close(fsidd->fd);
-	if (fsidd->path)
-		(void)unlink(fsidd->path);
-	free(fsidd->path);
+	listener_free(fsidd->listener);
 	free(fsidd);
 	return NULL;
 }

@@ -6,9 +6,7 @@
  * standard input.
  */
 
-#include <sys/types.h>
-
-#include "parser/base.h"
+#include "handlers/socket.h"
 
 enum { KIT_LISTEN_MAX = 8 };
 
@@ -17,9 +15,7 @@ struct kit_listening {
 	size_t n_fds;
 	int connection; /* an inherited connection, or -1 */
 	bool inherited; /* from systemd, which goes on listening when we exit */
-	char *path; /* of a socket we made; NULL if none */
-	dev_t device; /* what we made there */
-	ino_t inode;
+	struct socket_own own; /* among fds; fd -1: all are from systemd */
 };
 
 /*
