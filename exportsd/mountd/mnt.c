@@ -91,7 +91,6 @@ struct mount_job {
 
 	/* The open question: one of these. */
 	struct pending *pending;
-	struct question *question;
 };
 
 /* ---- a job's life ---- */
@@ -99,7 +98,6 @@ struct mount_job {
 static void cancel_question(struct mount_job *job)
 {
 	pending_cancel(&job->pending);
-	questions_cancel(TAKE_PTR(job->question));
 }
 
 static void clear_choice(struct chosen *chosen)
@@ -302,7 +300,7 @@ static void on_told(void *userdata, int error)
 {
 	struct mount_job *job = userdata;
 
-	job->question = NULL;
+	job->pending = NULL;
 	if (error < 0)
 		refuse_error(job, error, "the kernel does not export it");
 	else
@@ -313,7 +311,7 @@ static void tell_path(struct mount_job *job)
 {
 	CLEANUP(freep) char *path = strndup(job->path, job->n_told);
 	int r = path ? questions_tell_export(job->mountd->daemon->questions, job->kernel_domain,
-					     path, on_told, job, &job->question)
+					     path, on_told, job, &job->pending)
 		     : -ENOMEM;
 
 	if (r < 0)

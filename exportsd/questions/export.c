@@ -12,14 +12,13 @@
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <stdio.h>
 
 #include "exportsd/base/log.h"
 
 /* @error: for whoever has it told */
 static void answer_no_because(struct question *question, uint32_t seconds, int error)
 {
-	if (question->is_partial && !question->told) {
+	if (!question->access.is_complete && !question->told) {
 		question_again(question, AGAIN_SECONDS);
 		return;
 	}
@@ -74,68 +73,12 @@ static void answer_yes(struct question *question, uint32_t seconds,
 
 /* ---- media ---- */
 
-static int tell_kernel(struct question *question, const char *path, uint32_t seconds,
-		       const struct kernel_export *export)
-{
-	const struct kernel_answer answer = {
-		.about = { .cache = KERNEL_EXPORT, .domain = question->about.domain, .path = path },
-		.expiry = question_expiry(seconds),
-		.export = export,
-	};
-
-	return kernel_answer(question->daemon->kernel, &answer);
-}
-
-struct kernel_export question_medium_export(const struct snapshot_match *match, uint32_t number)
-{
-	return (struct kernel_export){
-		.options = match->export->options,
-		/*
-		 * NOHIDE: an NFSv3 client crosses from a really exported parent (nfsd_cross_mnt()).
-		 */
-		.flags = match->export->options->flags | EXPORT_FSID |
-			 (match->parent_exported ? EXPORT_NOHIDE : 0),
-		.fsid = number,
-	};
-}
-
-int question_tell_medium(struct question *question, const char *path,
-			 const struct snapshot_match *match, uint32_t number, int root_fd)
-{
-	const struct config *config = question->daemon->config;
-	struct media *media = question->daemon->media;
-	struct kernel_export export = question_medium_export(match, number);
-	bool mounted = root_fd >= 0;
-	int covered = media_placeholder_fd(media, path);
-	char root[KERNEL_PATH_OF_MAX];
-	int r = tell_kernel(question, mounted ? kernel_path_of(root_fd, root) : path,
-			    mounted ? media_ttl_seconds(media, path) : config->ttl_seconds,
-			    &export);
-
-	if (r == 0 && mounted)
-		media_note_domain(media, path, question->about.domain);
-	if (r == 0 && !mounted)
-		question_showed_unmounted(question);
-	/*
-	 * A question about the directory that the medium covers by now does not get the answer
-	 * above, whose path leads to the medium. A path that ends in "." is not followed into the
-	 * mount (KERNEL: handle_dots()).
-	 */
-	if (r == 0 && mounted && covered >= 0) {
-		char hidden[KERNEL_PATH_OF_MAX];
-
-		(void)tell_kernel(question, kernel_path_of(covered, hidden), config->ttl_seconds,
-				  &export);
-	}
-	return r;
-}
-
 static void begin_medium(struct question *question);
 
 static void answer_medium(struct question *question, uint32_t number, int root_fd)
 {
 	const char *path = question->about.path;
-	int r = question_tell_medium(question, path, &question->match, number, root_fd);
+	int r = question_tell_medium(question, path, number, root_fd);
 
 	/*
 	 * If somebody mounted something meanwhile, that was told with the number of another medium.
@@ -154,7 +97,7 @@ static void on_number(void *userdata, enum media_outcome outcome, uint32_t numbe
 {
 	struct question *question = userdata;
 
-	question->media = NULL;
+	question->access.pending = NULL;
 	if (outcome == MEDIA_OK)
 		begin_medium(question); /* it may have been mounted meanwhile */
 	else
@@ -166,7 +109,7 @@ static void on_identified(void *userdata, enum media_outcome outcome, struct med
 {
 	struct question *question = userdata;
 
-	question->media = NULL;
+	question->access.pending = NULL;
 	if (outcome == MEDIA_OK)
 		answer_medium(question, mounted->number, mounted->root_fd);
 	else
@@ -190,9 +133,10 @@ static void begin_medium(struct question *question)
 	 */
 	if (root == -EAGAIN)
 		r = media_mount(media, path, NULL, question->about.domain, 0, on_identified,
-				question, &question->media);
+				question, &question->access.pending);
 	else if (paths_is_gone(root))
-		r = media_number(media, path, on_number, question, &number, &question->media);
+		r = media_number(media, path, on_number, question, &number,
+				 &question->access.pending);
 	if (r == MEDIA_NOW)
 		answer_medium(question, number, -1);
 	else if (r < 0)
@@ -203,10 +147,11 @@ static void begin_medium(struct question *question)
 
 static uint32_t effective_flags(const struct question *question)
 {
-	uint32_t flags = question->match.export->options->flags;
+	uint32_t flags = question->access.match.export->options->flags;
 
 	/* A number is the export's own, not that of what lies below it. */
-	return question->found == SNAPSHOT_FOUND_BELOW ? flags & ~(uint32_t)EXPORT_FSID : flags;
+	return question->access.found == SNAPSHOT_FOUND_BELOW ? flags & ~(uint32_t)EXPORT_FSID
+							      : flags;
 }
 
 static void set_uuid(struct kernel_export *export, const uint8_t uuid[16])
@@ -225,7 +170,7 @@ static void choose_uuid(const struct question *question, const struct paths_fact
 {
 	uint8_t uuid[16];
 
-	if (question->found == SNAPSHOT_FOUND_PSEUDO) {
+	if (question->access.found == SNAPSHOT_FOUND_PSEUDO) {
 		identity_of_pseudo_root(question->about.path, uuid);
 		set_uuid(export, uuid);
 	} else if (facts->has_block_uuid) {
@@ -237,15 +182,15 @@ static void choose_uuid(const struct question *question, const struct paths_fact
 
 static void answer_plain(struct question *question, const struct paths_facts *facts)
 {
-	const struct export_options *options = question->match.export->options;
+	const struct export_options *options = question->access.match.export->options;
 	struct kernel_export export = {
 		.options = options,
 		.flags = effective_flags(question),
-		.fsid = question->match.export->fsid,
+		.fsid = question->access.match.export->fsid,
 	};
 	uint8_t uuid[16];
 
-	if (question->found == SNAPSHOT_FOUND_EXPORT && options->uuid) {
+	if (question->access.found == SNAPSHOT_FOUND_EXPORT && options->uuid) {
 		paths_fold_uuid(options->uuid, sizeof(uuid), uuid);
 		set_uuid(&export, uuid);
 	} else if (!(export.flags & EXPORT_FSID)) {
@@ -262,16 +207,16 @@ static void answer_plain(struct question *question, const struct paths_facts *fa
  */
 static bool is_reexported(const struct question *question, const struct paths_facts *facts)
 {
-	return question->found == SNAPSHOT_FOUND_BELOW && !question->match.rule &&
-	       question->match.export->options->reexport > EXPORT_REEXPORT_NONE &&
+	return question->access.found == SNAPSHOT_FOUND_BELOW && !question->access.match.rule &&
+	       question->access.match.export->options->reexport > EXPORT_REEXPORT_NONE &&
 	       facts->file_system == NFS_SUPER_MAGIC;
 }
 
 static void answer_number(struct question *question, uint32_t number)
 {
 	struct kernel_export export = {
-		.options = question->match.export->options,
-		.flags = question->match.export->options->flags | EXPORT_FSID,
+		.options = question->access.match.export->options,
+		.flags = question->access.match.export->options->flags | EXPORT_FSID,
 		.fsid = number,
 	};
 
@@ -283,7 +228,7 @@ static void on_number_assigned(void *userdata, int error)
 	struct question *question = userdata;
 	uint32_t number = numbers_get(question->daemon->numbers, question->about.path);
 
-	question->number = NULL;
+	question->access.pending = NULL;
 	if (number)
 		answer_number(question, number);
 	else
@@ -298,7 +243,7 @@ static void answer_reexported(struct question *question)
 
 	if (number) {
 		answer_number(question, number);
-	} else if (question->match.export->options->reexport == EXPORT_REEXPORT_PREDEFINED) {
+	} else if (question->access.match.export->options->reexport == EXPORT_REEXPORT_PREDEFINED) {
 		log_notice(
 			ABOUT(.path = path, .client = question->about.domain),
 			"%s has no number yet, as reexport=predefined-fsidnum wants: give it one "
@@ -306,70 +251,35 @@ static void answer_reexported(struct question *question)
 			path);
 		answer_no(question, NO_SECONDS);
 	} else if (numbers_assign(numbers, &path, 1, on_number_assigned, question,
-				  &question->number) < 0) {
+				  &question->access.pending) < 0) {
 		question_again(question, 1);
 	}
 }
 
-static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
+static void on_seen(void *userdata, enum access_seen seen, int error,
+		    const struct paths_facts *facts)
 {
 	struct question *question = userdata;
+	const char *path = question->about.path;
 
-	question->paths = NULL;
-	if (error == 0)
+	switch (seen) {
+	case ACCESS_SEEN:
 		identities_learn(question->daemon->questions->identities,
-				 question->daemon->snapshot, question->about.path, facts);
-	if (error == 0 && is_reexported(question, facts))
-		answer_reexported(question);
-	else if (error == 0)
-		answer_plain(question, facts);
-	else if (paths_is_gone(error))
-		answer_no_because(question, NO_SECONDS, error);
-	else
-		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
-}
-
-static void begin_plain(struct question *question);
-
-static void on_mountpoint_facts(void *userdata, int error, const struct paths_facts *facts)
-{
-	struct question *question = userdata;
-
-	question->paths = NULL;
-	if (error < 0 && !paths_is_gone(error)) {
-		question_again(question, AGAIN_SECONDS);
-		return;
-	}
-	if (error < 0 || !facts->is_mount_root) {
-		log_info(ABOUT(.path = question->about.path, .client = question->about.domain),
+				 question->daemon->snapshot, path, facts);
+		if (is_reexported(question, facts))
+			answer_reexported(question);
+		else
+			answer_plain(question, facts);
+		break;
+	case ACCESS_GONE: answer_no_because(question, NO_SECONDS, error); break;
+	case ACCESS_NOT_MOUNTED:
+		log_info(ABOUT(.path = path, .client = question->about.domain),
 			 "Not exporting %s: nothing is mounted there (option mountpoint)",
-			 question->match.export->path);
+			 question->access.match.export->path);
 		answer_no(question, NO_SECONDS);
-		return;
+		break;
+	case ACCESS_UNSEEN: question_again(question, AGAIN_SECONDS); break; /* it may come back */
 	}
-	question->mount_root_checked = true;
-	begin_plain(question);
-}
-
-/*
- * Whatever its options say, somebody else looks at the path first: the kernel will walk it while we
- * write the answer, and would hold up everybody if it lies on a server or a disk that is dead (P6).
- */
-static void begin_plain(struct question *question)
-{
-	const struct export *export = question->match.export;
-	const char *mountpoint = export->options->mountpoint;
-	struct paths *paths = question->daemon->paths;
-	int r;
-
-	if (mountpoint && !question->mount_root_checked)
-		r = paths_facts(paths, *mountpoint ? mountpoint : export->path, on_mountpoint_facts,
-				question, &question->paths);
-	else
-		r = paths_facts(paths, question->about.path, on_path_facts, question,
-				&question->paths);
-	if (r < 0)
-		question_again(question, 1);
 }
 
 /* ---- junctions ---- */
@@ -381,10 +291,10 @@ enum { JUNCTION_SECONDS = 300 }; /* nfs-utils utils/mountd/cache.c: what it lead
  */
 static void answer_junction(struct question *question, const struct paths_facts *facts)
 {
-	struct export_options options = *question->match.export->options;
+	struct export_options options = *question->access.match.export->options;
 	struct kernel_export export = { .options = &options,
 					.flags = options.flags,
-					.fsid = question->match.export->fsid };
+					.fsid = question->access.match.export->fsid };
 
 	options.fsloc = EXPORT_FSLOC_REFER;
 	options.fsloc_text = facts->locations;
@@ -397,7 +307,7 @@ static void on_junction(void *userdata, int error, const struct paths_facts *fac
 {
 	struct question *question = userdata;
 
-	question->paths = NULL;
+	question->access.pending = NULL;
 	if (error == 0) {
 		answer_junction(question, facts);
 	} else if (error == -ENODATA || error == -EBADMSG || paths_is_gone(error)) {
@@ -416,45 +326,45 @@ static void on_junction(void *userdata, int error, const struct paths_facts *fac
  * Not exported, but below an export: nfsd asks about mounts and about junctions. Whether it is one
  * is looked up only there, not for whatever lies in a pseudo-root.
  */
-static void begin_nothing(struct question *question, const struct client_set *clients)
+static void begin_nothing(struct question *question)
 {
-	struct daemon *daemon = question->daemon;
-	enum snapshot_found found = snapshot_find_mount(daemon->snapshot, clients,
-							question->about.path, &question->match);
+	const struct daemon *daemon = question->daemon;
+	const char *path = question->about.path;
+	struct access *access = &question->access;
+	int r = access_find(access, path, snapshot_find_mount);
 
-	if (found != SNAPSHOT_FOUND_EXPORT)
+	if (r == 0 && access->found != SNAPSHOT_FOUND_EXPORT)
 		answer_no(question, no_seconds(question));
-	else if (paths_junction(daemon->paths, question->about.path, on_junction, question,
-				&question->paths) < 0)
+	else if (r == 0)
+		r = paths_junction(daemon->paths, path, on_junction, question, &access->pending);
+	if (r < 0)
 		question_again(question, 1);
 }
 
-/* Has the client its export by address or subnet, whatever its names are? */
-static bool is_by_address(const struct question *question)
+static void on_who(void *userdata, int error)
 {
-	return question->found != SNAPSHOT_FOUND_NOTHING &&
-	       question->match.real->client->type <= CLIENT_SUBNET;
-}
+	struct question *question = userdata;
+	struct access *access = &question->access;
 
-void question_begin_export(struct question *question)
-{
-	struct snapshot *snapshot = question->daemon->snapshot;
-	const struct client_set *clients = question_clients(question);
-
-	if (!clients) {
-		question_again(question, 1);
+	if (error == 0 && !access->domain && !access->is_complete) {
+		question_again(question, AGAIN_SECONDS);
 		return;
 	}
-	question->found = snapshot_find(snapshot, clients, question->about.path, &question->match);
-	if (!is_by_address(question) && question_waits_for_names(question))
+	if (error == 0)
+		error = access_find(access, question->about.path, snapshot_find);
+	if (error < 0)
+		question_again(question, 1);
+	if (error != 0)
 		return;
-	if (question->found == SNAPSHOT_FOUND_EXPORT && is_by_address(question))
-		question->is_partial = false; /* names come behind */
-	switch (question->found) {
-	case SNAPSHOT_FOUND_NOTHING: begin_nothing(question, clients); break;
+	if (access->found == SNAPSHOT_FOUND_EXPORT && access_is_by_address(access))
+		access->is_complete = true; /* names come behind */
+	switch (access->found) {
+	case SNAPSHOT_FOUND_NOTHING: begin_nothing(question); break;
 	case SNAPSHOT_FOUND_MEDIUM: begin_medium(question); break;
 	case SNAPSHOT_FOUND_EXPORT:
 	case SNAPSHOT_FOUND_BELOW:
-	case SNAPSHOT_FOUND_PSEUDO: begin_plain(question); break;
+	case SNAPSHOT_FOUND_PSEUDO: access_look(access, question->about.path); break;
 	}
 }
+
+const struct question_kind question_export = { question_begin_domain, { on_who, on_seen } };

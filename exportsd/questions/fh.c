@@ -18,9 +18,9 @@
 
 static void answer_no(struct question *question)
 {
-	if (question_waits_for_names(question))
+	if (access_asks_on(&question->access))
 		return;
-	if (question->is_partial)
+	if (!question->access.is_complete)
 		question_again(question, AGAIN_SECONDS);
 	else if (question_answer(question, (struct kernel_answer){
 						   .expiry = question_expiry(NO_SECONDS) }) < 0)
@@ -55,7 +55,7 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	char root[KERNEL_PATH_OF_MAX];
 	int r;
 
-	question->media = NULL;
+	question->access.pending = NULL;
 	if (outcome != MEDIA_OK) {
 		question_was_stale(question, question->answer_path, "%s",
 				   why ? why : "the medium cannot be had");
@@ -66,7 +66,7 @@ static void on_mounted(void *userdata, enum media_outcome outcome, struct media_
 	 * What nfsd will ask next, so that it need not: also if this handle is of another medium,
 	 * new ones are not.
 	 */
-	r = question_tell_medium(question, question->answer_path, &question->match, mounted->number,
+	r = question_tell_medium(question, question->answer_path, mounted->number,
 				 mounted->root_fd);
 	if (!media_number_fits(question->daemon->media, question->answer_path, number)) {
 		tell_exchanged(question, number, mounted->number);
@@ -97,8 +97,9 @@ static void begin_medium(struct question *question, const char *path)
 	struct daemon *daemon = question->daemon;
 
 	question->answer_path = strdup(path);
-	if (!question->answer_path || media_mount(daemon->media, path, NULL, question->about.domain,
-						  0, on_mounted, question, &question->media) < 0)
+	if (!question->answer_path ||
+	    media_mount(daemon->media, path, NULL, question->about.domain, 0, on_mounted, question,
+			&question->access.pending) < 0)
 		question_again(question, 1);
 }
 
@@ -117,57 +118,30 @@ static void answer_plain(struct question *question)
 	answer_no(question);
 }
 
-static void on_path_facts(void *userdata, int error, const struct paths_facts *facts)
+static void on_seen(void *userdata, enum access_seen seen, int error,
+		    const struct paths_facts *facts)
 {
 	struct question *question = userdata;
 
-	question->paths = NULL;
-	if (error == 0)
-		answer_plain(question);
-	else if (paths_is_gone(error))
-		answer_no(question);
-	else
-		question_again(question, AGAIN_SECONDS); /* a dead disk or server may come back */
-}
-
-/* The kernel walks the path while we write the answer: nobody may have to wait for that (P6). */
-static void look_and_answer(struct question *question)
-{
-	if (paths_facts(question->daemon->paths, question->answer_path, on_path_facts, question,
-			&question->paths) < 0)
-		question_again(question, 1);
-}
-
-static void on_mountpoint_facts(void *userdata, int error, const struct paths_facts *facts)
-{
-	struct question *question = userdata;
-
-	question->paths = NULL;
-	if (error == 0 && facts->is_mount_root)
-		look_and_answer(question);
-	else
-		question_again(
-			question,
-			AGAIN_SECONDS); /* it may be mounted yet; others do not wait for it */
+	switch (seen) {
+	case ACCESS_SEEN: answer_plain(question); break;
+	case ACCESS_GONE: answer_no(question); break;
+	case ACCESS_NOT_MOUNTED: /* it may be mounted yet, */
+	case ACCESS_UNSEEN: /* and a dead disk or server may come back: others do not wait for it */
+		question_again(question, AGAIN_SECONDS);
+		break;
+	}
 }
 
 /* @looked_at: the path was just now */
 static void begin_plain(struct question *question, const struct export *export, const char *path,
 			bool looked_at)
 {
-	const char *mountpoint = export->options->mountpoint;
-
+	question->access.match.export = export;
 	question->answer_path = strdup(path);
-	if (!question->answer_path) {
-		question_again(question, 1);
-		return;
-	}
-	if (!mountpoint && looked_at)
-		answer_plain(question);
-	else if (!mountpoint)
-		look_and_answer(question);
-	else if (paths_facts(question->daemon->paths, *mountpoint ? mountpoint : export->path,
-			     on_mountpoint_facts, question, &question->paths) < 0)
+	if (question->answer_path)
+		access_look(&question->access, looked_at ? NULL : question->answer_path);
+	else
 		question_again(question, 1);
 }
 
@@ -212,7 +186,7 @@ static size_t list_candidates(const struct question *question, const char *const
 			      size_t n_paths, struct candidate candidates[IDENTITIES_PATHS_MAX])
 {
 	struct snapshot *snapshot = question->daemon->snapshot;
-	const struct client_set *clients = question_clients(question);
+	const struct client_set *clients = access_clients(&question->access);
 	size_t n = 0;
 
 	for (size_t i = 0; clients && i < n_paths; i++) {
@@ -241,13 +215,13 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
 	size_t n = list_candidates(question, paths, n_paths, candidates);
 	const struct candidate *best = candidates;
 
-	question->identities = NULL;
+	question->access.pending = NULL;
 	for (size_t i = 1; i < n; i++)
 		if (is_better(&candidates[i], best))
 			best = &candidates[i];
 	if (n > 0)
 		begin_plain(question, best->export, best->path, true);
-	else if (!complete || !question_clients(question))
+	else if (!complete || !access_clients(&question->access))
 		question_again(question, AGAIN_SECONDS);
 	else {
 		question_was_stale(question, NULL,
@@ -269,9 +243,9 @@ static void begin_reexported(struct question *question, const char *path)
 	question->answer_path = strdup(path);
 	if (asprintf(&inside, "%s/.", path) < 0)
 		inside = NULL;
-	if (!question->answer_path || !inside ||
-	    paths_facts(question->daemon->paths, inside, on_path_facts, question,
-			&question->paths) < 0)
+	if (question->answer_path && inside)
+		access_look(&question->access, inside);
+	else
 		question_again(question, 1);
 }
 
@@ -279,13 +253,13 @@ static void begin_reexported(struct question *question, const char *path)
 static void begin_numbered(struct question *question, const struct client_set *clients,
 			   const char *path)
 {
-	const struct snapshot *snapshot = question->daemon->snapshot;
+	struct access *access = &question->access;
 
-	question->found = snapshot_find(snapshot, clients, path, &question->match);
-	if (question->found == SNAPSHOT_FOUND_MEDIUM)
+	access->found = snapshot_find(question->daemon->snapshot, clients, path, &access->match);
+	if (access->found == SNAPSHOT_FOUND_MEDIUM)
 		begin_medium(question, path);
-	else if (question->found == SNAPSHOT_FOUND_BELOW && !question->match.rule &&
-		 question->match.export->options->reexport > EXPORT_REEXPORT_NONE)
+	else if (access->found == SNAPSHOT_FOUND_BELOW && !access->match.rule &&
+		 access->match.export->options->reexport > EXPORT_REEXPORT_NONE)
 		begin_reexported(question, path);
 	else {
 		question_was_stale(question, path,
@@ -294,29 +268,13 @@ static void begin_numbered(struct question *question, const struct client_set *c
 	}
 }
 
-void question_begin_fh(struct question *question)
+static void begin_number(struct question *question, const struct client_set *clients)
 {
-	struct daemon *daemon = question->daemon;
-	const struct kernel_fsid *fsid = &question->about.fsid;
-	const struct client_set *clients = question_clients(question);
-	const struct export *export;
-	const char *path;
-	uint32_t number;
+	const struct daemon *daemon = question->daemon;
+	uint32_t number = kernel_fsid_number(&question->about.fsid);
+	const struct export *export = snapshot_find_fsid(daemon->snapshot, clients, number);
+	const char *path = export ? NULL : numbers_path(daemon->numbers, number);
 
-	if (!clients) {
-		question_again(question, 1);
-		return;
-	}
-	if (fsid->type != FSID_NUM) {
-		if (identities_find(daemon->questions->identities, daemon->snapshot, fsid->type,
-				    fsid->bytes, on_identities, question,
-				    &question->identities) < 0)
-			question_again(question, 1);
-		return;
-	}
-	number = kernel_fsid_number(fsid);
-	export = snapshot_find_fsid(daemon->snapshot, clients, number);
-	path = export ? NULL : numbers_path(daemon->numbers, number);
 	if (export)
 		begin_plain(question, export, export->path, false);
 	else if (path)
@@ -326,3 +284,24 @@ void question_begin_fh(struct question *question)
 		answer_no(question);
 	}
 }
+
+static void on_who(void *userdata, int error)
+{
+	struct question *question = userdata;
+	const struct daemon *daemon = question->daemon;
+	const struct kernel_fsid *fsid = &question->about.fsid;
+	struct access *access = &question->access;
+	const struct client_set *clients = error < 0 ? NULL : access_clients(access);
+
+	if (!clients)
+		question_again(question, 1);
+	else if (!access->domain && !access->is_complete)
+		question_again(question, AGAIN_SECONDS);
+	else if (fsid->type == FSID_NUM)
+		begin_number(question, clients);
+	else if (identities_find(daemon->questions->identities, daemon->snapshot, fsid->type,
+				 fsid->bytes, on_identities, question, &access->pending) < 0)
+		question_again(question, 1);
+}
+
+const struct question_kind question_fh = { question_begin_domain, { on_who, on_seen } };

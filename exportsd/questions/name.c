@@ -16,7 +16,7 @@ struct naming {
 	struct questions *questions;
 	struct kernel_fsid fsid;
 	struct pending *identities;
-	sd_event_source *later;
+	struct later later;
 	questions_named_fn done;
 	void *userdata;
 };
@@ -27,7 +27,7 @@ static void cancel_naming(struct pending *pending)
 
 	DL_DELETE(naming->questions->namings, naming);
 	pending_cancel(&naming->identities);
-	sd_event_source_disable_unref(naming->later);
+	later_cancel(&naming->later);
 	free(naming);
 }
 
@@ -66,35 +66,29 @@ static void name_number(struct naming *naming)
 	finish(naming, paths, n_paths, paths != NULL);
 }
 
-static int on_later(sd_event_source *source, void *userdata)
+static void on_later(void *userdata)
 {
 	struct naming *naming = userdata;
 	struct questions *questions = naming->questions;
 
-	naming->later = sd_event_source_disable_unref(naming->later);
 	if (naming->fsid.type == FSID_NUM)
 		name_number(naming);
 	else if (identities_find(questions->identities, questions->daemon->snapshot,
 				 naming->fsid.type, naming->fsid.bytes, on_identities, naming,
 				 &naming->identities) < 0)
 		finish(naming, NULL, 0, false);
-	return 0;
 }
 
-static int begin(struct naming *naming)
+static void begin(struct naming *naming)
 {
 	pending_cancel(&naming->identities);
-	if (naming->later)
-		return 0;
-	return sd_event_add_defer(naming->questions->daemon->event, &naming->later, on_later,
-				  naming);
+	later_call(&naming->later, naming->questions->daemon->event, on_later, naming);
 }
 
 int questions_name(struct questions *questions, const struct kernel_fsid *fsid,
 		   questions_named_fn done, void *userdata, struct pending **ret_naming)
 {
 	struct naming *naming = calloc(1, sizeof(*naming));
-	int r;
 
 	if (!naming)
 		return -ENOMEM;
@@ -104,22 +98,17 @@ int questions_name(struct questions *questions, const struct kernel_fsid *fsid,
 	naming->done = done;
 	naming->userdata = userdata;
 	DL_APPEND(questions->namings, naming);
-	r = begin(naming);
-	if (r < 0) {
-		cancel_naming(&naming->pending);
-		return r;
-	}
+	begin(naming);
 	*ret_naming = &naming->pending;
 	return 0;
 }
 
 void namings_again(struct questions *questions)
 {
-	struct naming *naming, *next;
+	struct naming *naming;
 
-	DL_FOREACH_SAFE (questions->namings, naming, next)
-		if (begin(naming) < 0)
-			finish(naming, NULL, 0, false);
+	DL_FOREACH (questions->namings, naming)
+		begin(naming);
 }
 
 void namings_end(struct questions *questions)

@@ -63,11 +63,6 @@ int questions_tell_client(struct questions *questions, const char *address, cons
  * @done: exactly once, never from within this call. error: 0; the kernel's errno, negative;
  *        -EACCES: the answer is "no"; -ENOENT, -ENOTDIR, -ELOOP: and nothing is there
  */
-struct question;
 typedef void (*questions_told_fn)(void *userdata, int error);
 int questions_tell_export(struct questions *questions, const char *domain, const char *path,
-			  questions_told_fn done, void *userdata, struct question **ret_question);
-/*
- * questions_cancel - done() will not be called. Only for questions_tell_export()'s. NULL is fine.
- */
-void questions_cancel(struct question *question);
+			  questions_told_fn done, void *userdata, struct pending **ret_pending);

@@ -432,16 +432,10 @@ static void fire_told(struct delayed *delayed)
 }
 
 int questions_tell_export(struct questions *questions, const char *domain, const char *path,
-			  questions_told_fn done, void *userdata, struct question **ret_question)
+			  questions_told_fn done, void *userdata, struct pending **ret_pending)
 {
-	*ret_question = (void *)delayed_new("tell", path, fire_told, done, userdata);
+	*ret_pending = (void *)delayed_new("tell", path, fire_told, done, userdata);
 	return 0;
-}
-
-void questions_cancel(struct question *question)
-{
-	if (question)
-		delayed_cancel((struct pending *)question);
 }
 
 /* ---- the exports ---- */

@@ -831,7 +831,7 @@ static void on_told(void *userdata, int error)
 
 static void telling(void)
 {
-	struct question *question;
+	struct pending *question;
 
 	reset();
 	put_in_force("/srv/a *(ro,fsid=7)\n");
@@ -849,7 +849,7 @@ static void telling(void)
 	is_int(questions_tell_export(server.questions, "*", "/srv/a", on_told, NULL, &question), 0,
 	       "another");
 	told_error = 1;
-	questions_cancel(question);
+	pending_cancel(&question);
 	turn();
 	is_int(told_error, 1, "that is cancelled says nothing");
 	file_system.error = -ENOENT;
