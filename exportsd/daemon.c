@@ -50,14 +50,14 @@ static void tell_status(struct daemon *daemon, const char *state)
 				 : "");
 }
 
-static int on_status_time(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_status_time(void *userdata)
 {
 	struct daemon *daemon = userdata;
 
 	if (daemon->snapshot)
 		tell_status(daemon, "");
-	(void)sd_event_source_set_time_relative(source, STATUS_SECONDS * UINT64_C(1000000));
-	return 0;
+	(void)later_call_in(&daemon->status, daemon->event, STATUS_SECONDS * UINT64_C(1000000),
+			    on_status_time, daemon);
 }
 
 /* ---- reloads ---- */
@@ -269,7 +269,6 @@ int daemon_start(struct daemon *daemon, const char *proc)
 {
 	const uint64_t second = 1000000;
 	const struct config *config = daemon->config;
-	sd_event_source *status = NULL;
 	int r = settle_rootdir(daemon->config);
 
 	look_for_rivals(proc);
@@ -305,20 +304,15 @@ int daemon_start(struct daemon *daemon, const char *proc)
 	if (r >= 0)
 		r = sd_event_add_signal(daemon->event, NULL, SIGHUP, on_sighup, daemon);
 	if (r >= 0)
-		r = sd_event_add_time_relative(daemon->event, &status, CLOCK_MONOTONIC,
-					       STATUS_SECONDS * second, second, on_status_time,
-					       daemon);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(status, SD_EVENT_ON);
-	if (r >= 0)
-		r = sd_event_source_set_floating(status, true);
-	sd_event_source_unref(status); /* the loop's from here on */
+		r = later_call_in(&daemon->status, daemon->event, STATUS_SECONDS * second,
+				  on_status_time, daemon);
 	return r;
 }
 
 void daemon_stop(struct daemon *daemon)
 {
 	(void)sd_notify(false, "STOPPING=1");
+	later_cancel(&daemon->status);
 	fsidd_free(daemon->fsidd);
 	control_free(daemon->control);
 	mountd_free(daemon->mountd);

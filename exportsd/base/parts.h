@@ -6,7 +6,7 @@
  * questions, mountd, control). Names only: whoever uses a part includes its header.
  */
 
-#include <systemd/sd-event.h>
+#include "exportsd/base/later.h"
 
 struct config;
 struct kernel;
@@ -38,4 +38,5 @@ struct daemon {
 	struct control *control;
 	struct reload *reload;
 	struct fsidd *fsidd; /* NULL: not wanted */
+	struct later status; /* systemd is told how things are */
 };

@@ -23,18 +23,18 @@ struct clients_question {
 	clients_domain_fn done;
 	void *userdata;
 	struct pending *names_question;
-	sd_event_source *moment;
+	struct later moment;
 };
 
 /* Name services that are near and well answer in less. */
-enum { MOMENT_USEC = 250 * 1000, MOMENT_SLACK_USEC = 10 * 1000 };
+enum { MOMENT_USEC = 250 * 1000 };
 
 static void cancel_clients(struct pending *pending)
 {
 	struct clients_question *question = (struct clients_question *)pending;
 
 	pending_cancel(&question->names_question);
-	sd_event_source_disable_unref(question->moment);
+	later_cancel(&question->moment);
 	free(question);
 }
 
@@ -74,13 +74,12 @@ static bool is_listed(const struct clients_question *question)
 	return listed;
 }
 
-static int on_moment(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_moment(void *userdata)
 {
 	struct clients_question *question = userdata;
 
 	if (is_listed(question))
 		finish(question, NULL, false);
-	return 0;
 }
 
 static int ask_names(struct clients_question *question, sd_event *event, bool patient)
@@ -94,9 +93,7 @@ static int ask_names(struct clients_question *question, sd_event *event, bool pa
 	for (size_t i = 0; i < n; i++)
 		netgroups[i] = snapshot_netgroup(snapshot, i);
 	if (!patient) {
-		int r = sd_event_add_time_relative(event, &question->moment, CLOCK_MONOTONIC,
-						   MOMENT_USEC, MOMENT_SLACK_USEC, on_moment,
-						   question);
+		int r = later_call_in(&question->moment, event, MOMENT_USEC, on_moment, question);
 
 		if (r < 0)
 			return r;

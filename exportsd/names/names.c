@@ -98,18 +98,19 @@ struct names_question {
 };
 
 struct names {
+	sd_event *event;
 	struct worker *worker;
 	struct worker *host_worker;
 	struct entry *idle; /* lists: the longest idle first */
 	struct entry *asked_hosts;
-	sd_event_source *stall_source; /* on while hosts are asked for */
+	struct later stall; /* pending while hosts are asked for */
 	uint64_t age_usec;
 	uint64_t timeout_usec;
 	bool trust_reverse;
 	struct entry *entries;
 	struct names_question *waiting;
 	struct names_question *ready;
-	sd_event_source *ready_source;
+	struct later tell_ready;
 };
 
 /* ---- entries ---- */
@@ -154,7 +155,7 @@ static void note_asked(struct entry *entry, struct pending *asked)
 		DL_DELETE(names->asked_hosts, entry);
 	entry->asked = asked;
 	if (entry->kind == KIND_HOST && !names->asked_hosts) {
-		(void)sd_event_source_set_enabled(names->stall_source, SD_EVENT_OFF);
+		later_cancel(&names->stall);
 		worker_rest(names->host_worker);
 	}
 }
@@ -262,6 +263,8 @@ static struct entry *use_entry(struct names *names, enum kind kind, const char *
 /* ---- asking ---- */
 
 static void on_answer(void *userdata, int error, const struct proto_message *answer);
+static void on_stall(void *userdata);
+static void on_ready(void *userdata);
 
 static bool has_verdict(const struct entry *entry, const char *netgroup)
 {
@@ -293,8 +296,7 @@ static void put_netgroups(const struct entry *entry, const struct names_question
 /* From now on it counts how long no answer comes for any host. */
 static void wait_for_hosts(struct names *names)
 {
-	(void)sd_event_source_set_time_relative(names->stall_source, names->timeout_usec);
-	(void)sd_event_source_set_enabled(names->stall_source, SD_EVENT_ONESHOT);
+	(void)later_call_in(&names->stall, names->event, names->timeout_usec, on_stall, names);
 }
 
 /* Ask what this call still needs of an entry. */
@@ -348,7 +350,7 @@ static void make_ready(struct names_question *question)
 	DL_DELETE(names->waiting, question);
 	DL_APPEND(names->ready, question);
 	question->is_ready = true;
-	(void)sd_event_source_set_enabled(names->ready_source, SD_EVENT_ONESHOT);
+	later_call(&names->tell_ready, names->event, on_ready, names);
 }
 
 /* What a failed answer means: known to be unknown, for a short while. */
@@ -518,7 +520,7 @@ static void on_answer(void *userdata, int error, const struct proto_message *ans
 }
 
 /* For so long nobody said anything about any host. */
-static int on_stall(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_stall(void *userdata)
 {
 	struct names *names = userdata;
 	struct entry *entry, *last = names->asked_hosts ? names->asked_hosts->prev : NULL;
@@ -535,7 +537,6 @@ static int on_stall(sd_event_source *source, uint64_t usec, void *userdata)
 		if (!has_begun)
 			entry->expires_usec = 0;
 	}
-	return 0;
 }
 
 /* ---- calls ---- */
@@ -738,7 +739,7 @@ static void tell(const struct names_question *question)
 	}
 }
 
-static int on_ready(sd_event_source *source, void *userdata)
+static void on_ready(void *userdata)
 {
 	struct names *names = userdata;
 	struct names_question *question, *last = names->ready ? names->ready->prev : NULL;
@@ -753,8 +754,7 @@ static int on_ready(sd_event_source *source, void *userdata)
 		question_free(question);
 	}
 	if (names->ready)
-		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	return 0;
+		later_call(&names->tell_ready, names->event, on_ready, names);
 }
 
 /* ---- the whole ---- */
@@ -770,16 +770,8 @@ int names_new(struct names **ret_names, sd_event *event, uint64_t age_usec, uint
 	names->age_usec = age_usec;
 	names->timeout_usec = timeout_usec;
 	names->trust_reverse = trust_reverse;
-	r = sd_event_add_defer(event, &names->ready_source, on_ready, names);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(names->ready_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &names->stall_source, CLOCK_MONOTONIC, 0, 0, on_stall,
-				      names);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(names->stall_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = worker_new(&names->worker, event, WORKER_NAMES, N_PROCESSES, NULL);
+	names->event = event;
+	r = worker_new(&names->worker, event, WORKER_NAMES, N_PROCESSES, NULL);
 	if (r >= 0)
 		r = worker_new(&names->host_worker, event, WORKER_NAMES, N_HOST_PROCESSES, NULL);
 	if (r < 0) {
@@ -816,8 +808,8 @@ struct names *names_free(struct names *names)
 		question_free(question);
 	worker_free(names->worker);
 	worker_free(names->host_worker);
-	sd_event_source_disable_unref(names->ready_source);
-	sd_event_source_disable_unref(names->stall_source);
+	later_cancel(&names->tell_ready);
+	later_cancel(&names->stall);
 	free(names);
 	return NULL;
 }

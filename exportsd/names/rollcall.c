@@ -22,21 +22,21 @@ struct rollcall {
 	char **netgroups;
 	size_t n_netgroups;
 	struct caller callers[ROLLCALL_AT_ONCE];
-	sd_event_source *turn; /* ends it, or begins it */
-	sd_event_source *deadline;
+	sd_event *event;
+	struct later end;
+	struct later deadline;
 	rollcall_said_fn said;
 	rollcall_done_fn done;
 	void *userdata;
 };
 
 static void ask_next(struct rollcall *rollcall);
+static void on_end(void *userdata);
 
 static void stop(struct rollcall *rollcall)
 {
-	for (size_t i = 0; i < ROLLCALL_AT_ONCE; i++) {
+	for (size_t i = 0; i < ROLLCALL_AT_ONCE; i++)
 		pending_cancel(&rollcall->callers[i].question);
-		rollcall->callers[i].question = NULL;
-	}
 	rollcall->n_asked = rollcall->n_answered = rollcall->n_addresses;
 }
 
@@ -69,24 +69,22 @@ static void ask_next(struct rollcall *rollcall)
 		while (rollcall->n_asked < rollcall->n_addresses && !rollcall->callers[i].question)
 			ask_one(rollcall, &rollcall->callers[i]);
 	if (rollcall->n_answered == rollcall->n_addresses)
-		(void)sd_event_source_set_enabled(rollcall->turn, SD_EVENT_ONESHOT);
+		later_call(&rollcall->end, rollcall->event, on_end, rollcall);
 }
 
-static int on_turn(sd_event_source *source, void *userdata)
+static void on_end(void *userdata)
 {
 	struct rollcall *rollcall = userdata;
 
 	rollcall->done(rollcall->userdata);
-	return 0;
 }
 
-static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_deadline(void *userdata)
 {
 	struct rollcall *rollcall = userdata;
 
 	stop(rollcall);
-	(void)sd_event_source_set_enabled(rollcall->turn, SD_EVENT_ONESHOT);
-	return 0;
+	later_call(&rollcall->end, rollcall->event, on_end, rollcall);
 }
 
 static int copy_lists(struct rollcall *rollcall, const struct address *addresses,
@@ -119,18 +117,14 @@ int rollcall_new(struct rollcall **ret_rollcall, sd_event *event, struct names *
 
 	if (!rollcall)
 		return -ENOMEM;
+	rollcall->event = event;
 	rollcall->names = names;
 	rollcall->said = said;
 	rollcall->done = done;
 	rollcall->userdata = userdata;
 	r = copy_lists(rollcall, addresses, n_addresses, netgroups, n_netgroups);
 	if (r >= 0)
-		r = sd_event_add_defer(event, &rollcall->turn, on_turn, rollcall);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(rollcall->turn, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time_relative(event, &rollcall->deadline, CLOCK_MONOTONIC, usec, 0,
-					       on_deadline, rollcall);
+		r = later_call_in(&rollcall->deadline, event, usec, on_deadline, rollcall);
 	if (r < 0) {
 		rollcall_free(rollcall);
 		return r;
@@ -145,8 +139,8 @@ struct rollcall *rollcall_free(struct rollcall *rollcall)
 	if (!rollcall)
 		return NULL;
 	stop(rollcall);
-	sd_event_source_disable_unref(rollcall->turn);
-	sd_event_source_disable_unref(rollcall->deadline);
+	later_cancel(&rollcall->end);
+	later_cancel(&rollcall->deadline);
 	for (size_t i = 0; i < rollcall->n_netgroups; i++)
 		free(rollcall->netgroups[i]);
 	free(rollcall->netgroups);

@@ -24,7 +24,6 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <utlist.h>
 
 #include "exportsd/base/log.h"
@@ -67,8 +66,8 @@ struct worker {
 	struct process *processes;
 	struct worker_question *waiting;
 	size_t n_waiting;
-	sd_event_source *pump_source;
-	sd_event_source *tick_source;
+	struct later pump;
+	struct later tick;
 	uint64_t last_id;
 	uint64_t backoff_usec; /* 0: the last process did something useful */
 	uint64_t not_before_usec;
@@ -83,7 +82,7 @@ struct worker_question {
 	uint64_t id;
 	char *bytes; /* NULL once sent */
 	size_t n_bytes;
-	sd_event_source *timeout_source;
+	struct later timeout;
 	worker_done_fn done; /* NULL: abandoned */
 	void *userdata;
 };
@@ -98,6 +97,8 @@ static size_t n_counting(const struct worker *worker);
 static struct process *idle_process(struct worker *worker);
 static int hand_over(struct worker_question *question, struct process *process);
 static void keep_watch(struct worker *worker);
+static void on_pump(void *userdata);
+static void on_tick(void *userdata);
 static void pump(struct worker *worker);
 
 const char *worker_kind_word(enum worker_kind kind)
@@ -105,20 +106,11 @@ const char *worker_kind_word(enum worker_kind kind)
 	return kind_words[kind];
 }
 
-/* The clock itself: sd_event_now() is the loop's last turn, which may be long ago at the start. */
-static uint64_t now_usec(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* ---- questions ---- */
 
 static void question_free(struct worker_question *question)
 {
-	sd_event_source_disable_unref(question->timeout_source);
+	later_cancel(&question->timeout);
 	free(question->bytes);
 	free(question);
 }
@@ -147,7 +139,7 @@ static void finish(struct worker_question *question, int error, const struct pro
 		done(userdata, error, answer);
 }
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timeout(void *userdata)
 {
 	struct worker_question *question = userdata;
 	worker_done_fn done = question->done;
@@ -155,7 +147,6 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 
 	cancel_question(&question->pending);
 	done(asker, -ETIMEDOUT, NULL);
-	return 0;
 }
 
 static void cancel_question(struct pending *pending)
@@ -163,7 +154,7 @@ static void cancel_question(struct pending *pending)
 	struct worker_question *question = (struct worker_question *)pending;
 
 	question->done = NULL;
-	question->timeout_source = sd_event_source_disable_unref(question->timeout_source);
+	later_cancel(&question->timeout);
 	if (question->process)
 		return;
 	detach(question);
@@ -200,15 +191,15 @@ static struct worker_question *question_new(struct worker *worker,
  * questions to the store, which go out together, and for whatever needs a new process or cannot be
  * sent: nothing fails from within worker_ask().
  */
-static int send_soon(struct worker *worker, struct worker_question *question)
+static void send_soon(struct worker *worker, struct worker_question *question)
 {
 	struct process *process = worker->n_waiting == 1 ? idle_process(worker) : NULL;
 
 	if (worker->kind == WORKER_STORE || (process && hand_over(question, process) < 0) ||
 	    (!process && n_counting(worker) < worker->n_wanted))
-		return sd_event_source_set_enabled(worker->pump_source, SD_EVENT_ONESHOT);
-	keep_watch(worker);
-	return 0;
+		later_call(&worker->pump, worker->event, on_pump, worker);
+	else
+		keep_watch(worker);
 }
 
 int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t timeout_usec,
@@ -229,15 +220,14 @@ int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t tim
 	DL_APPEND(worker->waiting, question);
 	worker->n_waiting++;
 	if (timeout_usec)
-		r = sd_event_add_time(worker->event, &question->timeout_source, CLOCK_MONOTONIC,
-				      now_usec() + timeout_usec, 1000, on_timeout, question);
-	if (r >= 0)
-		r = send_soon(worker, question);
+		r = later_call_in(&question->timeout, worker->event, timeout_usec, on_timeout,
+				  question);
 	if (r < 0) {
 		detach(question);
 		question_free(question);
 		return r;
 	}
+	send_soon(worker, question);
 	worker->last_id++;
 	if (ret_question)
 		*ret_question = &question->pending;
@@ -279,7 +269,7 @@ static void wait_longer(struct worker *worker)
 	worker->backoff_usec = worker->backoff_usec ? worker->backoff_usec * 2 : BACKOFF_FIRST_USEC;
 	if (worker->backoff_usec > BACKOFF_MAX_USEC)
 		worker->backoff_usec = BACKOFF_MAX_USEC;
-	worker->not_before_usec = now_usec() + worker->backoff_usec;
+	worker->not_before_usec = later_now_usec() + worker->backoff_usec;
 }
 
 /* The end of its socket: it is about to end by itself, or must be. */
@@ -553,7 +543,7 @@ static struct process *free_process(struct worker *worker)
 		return process;
 	if (n_counting(worker) >= worker->n_wanted ||
 	    worker_n_processes(worker) >= WORKER_PROCESSES_MAX ||
-	    now_usec() < worker->not_before_usec)
+	    later_now_usec() < worker->not_before_usec)
 		return NULL;
 	r = start_process(worker);
 	if (r < 0) {
@@ -579,7 +569,7 @@ static int hand_over(struct worker_question *question, struct process *process)
 	question->process = process;
 	DL_APPEND(process->questions, question);
 	process->n_questions++;
-	process->asked_usec = now_usec();
+	process->asked_usec = later_now_usec();
 	return 0;
 }
 
@@ -625,10 +615,8 @@ static void keep_watch(struct worker *worker)
 		DL_FOREACH (worker->processes, process)
 			busy |= process->n_questions > 0;
 	/* Once begun it ends by itself: nothing is set anew for each question. */
-	if (!busy || sd_event_source_get_enabled(worker->tick_source, NULL) > 0)
-		return;
-	(void)sd_event_source_set_time(worker->tick_source, now_usec() + TICK_USEC);
-	(void)sd_event_source_set_enabled(worker->tick_source, SD_EVENT_ONESHOT);
+	if (busy && !later_is_pending(&worker->tick))
+		(void)later_call_in(&worker->tick, worker->event, TICK_USEC, on_tick, worker);
 }
 
 static void pump(struct worker *worker)
@@ -654,16 +642,15 @@ void worker_rest(struct worker *worker)
 		shrink(worker, 1);
 }
 
-static int on_pump(sd_event_source *source, void *userdata)
+static void on_pump(void *userdata)
 {
 	pump(userdata);
-	return 0;
 }
 
-static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_tick(void *userdata)
 {
 	struct worker *worker = userdata;
-	uint64_t now = now_usec();
+	uint64_t now = later_now_usec();
 	struct process *process;
 
 	/*
@@ -685,7 +672,6 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *userdata)
 			kill_process(process);
 		}
 	pump(worker);
-	return 0;
 }
 
 /* ---- the pool ---- */
@@ -705,15 +691,6 @@ int worker_new(struct worker **ret_worker, sd_event *event, enum worker_kind kin
 	worker->argument = argument ? strdup(argument) : NULL;
 	r = worker->buffer && (worker->argument || !argument) ? 0 : -ENOMEM;
 	if (r >= 0)
-		r = sd_event_add_defer(event, &worker->pump_source, on_pump, worker);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(worker->pump_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &worker->tick_source, CLOCK_MONOTONIC,
-				      now_usec() + TICK_USEC, 1000, on_tick, worker);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(worker->tick_source, SD_EVENT_OFF);
-	if (r >= 0)
 		r = start_process(worker);
 	if (r < 0) {
 		worker_free(worker);
@@ -726,16 +703,16 @@ int worker_new(struct worker **ret_worker, sd_event *event, enum worker_kind kin
 /* One that is beyond SIGKILL (a dead disk) is left behind; init reaps it. */
 static void wait_for_end(struct worker *worker)
 {
-	uint64_t deadline = now_usec() + FAREWELL_USEC;
+	uint64_t deadline = later_now_usec() + FAREWELL_USEC;
 	struct process *process;
 	siginfo_t info;
 
 	DL_FOREACH (worker->processes, process) {
 		struct pollfd end = { .fd = process->pidfd, .events = POLLIN };
-		uint64_t now = now_usec();
+		uint64_t now = later_now_usec();
 
 		(void)poll(&end, 1, now < deadline ? (int)((deadline - now) / 1000) : 0);
-		while (!reap(process, &info) && now_usec() < deadline)
+		while (!reap(process, &info) && later_now_usec() < deadline)
 			(void)usleep(1000);
 	}
 }
@@ -761,8 +738,8 @@ struct worker *worker_free(struct worker *worker)
 	}
 	DL_FOREACH_SAFE (worker->waiting, question, next)
 		question_free(question);
-	sd_event_source_disable_unref(worker->pump_source);
-	sd_event_source_disable_unref(worker->tick_source);
+	later_cancel(&worker->pump);
+	later_cancel(&worker->tick);
 	sd_event_unref(worker->event);
 	free(worker->argument);
 	free(worker->buffer);
