@@ -29,7 +29,7 @@
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/names/names.h"
 #include "exportsd/numbers/numbers.h"
-#include "exportsd/numbers/store.h"
+#include "exportsd/numbers/place.h"
 #include "exportsd/questions/questions.h"
 #include "exportsd/rivals.h"
 #include "parser/snapshot/snapshot.h"
@@ -216,7 +216,7 @@ static int open_numbers(struct daemon *daemon)
 		log_error(NULL, "Cannot make %s: %m", daemon->config->state_directory);
 		return -errno;
 	}
-	files = store_file_names(daemon->config->state_directory, daemon->config->number_copies);
+	files = store_place_names(daemon->config->state_directory, daemon->config->number_copies);
 	r = files ? numbers_open(&daemon->numbers, daemon->event, (const char *const *)files)
 		  : -ENOMEM;
 	if (r < 0) {

@@ -16,7 +16,7 @@
 #include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/mountd/rpcbind.h"
 #include "exportsd/names/names.h"
-#include "exportsd/numbers/store.h"
+#include "exportsd/numbers/process.h"
 #include "exportsd/worker/worker.h"
 
 static int serve_names(int fd, const char *argument)

@@ -10,7 +10,8 @@
 
 #include "exportsd/ctl/fsid_recover.h"
 #include "exportsd/ctl/json.h"
-#include "exportsd/numbers/store_text.h"
+#include "exportsd/numbers/file.h"
+#include "exportsd/numbers/text.h"
 
 /* ---- list ---- */
 

@@ -18,7 +18,7 @@
 #include <sys/syscall.h>
 
 #include "exportsd/ctl/fsid_recover.h"
-#include "exportsd/numbers/store_text.h"
+#include "exportsd/numbers/text.h"
 #include "parser/file.h"
 
 static const char name[] = ".exportsd-numbers";

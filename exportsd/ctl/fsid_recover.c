@@ -16,7 +16,8 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
-#include "exportsd/numbers/store_text.h"
+#include "exportsd/numbers/file.h"
+#include "exportsd/numbers/text.h"
 
 struct source {
 	const char *name;

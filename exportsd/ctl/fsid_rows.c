@@ -11,6 +11,9 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "exportsd/numbers/file.h"
+#include "exportsd/numbers/place.h"
+
 enum {
 	REQUEST_BYTES = 24 * 1024, /* of rows, escaped: within CONTROL_REQUEST_MAX */
 	REQUEST_ROWS = 300, /* three fields each: within PROTO_FIELDS_MAX */
@@ -36,8 +39,8 @@ bool fsid_store_open(const struct invocation *invocation, struct fsid_store *ret
 	diags_print(&diags, stderr, isatty(STDERR_FILENO));
 	diags_done(&diags);
 	if (r == 0)
-		ret_store->files = store_file_names(ret_store->config->state_directory,
-						    ret_store->config->number_copies);
+		ret_store->files = store_place_names(ret_store->config->state_directory,
+						     ret_store->config->number_copies);
 	if (r != 0 || !ret_store->files) {
 		complain("cannot read the configuration");
 		fsid_store_close(ret_store);
@@ -267,7 +270,7 @@ static int write_copy(const char *name, const struct entries *entries)
 
 	if (r != -EUCLEAN)
 		return r;
-	r = store_set_aside(name, &new_name);
+	r = store_place_set_aside(name, &new_name);
 	if (r < 0) {
 		complain("cannot set '%s' aside: %s", name, strerror(-r));
 		return r;

@@ -10,7 +10,7 @@
 
 #include "exportsd/config/config.h"
 #include "exportsd/ctl/commands.h"
-#include "exportsd/numbers/private.h"
+#include "exportsd/numbers/entries.h"
 
 /* The daemon, or the configured copies. */
 struct fsid_store {

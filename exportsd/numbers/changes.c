@@ -9,8 +9,8 @@
  * its number and its identity for itself, and is sent again when it is asked for again, or when the
  * copies work again.
  *
- * A call (struct numbers_question) counts what it waits for. When that is nothing any more, it goes
- * to the ready list, and its done() is called from the loop.
+ * A call (struct numbers_question) counts what it waits for. When that is nothing any more, its
+ * done() is called from the loop.
  */
 
 #include <errno.h>
@@ -36,17 +36,22 @@ static struct number *find_path(const struct numbers *numbers, const char *path)
 
 static void question_free(struct numbers_question *question)
 {
+	DL_DELETE(question->numbers->questions, question);
+	later_cancel(&question->answer);
 	free(question->waiters);
 	free(question);
 }
 
-static void make_ready(struct numbers_question *question)
+static void answer(void *userdata)
 {
-	struct numbers *numbers = question->numbers;
+	struct numbers_question *question = userdata;
+	numbers_done_fn done = question->done;
+	void *asker = question->userdata;
+	int error = question->error;
 
-	DL_DELETE(numbers->waiting, question);
-	DL_APPEND(numbers->ready, question);
-	(void)sd_event_source_set_enabled(numbers->ready_source, SD_EVENT_ONESHOT);
+	question_free(question);
+	if (done)
+		done(asker, error);
 }
 
 /* One thing a call waited for is settled. */
@@ -55,37 +60,13 @@ static void settle_one(struct numbers_question *question, int error)
 	if (!question->error)
 		question->error = error;
 	if (--question->n_pending == 0)
-		make_ready(question);
+		later_call(&question->answer, question->numbers->event, answer, question);
 }
 
-int numbers_on_ready(sd_event_source *source, void *userdata)
+/* What it waits for has its waiters until it is settled. */
+static void cancel_question(struct pending *pending)
 {
-	struct numbers *numbers = userdata;
-	struct numbers_question *question, *all = numbers->ready;
-
-	/* A done() may make further calls ready, for the next turn, and cancel these. */
-	DL_FOREACH (all, question)
-		question->n_pending = 1;
-	while ((question = numbers->ready) && question->n_pending) {
-		numbers_done_fn done = question->done;
-		void *asker = question->userdata;
-		int error = question->error;
-
-		DL_DELETE(numbers->ready, question);
-		question_free(question);
-		if (done)
-			done(asker, error);
-	}
-	if (numbers->ready)
-		(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	return 0;
-}
-
-static void cancel_numbers(struct pending *pending)
-{
-	struct numbers_question *question = (struct numbers_question *)pending;
-
-	question->done = NULL;
+	((struct numbers_question *)pending)->done = NULL;
 }
 
 /* A call that so far waits for one thing: that it has been read to its end. */
@@ -97,18 +78,18 @@ static struct numbers_question *question_new(struct numbers *numbers, size_t n_p
 	if (!question)
 		return NULL;
 	*question = (struct numbers_question){
-		.pending = { cancel_numbers },
+		.pending = { cancel_question },
 		.numbers = numbers,
+		.waiters = calloc(n_paths ?: 1, sizeof(*question->waiters)),
 		.n_pending = 1,
-		.waiters = calloc(n_paths ? n_paths : 1, sizeof(struct waiter)),
 		.done = done,
 		.userdata = userdata,
 	};
 	if (!question->waiters) {
-		question_free(question);
+		free(question);
 		return NULL;
 	}
-	DL_APPEND(numbers->waiting, question);
+	DL_APPEND(numbers->questions, question);
 	return question;
 }
 
@@ -124,18 +105,20 @@ static int question_begun(struct numbers_question *question, int error,
 
 /* ---- changes ---- */
 
-/* At the end of the loop's turn: what comes in the same one goes together. */
+static void send_changes(void *userdata);
+
+/* In the loop's next turn: what comes in the same one goes together. */
 static void want_send(struct numbers *numbers)
 {
-	uint64_t usec = 0;
-
 	if (numbers->n_rows >= PACE_ROWS)
-		usec = numbers->sent_usec + PACE_MSEC * 1000;
-	(void)sd_event_source_set_time(numbers->send_source, usec);
-	(void)sd_event_source_set_enabled(numbers->send_source, SD_EVENT_ONESHOT);
+		(void)later_call_at(&numbers->send, numbers->event,
+				    numbers->sent_usec + PACE_MSEC * 1000, send_changes, numbers);
+	else
+		later_call(&numbers->send, numbers->event, send_changes, numbers);
 }
 
-static void list_change(struct numbers *numbers, struct change *change, enum change_state state)
+static void list_change(struct numbers *numbers, struct numbers_change *change,
+			enum numbers_change_state state)
 {
 	change->state = state;
 	DL_APPEND(numbers->lists[state], change);
@@ -143,7 +126,8 @@ static void list_change(struct numbers *numbers, struct change *change, enum cha
 		want_send(numbers);
 }
 
-static void move_change(struct numbers *numbers, struct change *change, enum change_state state)
+static void move_change(struct numbers *numbers, struct numbers_change *change,
+			enum numbers_change_state state)
 {
 	DL_DELETE(numbers->lists[change->state], change);
 	list_change(numbers, change, state);
@@ -166,9 +150,9 @@ static uint64_t coming_sequence(const struct number *entry)
 }
 
 /* A change of an entry that is not sent yet, queued. */
-static struct change *change_of(struct numbers *numbers, struct number *entry)
+static struct numbers_change *change_of(struct numbers *numbers, struct number *entry)
 {
-	struct change *before = entry->change, *change;
+	struct numbers_change *before = entry->change, *change;
 
 	if (before && before->state != SENT) {
 		if (before->state == DOUBT)
@@ -188,29 +172,36 @@ static struct change *change_of(struct numbers *numbers, struct number *entry)
 	return change;
 }
 
-static void wait_for(struct numbers_question *question, struct change *change, size_t index)
+/* Unless it stands for one already. */
+static int say_identity(struct numbers_change *change, const char *identity)
 {
-	struct waiter *waiter = &question->waiters[index];
+	if (identity && !change->identity)
+		change->identity = change->new_identity = strdup(identity);
+	return identity && !change->identity ? -ENOMEM : 0;
+}
 
-	*waiter = (struct waiter){ .question = question, .next = change->waiters };
+static void wait_for(struct numbers_question *question, struct numbers_change *change)
+{
+	struct numbers_waiter *waiter = &question->waiters[question->n_waiters++];
+
+	*waiter = (struct numbers_waiter){ .question = question, .next = change->waiters };
 	change->waiters = waiter;
 	question->n_pending++;
 }
 
 /* Wait for what is under way with an entry, if anything is. */
-static void await(struct numbers *numbers, struct numbers_question *question, struct number *entry,
-		  size_t index)
+static void await(struct numbers *numbers, struct numbers_question *question, struct number *entry)
 {
 	if (!entry->change)
 		return;
 	if (entry->change->state == DOUBT)
 		move_change(numbers, entry->change, QUEUED);
-	wait_for(question, entry->change, index);
+	wait_for(question, entry->change);
 }
 
-static void tell_waiters(struct change *change, int error)
+static void tell_waiters(struct numbers_change *change, int error)
 {
-	struct waiter *waiter = change->waiters, *next;
+	struct numbers_waiter *waiter = change->waiters, *next;
 
 	change->waiters = NULL;
 	for (; waiter; waiter = next) {
@@ -219,7 +210,7 @@ static void tell_waiters(struct change *change, int error)
 	}
 }
 
-static void change_free(struct change *change)
+static void change_free(struct numbers_change *change)
 {
 	if (change->entry->change == change)
 		change->entry->change = NULL;
@@ -227,7 +218,7 @@ static void change_free(struct change *change)
 	free(change);
 }
 
-static void apply(struct numbers *numbers, struct change *change)
+static void apply(struct numbers *numbers, struct numbers_change *change)
 {
 	entries_set(numbers->entries, change->entry, TAKE_PTR(change->new_identity),
 		    change->sequence, change->retired, change->created);
@@ -235,9 +226,9 @@ static void apply(struct numbers *numbers, struct change *change)
 	change_free(change);
 }
 
-static void fail_change(struct numbers *numbers, struct change *change, int error)
+static void fail_change(struct numbers *numbers, struct numbers_change *change, int error)
 {
-	struct change *later = change->entry->change;
+	struct numbers_change *later = change->entry->change;
 
 	tell_waiters(change, error);
 	if (later != change) {
@@ -255,9 +246,24 @@ static void fail_change(struct numbers *numbers, struct change *change, int erro
 
 /* ---- to the copies and back ---- */
 
-static void send_changes(struct numbers *numbers)
+static struct store_row row_of_change(const struct numbers_change *change)
 {
-	struct change *change, *next;
+	return (struct store_row){
+		.number = change->entry->number,
+		.path = change->entry->path,
+		.n_path = change->entry->n_path,
+		.identity = change->identity,
+		.n_identity = change->identity ? strlen(change->identity) : 0,
+		.sequence = change->sequence,
+		.retired = change->retired,
+		.created = change->created,
+	};
+}
+
+static void send_changes(void *userdata)
+{
+	struct numbers *numbers = userdata;
+	struct numbers_change *change, *next;
 	size_t n = 0;
 
 	if (numbers->lists[SENT])
@@ -265,37 +271,20 @@ static void send_changes(struct numbers *numbers)
 	DL_FOREACH_SAFE (numbers->lists[QUEUED], change, next) {
 		if (n == NUMBERS_GROUP_MAX)
 			break;
-		numbers->rows[n] = (struct store_row){
-			.number = change->entry->number,
-			.path = change->entry->path,
-			.n_path = change->entry->n_path,
-			.identity = change->identity,
-			.n_identity = change->identity ? strlen(change->identity) : 0,
-			.sequence = change->sequence,
-			.retired = change->retired,
-			.created = change->created,
-		};
+		numbers->rows[n++] = row_of_change(change);
 		move_change(numbers, change, SENT);
-		n++;
 	}
 	if (n == 0)
 		return;
 	numbers->n_rows = n;
-	(void)sd_event_now(sd_event_source_get_event(numbers->send_source), CLOCK_MONOTONIC,
-			   &numbers->sent_usec);
+	numbers->sent_usec = later_now_usec();
 	copies_write(numbers->copies, numbers->rows, n);
-}
-
-int numbers_on_send(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	send_changes(userdata);
-	return 0;
 }
 
 void numbers_written(void *userdata, int error)
 {
 	struct numbers *numbers = userdata;
-	struct change *change, *next, *sent = TAKE_PTR(numbers->lists[SENT]);
+	struct numbers_change *change, *next, *sent = TAKE_PTR(numbers->lists[SENT]);
 
 	DL_FOREACH_SAFE (sent, change, next) {
 		DL_DELETE(sent, change);
@@ -313,16 +302,14 @@ void numbers_written(void *userdata, int error)
 
 void numbers_free_changes(struct numbers *numbers)
 {
-	struct numbers_question *question, *next_question;
-	struct change *change, *next;
+	struct numbers_change *change, *next;
 
+	later_cancel(&numbers->send);
 	for (size_t i = 0; i < N_ELEMENTS(numbers->lists); i++)
 		DL_FOREACH_SAFE (numbers->lists[i], change, next)
 			change_free(change);
-	DL_FOREACH_SAFE (numbers->waiting, question, next_question)
-		question_free(question);
-	DL_FOREACH_SAFE (numbers->ready, question, next_question)
-		question_free(question);
+	while (numbers->questions)
+		question_free(numbers->questions);
 }
 
 /* ---- giving numbers ---- */
@@ -433,34 +420,30 @@ static struct number *find_left(struct number *chain)
 
 /* Make an entry its path's primary number, and have the call wait for it. */
 static int make_primary(struct numbers *numbers, struct numbers_question *question,
-			struct number *entry, const char *identity, size_t index)
+			struct number *entry, const char *identity)
 {
-	struct change *change = change_of(numbers, entry);
+	struct numbers_change *change = change_of(numbers, entry);
 
 	if (!change)
 		return -ENOMEM;
-	if (identity && !change->identity) {
-		change->new_identity = strdup(identity);
-		change->identity = change->new_identity;
-	}
 	change->sequence = ++numbers->entries->last_sequence;
 	change->retired = false;
-	wait_for(question, change, index);
-	return identity && !change->identity ? -ENOMEM : 0;
+	wait_for(question, change);
+	return say_identity(change, identity);
 }
 
 static int give_new(struct numbers *numbers, struct numbers_question *question, const char *path,
-		    const char *identity, uint32_t number, size_t index)
+		    const char *identity, uint32_t number)
 {
 	const struct store_row row = { .number = number, .path = path, .n_path = strlen(path) };
 	struct number *entry;
 	int r = entries_add(numbers->entries, &row, &entry);
 
-	return r < 0 ? r : make_primary(numbers, question, entry, identity, index);
+	return r < 0 ? r : make_primary(numbers, question, entry, identity);
 }
 
 static int assign_new(struct numbers *numbers, struct numbers_question *question, const char *path,
-		      const char *identity, size_t index)
+		      const char *identity)
 {
 	struct number *left = find_left(find_path(numbers, path));
 	uint32_t number;
@@ -469,9 +452,9 @@ static int assign_new(struct numbers *numbers, struct numbers_question *question
 	if (r < 0)
 		return r;
 	if (left)
-		return make_primary(numbers, question, left, identity, index);
+		return make_primary(numbers, question, left, identity);
 	number = choose(numbers, path, identity);
-	return number ? give_new(numbers, question, path, identity, number, index) : -ENOSPC;
+	return number ? give_new(numbers, question, path, identity, number) : -ENOSPC;
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
@@ -489,9 +472,9 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		if (entries_primary(chain))
 			continue;
 		if (entry)
-			await(numbers, question, entry, i);
+			await(numbers, question, entry);
 		else
-			r = assign_new(numbers, question, paths[i], NULL, i);
+			r = assign_new(numbers, question, paths[i], NULL);
 	}
 	return question_begun(question, r, ret_question);
 }
@@ -507,11 +490,11 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 		return -ENOMEM;
 	entry = coming_primary(chain, &identity);
 	if (r == 0 && !entry)
-		r = assign_new(numbers, question, path, identity, 0);
+		r = assign_new(numbers, question, path, identity);
 	else if (r == 0 && entry == coming_primary(chain, NULL))
-		await(numbers, question, entry, 0);
+		await(numbers, question, entry);
 	else if (r == 0)
-		r = make_primary(numbers, question, entry, identity, 0);
+		r = make_primary(numbers, question, entry, identity);
 	return question_begun(question, r, ret_question);
 }
 
@@ -544,12 +527,12 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 		return -ENOMEM;
 	r = judge(numbers, path, identity, number);
 	if (r == 0 && !entry)
-		r = give_new(numbers, question, path, identity, number, 0);
+		r = give_new(numbers, question, path, identity, number);
 	else if (r == 0 && entry == coming_primary(chain, NULL) &&
 		 entries_same_identity(coming_identity(entry), identity))
-		await(numbers, question, entry, 0);
+		await(numbers, question, entry);
 	else if (r == 0)
-		r = make_primary(numbers, question, entry, identity, 0);
+		r = make_primary(numbers, question, entry, identity);
 	return question_begun(question, r, ret_question);
 }
 
@@ -577,7 +560,7 @@ static int bind(struct numbers *numbers, struct numbers_question *question, uint
 		const char *identity)
 {
 	struct number *entry = entries_find_number(numbers->entries, number);
-	struct change *change;
+	struct numbers_change *change;
 	int r = identity ? check_identity(identity) : -EINVAL;
 
 	if (r < 0)
@@ -587,7 +570,7 @@ static int bind(struct numbers *numbers, struct numbers_question *question, uint
 	if (coming_identity(entry)) {
 		if (!entries_same_identity(coming_identity(entry), identity))
 			return -EEXIST;
-		await(numbers, question, entry, 0);
+		await(numbers, question, entry);
 		return 0;
 	}
 	if (coming_primary(find_path(numbers, entry->path), &identity))
@@ -595,9 +578,8 @@ static int bind(struct numbers *numbers, struct numbers_question *question, uint
 	change = change_of(numbers, entry);
 	if (!change)
 		return -ENOMEM;
-	change->identity = change->new_identity = strdup(identity);
-	wait_for(question, change, 0);
-	return change->identity ? 0 : -ENOMEM;
+	wait_for(question, change);
+	return say_identity(change, identity);
 }
 
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
@@ -612,12 +594,12 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
 
 /* Numbers and directories: say whether it is in use. */
 static int say_retired(struct numbers *numbers, struct numbers_question *question,
-		       struct number *entry, bool retired, size_t index)
+		       struct number *entry, bool retired)
 {
-	struct change *change;
+	struct numbers_change *change;
 
 	if ((entry->synced || entry->change) && coming_retired(entry) == retired) {
-		await(numbers, question, entry, index);
+		await(numbers, question, entry);
 		return 0;
 	}
 	change = change_of(numbers, entry);
@@ -625,7 +607,7 @@ static int say_retired(struct numbers *numbers, struct numbers_question *questio
 		return -ENOMEM;
 	change->retired = retired;
 	change->sequence = ++numbers->entries->last_sequence;
-	wait_for(question, change, index);
+	wait_for(question, change);
 	return 0;
 }
 
@@ -639,7 +621,7 @@ int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn don
 	if (!question)
 		return -ENOMEM;
 	if (entry && (entry->synced || entry->change))
-		r = say_retired(numbers, question, entry, true, 0);
+		r = say_retired(numbers, question, entry, true);
 	return question_begun(question, r, ret_question);
 }
 
@@ -660,7 +642,7 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 		if (r == 0 && !entry && made)
 			r = entries_add(numbers->entries, &row, &entry);
 		if (r == 0 && entry)
-			r = say_retired(numbers, question, entry, !made, i);
+			r = say_retired(numbers, question, entry, !made);
 	}
 	return question_begun(question, r, ret_question);
 }
@@ -691,12 +673,12 @@ static struct store_row row_of_fact(const struct numbers_fact *fact)
 }
 
 static int take_fact(struct numbers *numbers, struct numbers_question *question,
-		     const struct numbers_fact *fact, size_t index)
+		     const struct numbers_fact *fact)
 {
 	struct number *entry = entries_find_number(numbers->entries, fact->number);
 	const struct store_row row = row_of_fact(fact);
-	struct store_row joined = row;
-	struct change *change;
+	struct numbers_change *change;
+	struct store_row joined;
 	bool is_new = !entry;
 	int r = is_new ? entries_add(numbers->entries, &row, &entry) : 0;
 
@@ -705,49 +687,29 @@ static int take_fact(struct numbers *numbers, struct numbers_question *question,
 	change = change_of(numbers, entry);
 	if (!change)
 		return -ENOMEM;
-	wait_for(question, change, index);
-	if (!is_new) {
-		joined.identity = change->identity;
-		joined.n_identity = change->identity ? strlen(change->identity) : 0;
-		joined.sequence = change->sequence;
-		joined.retired = change->retired;
-		joined.created = change->created;
-		if (!store_row_join(&joined, &row))
-			return -EEXIST;
-	}
+	wait_for(question, change);
+	joined = is_new ? row : row_of_change(change);
+	if (!store_row_join(&joined, &row))
+		return -EEXIST;
 	change->sequence = joined.sequence;
 	change->retired = joined.retired;
 	change->created = joined.created;
-	if (!change->identity && fact->identity)
-		change->identity = change->new_identity = strdup(fact->identity);
-	return change->identity || !fact->identity ? 0 : -ENOMEM;
+	return say_identity(change, fact->identity);
 }
 
-static int compare_facts(const void *a, const void *b)
+/* Returns 0; -EINVAL; -EEXIST if it is against what is known, or against one of those before it. */
+static int judge_fact(const struct numbers *numbers, const struct numbers_fact *facts, size_t i)
 {
-	const struct numbers_fact *first = *(const struct numbers_fact *const *)a,
-				  *second = *(const struct numbers_fact *const *)b;
+	const struct store_row row = row_of_fact(&facts[i]);
 
-	return (first->number > second->number) - (first->number < second->number);
-}
+	if (!row.number || !store_row_good(&row) || !store_row_is_plausible(&row))
+		return -EINVAL;
+	if (numbers_contradicts(numbers, &facts[i]))
+		return -EEXIST;
+	for (size_t k = 0; k < i; k++) {
+		struct store_row other = row_of_fact(&facts[k]);
 
-/* Returns 0; -EEXIST if two of them are against each other; -ENOMEM. */
-static int compare_with_each_other(const struct numbers_fact *facts, size_t n_facts)
-{
-	CLEANUP(freep) const struct numbers_fact **sorted = calloc(n_facts + 1, sizeof(*sorted));
-	struct store_row all = { 0 }; /* what those about one number say together */
-
-	if (!sorted)
-		return -ENOMEM;
-	for (size_t i = 0; i < n_facts; i++)
-		sorted[i] = &facts[i];
-	qsort(sorted, n_facts, sizeof(*sorted), compare_facts);
-	for (size_t i = 0; i < n_facts; i++) {
-		const struct store_row row = row_of_fact(sorted[i]);
-
-		if (i == 0 || row.number != all.number)
-			all = row;
-		else if (!store_row_join(&all, &row))
+		if (other.number == row.number && !store_row_join(&other, &row))
 			return -EEXIST;
 	}
 	return 0;
@@ -761,17 +723,9 @@ int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size
 
 	if (!question)
 		return -ENOMEM;
-	for (size_t i = 0; r == 0 && i < n_facts; i++) {
-		const struct store_row row = row_of_fact(&facts[i]);
-
-		if (!facts[i].number || !store_row_good(&row) || !store_row_is_plausible(&row))
-			r = -EINVAL;
-		else if (numbers_contradicts(numbers, &facts[i]))
-			r = -EEXIST;
-	}
-	if (r == 0)
-		r = compare_with_each_other(facts, n_facts);
 	for (size_t i = 0; r == 0 && i < n_facts; i++)
-		r = take_fact(numbers, question, &facts[i], i);
+		r = judge_fact(numbers, facts, i);
+	for (size_t i = 0; r == 0 && i < n_facts; i++)
+		r = take_fact(numbers, question, &facts[i]);
 	return question_begun(question, r, ret_question);
 }

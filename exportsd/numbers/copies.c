@@ -24,13 +24,10 @@ enum {
 	ROWS_MAX = 300, /* in a message; three fields each: within PROTO_FIELDS_MAX */
 	BYTES_MAX = 96 * 1024, /* escaped: within PROTO_MESSAGE_MAX */
 	ROW_BYTES = 100, /* what a row takes besides its path and identity */
-	TRIES_MAX = 3, /* when the store's process dies over the same rows */
+	DEATHS_MAX = 5, /* questions that a copy's process dies over, one after another */
+	ROUNDS_MAX = 3, /* when a copy that was given every row does not have them all */
 	SECOND = 1000000,
 };
-
-/* No row is there any more; and it was told so. */
-#define POSITION_END (SIZE_MAX - 1)
-#define POSITION_TOLD SIZE_MAX
 
 enum copy_state {
 	LIVE,
@@ -42,44 +39,44 @@ struct copy {
 	struct copies *copies;
 	char *file;
 	struct worker *worker;
+	unsigned int n_deaths;
 	enum copy_state state;
 	bool whole; /* nothing is missing, as far as is known */
-	bool damaged; /* dropped for that: it is to be put aside and made anew */
-	bool contradicts; /* dropped for that, until somebody has looked */
 	bool said; /* that it was dropped */
 	struct store_totals totals; /* as it said last */
-	int error;
+	int error; /* that it was dropped for */
 	char *why;
 
 	/* What is being written. */
 	size_t n_pending; /* messages without an answer */
 	int write_error; /* the first of these */
-	unsigned int n_tries;
 	bool in_write;
 
 	/* Filling. */
 	size_t position;
-	bool fill_pending;
+	bool fill_pending, told_complete;
 	unsigned int n_rounds;
 
 	bool check_pending;
-	unsigned int n_checks;
 };
 
 struct copies {
 	sd_event *event;
-	struct copies_owner owner;
+	const struct entries *entries;
+	copies_written_fn written;
+	void *userdata;
 	struct copy *all;
 	size_t n;
 	const struct store_row *rows; /* being written; NULL: nothing is */
 	size_t n_rows;
 	int write_error; /* of the last copy that failed */
 	size_t n_written; /* copies that have them */
-	sd_event_source *settle_source, *patience_source, *retry_source;
+	struct later settle, patience, retry;
 	void (*checked)(void *userdata);
 	void *check_userdata;
 };
 
+static void fill(struct copy *copy);
 static void fill_next(struct copy *copy);
 static void look_at_write(struct copies *copies);
 static void look_at_check(struct copies *copies);
@@ -106,16 +103,25 @@ static const struct copy *other_whole(const struct copy *copy)
 	return NULL;
 }
 
+static void on_retry(void *userdata);
+
 static void want_retry(struct copies *copies)
 {
-	int enabled;
+	if (!later_is_pending(&copies->retry))
+		(void)later_call_in(&copies->retry, copies->event,
+				    COPIES_RETRY_SECONDS * (uint64_t)SECOND, on_retry, copies);
+}
 
-	if (sd_event_source_get_enabled(copies->retry_source, &enabled) >= 0 &&
-	    enabled == SD_EVENT_OFF) {
-		(void)sd_event_source_set_time_relative(copies->retry_source,
-							COPIES_RETRY_SECONDS * (uint64_t)SECOND);
-		(void)sd_event_source_set_enabled(copies->retry_source, SD_EVENT_ONESHOT);
-	}
+/* It is to be put aside and made anew. */
+static bool is_damaged(const struct copy *copy)
+{
+	return copy->state == DROPPED && copy->error == -EUCLEAN;
+}
+
+/* Until somebody has looked. */
+static bool contradicts(const struct copy *copy)
+{
+	return copy->state == DROPPED && copy->error == -EEXIST;
 }
 
 /* Said once, however often it fails again. */
@@ -126,8 +132,6 @@ static void drop(struct copy *copy, int error, const char *why)
 	copy->state = DROPPED;
 	copy->error = error;
 	copy->whole = false;
-	copy->damaged = error == -EUCLEAN;
-	copy->contradicts = error == -EEXIST;
 	copy->fill_pending = false;
 	if (text != copy->why) {
 		free(copy->why);
@@ -137,7 +141,7 @@ static void drop(struct copy *copy, int error, const char *why)
 		const struct copy *other = other_whole(copy);
 
 		copy->said = true;
-		if (copy->contradicts)
+		if (contradicts(copy))
 			log_error(
 				NULL,
 				"A copy of the number store is left out, it contradicts what is known: %s. "
@@ -173,18 +177,36 @@ static void put_row(struct proto_writer *message, const struct store_row *row)
 		proto_put_bytes(message, "identity", row->identity, row->n_identity);
 }
 
-static void take_totals(struct copy *copy, const struct proto_message *answer)
+/* ---- questions ---- */
+
+static int ask(struct copy *copy, struct proto_writer *message, worker_done_fn answered)
+{
+	int r = worker_ask(copy->worker, message, 0, answered, copy, NULL);
+
+	proto_writer_done(message);
+	return r;
+}
+
+/* Returns its words, if there are any. */
+static const char *take_answer(struct copy *copy, int error, const struct proto_message *answer)
 {
 	struct store_totals totals;
 
-	if (answer && proto_get_u64(answer, "n", UINT64_MAX, &totals.n) == 0 &&
+	if (error != -EPIPE)
+		copy->n_deaths = 0;
+	if (error == 0 && proto_get_u64(answer, "n", UINT64_MAX, &totals.n) == 0 &&
 	    proto_get_u64(answer, "sum", UINT64_MAX, &totals.sum) == 0)
 		copy->totals = totals;
+	return answer ? proto_get(answer, "message") : NULL;
 }
 
-static const char *words(const struct proto_message *answer)
+/*
+ * Its process has died over it: the rows may be there or not; said twice, they are as true as said
+ * once.
+ */
+static bool once_more(struct copy *copy, int error)
 {
-	return answer ? proto_get(answer, "message") : NULL;
+	return error == -EPIPE && ++copy->n_deaths < DEATHS_MAX;
 }
 
 /* ---- writing ---- */
@@ -192,15 +214,14 @@ static const char *words(const struct proto_message *answer)
 static void on_written(void *userdata, int error, const struct proto_message *answer)
 {
 	struct copy *copy = userdata;
+	const char *words = take_answer(copy, error, answer);
 
 	copy->n_pending--;
 	if (error < 0 && copy->write_error == 0) {
 		copy->write_error = error;
 		free(copy->why);
-		copy->why = words(answer) ? strdup(words(answer)) : NULL;
+		copy->why = words ? strdup(words) : NULL;
 	}
-	if (error == 0)
-		take_totals(copy, answer);
 	if (copy->n_pending == 0)
 		look_at_write(copy->copies);
 }
@@ -223,9 +244,8 @@ static int send_rows(struct copy *copy)
 		}
 		if (i < copies->n_rows)
 			proto_put_u64(&message, "more", 1);
-		r = worker_ask(copy->worker, &message, 0, on_written, copy, NULL);
+		r = ask(copy, &message, on_written);
 		copy->n_pending += r == 0;
-		proto_writer_done(&message);
 	}
 	return r;
 }
@@ -234,18 +254,6 @@ static void write_to(struct copy *copy)
 {
 	copy->in_write = true;
 	copy->write_error = send_rows(copy);
-}
-
-/*
- * One of them has died over it: the rows may be there or not; said twice, they are as true as said
- * once.
- */
-static bool write_again(struct copy *copy)
-{
-	if (copy->write_error != -EPIPE || ++copy->n_tries >= TRIES_MAX)
-		return false;
-	write_to(copy);
-	return true;
 }
 
 static void finish_copy(struct copy *copy)
@@ -259,8 +267,7 @@ static void finish_copy(struct copy *copy)
 		if (copy->state != LIVE) {
 			/* None worked, so all were tried. */
 			copy->state = LIVE;
-			copy->position = 0;
-			fill_next(copy);
+			fill(copy);
 		}
 		return;
 	}
@@ -283,42 +290,21 @@ static size_t count_writing(const struct copies *copies)
 	return n;
 }
 
-/* Is there anything that a write still waits for? */
-static void look_at_write(struct copies *copies)
-{
-	for (size_t i = 0; i < copies->n; i++) {
-		struct copy *copy = &copies->all[i];
-
-		if (!copy->in_write || copy->n_pending)
-			continue;
-		if (!write_again(copy))
-			finish_copy(copy);
-	}
-	if (count_writing(copies) == 0) {
-		(void)sd_event_source_set_enabled(copies->settle_source, SD_EVENT_ONESHOT);
-	} else if (copies->n_written) {
-		(void)sd_event_source_set_time_relative(copies->patience_source,
-							COPIES_PATIENCE_SECONDS * (uint64_t)SECOND);
-		(void)sd_event_source_set_enabled(copies->patience_source, SD_EVENT_ONESHOT);
-	}
-}
-
-static int on_settle(sd_event_source *source, void *userdata)
+static void on_settle(void *userdata)
 {
 	struct copies *copies = userdata;
 	int error = copies->n_written ? 0 : copies->write_error ?: -EIO;
 
 	if (!copies->rows || count_writing(copies))
-		return 0;
-	(void)sd_event_source_set_enabled(copies->patience_source, SD_EVENT_OFF);
+		return;
+	later_cancel(&copies->patience);
 	copies->rows = NULL;
 	copies->n_rows = 0;
-	copies->owner.written(copies->owner.userdata, error);
-	return 0;
+	copies->written(copies->userdata, error);
 }
 
 /* Some have answered long ago: go on without the others. */
-static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_patience(void *userdata)
 {
 	struct copies *copies = userdata;
 
@@ -330,9 +316,29 @@ static int on_patience(sd_event_source *source, uint64_t usec, void *userdata)
 		copy->in_write = false;
 		drop(copy, -ETIMEDOUT, NULL);
 	}
-	(void)sd_event_source_set_enabled(copies->settle_source, SD_EVENT_ONESHOT);
+	later_call(&copies->settle, copies->event, on_settle, copies);
 	look_at_check(copies);
-	return 0;
+}
+
+/* Is there anything that a write still waits for? */
+static void look_at_write(struct copies *copies)
+{
+	for (size_t i = 0; i < copies->n; i++) {
+		struct copy *copy = &copies->all[i];
+
+		if (!copy->in_write || copy->n_pending)
+			continue;
+		if (once_more(copy, copy->write_error))
+			write_to(copy);
+		else
+			finish_copy(copy);
+	}
+	if (count_writing(copies) == 0)
+		later_call(&copies->settle, copies->event, on_settle, copies);
+	else if (copies->n_written)
+		(void)later_call_in(&copies->patience, copies->event,
+				    COPIES_PATIENCE_SECONDS * (uint64_t)SECOND, on_patience,
+				    copies);
 }
 
 void copies_write(struct copies *copies, const struct store_row *rows, size_t n_rows)
@@ -349,9 +355,8 @@ void copies_write(struct copies *copies, const struct store_row *rows, size_t n_
 		/* One that is late answers what was asked before first. */
 		if ((copy->state != LIVE && !all) || copy->n_pending)
 			continue;
-		if (copy->contradicts || (copy->damaged && copies->n > 1))
+		if (contradicts(copy) || (is_damaged(copy) && copies->n > 1))
 			continue;
-		copy->n_tries = 0;
 		write_to(copy);
 	}
 	look_at_write(copies);
@@ -368,17 +373,14 @@ static void fill_failed(struct copy *copy, int error, const char *why)
 /* All rows were sent: is it the same now? */
 static void fill_end(struct copy *copy)
 {
-	struct store_totals totals;
+	const struct store_totals *totals = &copy->copies->entries->totals;
 
-	copy->copies->owner.totals(copy->copies->owner.userdata, &totals);
-	copy->whole = true;
-	if (!store_totals_equal(&totals, &copy->totals) && !copy->copies->rows &&
-	    copy->totals.n < totals.n && ++copy->n_rounds < TRIES_MAX) {
-		copy->whole = false;
-		copy->position = 0;
-		fill_next(copy);
+	if (!store_totals_equal(totals, &copy->totals) && !copy->copies->rows &&
+	    copy->totals.n < totals->n && ++copy->n_rounds < ROUNDS_MAX) {
+		fill(copy);
 		return;
 	}
+	copy->whole = true;
 	if (copy->said)
 		log_notice(NULL, "Copy '%s' of the number store takes part again", copy->file);
 	copy->said = false;
@@ -390,54 +392,65 @@ static void fill_end(struct copy *copy)
 static void on_filled(void *userdata, int error, const struct proto_message *answer)
 {
 	struct copy *copy = userdata;
-	bool last = copy->position == POSITION_TOLD;
+	const char *words = take_answer(copy, error, answer);
 
 	copy->fill_pending = false;
 	if (copy->state != LIVE)
 		return;
-	if (error == -EPIPE && ++copy->n_rounds < TRIES_MAX) {
-		copy->position = 0;
-		fill_next(copy);
-		return;
-	}
-	if (error < 0) {
-		fill_failed(copy, error, words(answer));
-		return;
-	}
-	take_totals(copy, answer);
-	if (last)
+	if (once_more(copy, error))
+		fill(copy);
+	else if (error < 0)
+		fill_failed(copy, error, words);
+	else if (copy->told_complete)
 		fill_end(copy);
 	else
 		fill_next(copy);
 }
 
+static const struct number *next_entry(struct copy *copy)
+{
+	const struct entries *entries = copy->copies->entries;
+
+	while (copy->position < entries->n) {
+		const struct number *entry = entries->all[copy->position++];
+
+		if (entry->synced)
+			return entry;
+	}
+	return NULL;
+}
+
 static void fill_next(struct copy *copy)
 {
-	const struct copies_owner *owner = &copy->copies->owner;
+	const struct number *entry = NULL;
 	struct proto_writer message = {};
-	struct store_row row;
 	size_t n = 0, cost = 0;
-	bool more = true;
 	int r;
 
 	if (copy->fill_pending)
 		return;
 	proto_begin(&message, "rows");
-	while (n < ROWS_MAX && cost < BYTES_MAX - 4 * (STORE_PATH_MAX + STORE_IDENTITY_MAX) &&
-	       (more = owner->next_row(owner->userdata, &copy->position, &row))) {
+	for (; n < ROWS_MAX && cost < BYTES_MAX - 4 * (STORE_PATH_MAX + STORE_IDENTITY_MAX) &&
+	       (entry = next_entry(copy));
+	     n++) {
+		const struct store_row row = entries_row(entry);
+
 		cost += row_cost(&row);
 		put_row(&message, &row);
-		n++;
 	}
-	if (!more) {
-		copy->position = POSITION_TOLD;
+	copy->told_complete = !entry;
+	if (!entry)
 		proto_put_u64(&message, "complete", 1);
-	}
-	r = worker_ask(copy->worker, &message, 0, on_filled, copy, NULL);
-	proto_writer_done(&message);
+	r = ask(copy, &message, on_filled);
 	copy->fill_pending = r == 0;
 	if (r < 0)
 		fill_failed(copy, r, NULL);
+}
+
+static void fill(struct copy *copy)
+{
+	copy->position = 0;
+	fill_next(copy);
 }
 
 /* ---- trying again ---- */
@@ -445,35 +458,30 @@ static void fill_next(struct copy *copy)
 static void on_opened(void *userdata, int error, const struct proto_message *answer)
 {
 	struct copy *copy = userdata;
-	struct copies *copies = copy->copies;
-	struct store_totals totals;
+	const struct copies *copies = copy->copies;
+	const char *words = take_answer(copy, error, answer);
 
 	if (copy->state != OPENING)
 		return;
 	if (error < 0) {
-		copy->state = DROPPED;
-		drop(copy, error, words(answer));
+		drop(copy, error, words);
 		/*
 		 * It was found damaged just now: made anew at once, if another one has everything.
 		 */
-		if (copy->damaged && other_whole(copy))
+		if (is_damaged(copy) && other_whole(copy))
 			try_again(copy);
 		return;
 	}
-	take_totals(copy, answer);
 	copy->state = LIVE;
-	copy->damaged = copy->contradicts = false;
 	copy->position = 0;
 	copy->n_rounds = 0;
-	copies->owner.totals(copies->owner.userdata, &totals);
 	/* Nothing is missing, but the file may not know that it is complete. */
-	if (!copies->rows && store_totals_equal(&totals, &copy->totals))
-		copy->position = POSITION_END;
+	if (!copies->rows && store_totals_equal(&copies->entries->totals, &copy->totals))
+		copy->position = copies->entries->n;
 	/* What is under way was sent to the others before, and is not among all rows yet. */
 	if (copies->rows) {
-		copy->n_tries = 0;
 		write_to(copy);
-		look_at_write(copies);
+		look_at_write(copy->copies);
 	}
 	if (copy->state == LIVE)
 		fill_next(copy);
@@ -482,26 +490,23 @@ static void on_opened(void *userdata, int error, const struct proto_message *ans
 static void try_again(struct copy *copy)
 {
 	struct proto_writer message = {};
+	bool anew = is_damaged(copy);
 	int r;
 
-	if (copy->state != DROPPED || copy->n_pending || copy->contradicts)
+	if (copy->state != DROPPED || copy->n_pending || contradicts(copy))
 		return;
-	if (copy->damaged && !other_whole(copy)) {
+	if (anew && !other_whole(copy)) {
 		want_retry(copy->copies);
 		return;
 	}
 	proto_begin(&message, "open");
 	proto_put_u64(&message, "make", 1);
-	if (copy->damaged)
+	if (anew)
 		proto_put_u64(&message, "anew", 1);
-	copy->damaged = false;
 	copy->state = OPENING;
-	r = worker_ask(copy->worker, &message, 0, on_opened, copy, NULL);
-	proto_writer_done(&message);
-	if (r < 0) {
-		copy->state = DROPPED;
+	r = ask(copy, &message, on_opened);
+	if (r < 0)
 		drop(copy, r, NULL);
-	}
 }
 
 void copies_retry(struct copies *copies)
@@ -510,15 +515,14 @@ void copies_retry(struct copies *copies)
 		try_again(&copies->all[i]);
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_retry(void *userdata)
 {
 	struct copies *copies = userdata;
 
 	copies_retry(copies);
 	for (size_t i = 0; i < copies->n; i++)
-		if (copies->all[i].state == DROPPED && !copies->all[i].contradicts)
+		if (copies->all[i].state == DROPPED && !contradicts(&copies->all[i]))
 			want_retry(copies);
-	return 0;
 }
 
 /* ---- checking ---- */
@@ -546,16 +550,14 @@ static int check(struct copy *copy);
 static void on_checked(void *userdata, int error, const struct proto_message *answer)
 {
 	struct copy *copy = userdata;
+	const char *words = take_answer(copy, error, answer);
 
 	copy->check_pending = false;
-	if (error == -EPIPE && ++copy->n_checks < TRIES_MAX && check(copy) == 0)
+	if (once_more(copy, error) && check(copy) == 0)
 		return;
-	copy->n_checks = 0;
 	if (error < 0 && copy->state == LIVE && !copy->in_write) {
-		drop(copy, error, words(answer));
+		drop(copy, error, words);
 		try_again(copy);
-	} else if (error == 0) {
-		take_totals(copy, answer);
 	}
 	look_at_check(copy->copies);
 }
@@ -566,8 +568,7 @@ static int check(struct copy *copy)
 	int r;
 
 	proto_begin(&message, "check");
-	r = worker_ask(copy->worker, &message, 0, on_checked, copy, NULL);
-	proto_writer_done(&message);
+	r = ask(copy, &message, on_checked);
 	copy->check_pending = r == 0;
 	return r;
 }
@@ -642,32 +643,22 @@ static void warn_of_same_disk(const struct copies *copies)
 }
 
 int copies_new(struct copies **ret_copies, sd_event *event, const struct store_copy *found,
-	       size_t n_found, const struct copies_owner *owner)
+	       size_t n_found, const struct entries *entries, copies_written_fn written,
+	       void *userdata)
 {
 	struct copies *copies = calloc(1, sizeof(*copies));
-	int r = -ENOMEM;
+	int r = 0;
 
-	if (copies)
-		copies->all = calloc(n_found, sizeof(*copies->all));
-	if (copies && copies->all) {
-		copies->event = event;
-		copies->owner = *owner;
-		copies->n = n_found;
-		r = sd_event_add_defer(event, &copies->settle_source, on_settle, copies);
+	if (!copies || !(copies->all = calloc(n_found, sizeof(*copies->all)))) {
+		free(copies);
+		return -ENOMEM;
 	}
-	if (r >= 0)
-		r = sd_event_source_set_enabled(copies->settle_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &copies->patience_source, CLOCK_MONOTONIC, UINT64_MAX,
-				      SECOND / 10, on_patience, copies);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(copies->patience_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &copies->retry_source, CLOCK_MONOTONIC, UINT64_MAX,
-				      SECOND, on_retry, copies);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(copies->retry_source, SD_EVENT_OFF);
-	for (size_t i = 0; r >= 0 && i < n_found; i++) {
+	copies->event = event;
+	copies->entries = entries;
+	copies->written = written;
+	copies->userdata = userdata;
+	copies->n = n_found;
+	for (size_t i = 0; r == 0 && i < n_found; i++) {
 		copies->all[i] = (struct copy){ .copies = copies, .file = strdup(found[i].file) };
 		if (!copies->all[i].file)
 			r = -ENOMEM;
@@ -675,7 +666,7 @@ int copies_new(struct copies **ret_copies, sd_event *event, const struct store_c
 			r = worker_new(&copies->all[i].worker, event, WORKER_STORE, 1,
 				       found[i].file);
 	}
-	for (size_t i = 0; r >= 0 && i < n_found; i++)
+	for (size_t i = 0; r == 0 && i < n_found; i++)
 		r = begin_copy(&copies->all[i], &found[i]);
 	if (r < 0) {
 		copies_free(copies);
@@ -690,14 +681,14 @@ struct copies *copies_free(struct copies *copies)
 {
 	if (!copies)
 		return NULL;
-	for (size_t i = 0; copies->all && i < copies->n; i++) {
+	for (size_t i = 0; i < copies->n; i++) {
 		worker_free(copies->all[i].worker);
 		free(copies->all[i].why);
 		free(copies->all[i].file);
 	}
-	sd_event_source_disable_unref(copies->settle_source);
-	sd_event_source_disable_unref(copies->patience_source);
-	sd_event_source_disable_unref(copies->retry_source);
+	later_cancel(&copies->settle);
+	later_cancel(&copies->patience);
+	later_cancel(&copies->retry);
 	free(copies->all);
 	free(copies);
 	return NULL;

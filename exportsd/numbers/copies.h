@@ -12,7 +12,7 @@
 
 #include <systemd/sd-event.h>
 
-#include "exportsd/numbers/store.h"
+#include "exportsd/numbers/load.h"
 
 enum {
 	COPIES_MAX = 16,
@@ -22,32 +22,23 @@ enum {
 
 struct copies;
 
-/* Whose copies these are. */
-struct copies_owner {
-	void *userdata;
-	/* What copies_write() began is settled. Not called from within it. */
-	void (*written)(void *userdata, int error);
-	/*
-	 * The next row for a copy that is given all; *position is 0 to start, and counts. False:
-	 * there is none.
-	 */
-	bool (*next_row)(void *userdata, size_t *position, struct store_row *ret_row);
-	/* What all rows come to. */
-	void (*totals)(void *userdata, struct store_totals *ret_totals);
-};
-
 /*
- * @found: what store_load() found; a copy that failed then is dropped from the start. Logs what is
- * not as it should be.
+ * @found:   what store_load() found; a copy that failed then is dropped from the start
+ * @entries: what every copy is to have; borrowed
+ * @written: what copies_write() began is settled. Not called from within it
+ *
+ * Logs what is not as it should be.
  */
+typedef void (*copies_written_fn)(void *userdata, int error);
 int copies_new(struct copies **ret_copies, sd_event *event, const struct store_copy *found,
-	       size_t n_found, const struct copies_owner *owner);
+	       size_t n_found, const struct entries *entries, copies_written_fn written,
+	       void *userdata);
 struct copies *copies_free(struct copies *copies);
 
 /*
  * copies_write - write rows to every copy; one call at a time.
  *
- * @rows: stay the caller's, and valid until the owner's written()
+ * @rows: stay the caller's, and valid until written()
  *
  * written() gets 0: synced, in one copy at least; -EEXIST: a copy contradicts them; or the error of
  * the last copy that worked: nobody knows what is on the disks.

@@ -5,7 +5,6 @@
  */
 
 #include <errno.h>
-#include <inttypes.h>
 
 #include "exportsd/base/log.h"
 #include "exportsd/numbers/copies.h"
@@ -114,26 +113,6 @@ bool numbers_made_directory(const struct numbers *numbers, const char *path)
 
 /* ---- the copies ---- */
 
-static bool next_row(void *userdata, size_t *position, struct store_row *ret_row)
-{
-	const struct entries *entries = ((struct numbers *)userdata)->entries;
-
-	while (*position < entries->n) {
-		const struct number *entry = entries->all[(*position)++];
-
-		if (!entry->synced)
-			continue;
-		*ret_row = entries_row(entry);
-		return true;
-	}
-	return false;
-}
-
-static void get_totals(void *userdata, struct store_totals *ret_totals)
-{
-	*ret_totals = ((struct numbers *)userdata)->entries->totals;
-}
-
 bool numbers_copy(const struct numbers *numbers, size_t index,
 		  struct numbers_copy_status *ret_status)
 {
@@ -155,48 +134,16 @@ void numbers_verify_cancel(struct numbers *numbers, void *userdata)
 
 /* ---- opening and closing ---- */
 
-static void on_begin(void *userdata, const char *file, const struct store_totals *totals)
+static int load_and_begin(struct numbers *numbers, struct store_copy *found, size_t n_found)
 {
-	struct numbers *numbers = userdata;
-
-	numbers->file = file;
-	/* Growing step by step costs time; that there is memory for all shows later. */
-	if (totals->n < UINT32_MAX / 4)
-		(void)entries_reserve(numbers->entries, totals->n);
-}
-
-static int on_row(void *userdata, const struct store_row *row)
-{
-	struct numbers *numbers = userdata;
-	struct number *entry = NULL;
-	int r = entries_join(numbers->entries, row, &entry);
-
-	if (r != -EEXIST)
-		return r;
-	log_error(NULL,
-		  "The copies of the number store contradict each other: number %" PRIu32
-		  " belongs to '%.*s'%s%.*s in '%s', but to '%s'%s%s in another one. "
-		  "Move the file that is wrong to another place and start again; "
-		  "exportsctl fsid recover --from takes what else was in it",
-		  row->number, (int)row->n_path, row->path, row->identity ? " and medium " : "",
-		  (int)row->n_identity, row->identity ?: "", numbers->file, entry->path,
-		  entry->identity ? " and medium " : "", entry->identity ?: "");
-	return -EUCLEAN;
-}
-
-static int load_and_begin(struct numbers *numbers, sd_event *event, struct store_copy *found,
-			  size_t n_found)
-{
-	const struct store_loader loader = { numbers, on_begin, on_row, get_totals };
-	const struct copies_owner owner = { numbers, numbers_written, next_row, get_totals };
 	CLEANUP(freep) char *why = NULL;
-	int r;
+	int r = store_load(found, n_found, numbers->entries, &why);
 
-	r = store_load(found, n_found, &loader, &why);
 	if (r < 0 && why)
 		log_error(NULL, "Cannot use the number store: %s", why);
 	if (r >= 0)
-		r = copies_new(&numbers->copies, event, found, n_found, &owner);
+		r = copies_new(&numbers->copies, numbers->event, found, n_found, numbers->entries,
+			       numbers_written, numbers);
 	for (size_t i = 0; i < n_found; i++)
 		store_copy_done(&found[i]);
 	return r;
@@ -205,32 +152,23 @@ static int load_and_begin(struct numbers *numbers, sd_event *event, struct store
 int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files)
 {
 	struct store_copy found[COPIES_MAX] = {};
-	struct numbers *numbers = calloc(1, sizeof(*numbers));
+	struct numbers *numbers;
 	size_t n_found = 0;
 	int r = -ENOMEM;
 
 	for (; files[n_found]; n_found++) {
-		if (n_found == COPIES_MAX) {
-			free(numbers);
+		if (n_found == COPIES_MAX)
 			return -E2BIG;
-		}
 		found[n_found].file = files[n_found];
 	}
+	numbers = calloc(1, sizeof(*numbers));
 	if (!numbers)
 		return -ENOMEM;
+	numbers->event = event;
 	numbers->entries = calloc(1, sizeof(*numbers->entries));
 	numbers->rows = calloc(NUMBERS_GROUP_MAX, sizeof(*numbers->rows));
 	if (numbers->entries && numbers->rows)
-		r = sd_event_add_defer(event, &numbers->ready_source, numbers_on_ready, numbers);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(numbers->ready_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = sd_event_add_time(event, &numbers->send_source, CLOCK_MONOTONIC, 0, 1,
-				      numbers_on_send, numbers);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(numbers->send_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = load_and_begin(numbers, event, found, n_found);
+		r = load_and_begin(numbers, found, n_found);
 	if (r < 0) {
 		numbers_close(numbers);
 		return r;
@@ -248,8 +186,6 @@ struct numbers *numbers_close(struct numbers *numbers)
 	if (numbers->entries)
 		entries_done(numbers->entries);
 	free(numbers->entries);
-	sd_event_source_disable_unref(numbers->ready_source);
-	sd_event_source_disable_unref(numbers->send_source);
 	free(numbers->rows);
 	free(numbers);
 	return NULL;

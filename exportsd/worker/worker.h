@@ -25,7 +25,7 @@
 enum worker_kind {
 	WORKER_NAMES, /* names/names.c: DNS, netgroups, group lists */
 	WORKER_PATHS, /* fs/paths.c: realpath, stat, file system identity, walks as somebody else */
-	WORKER_STORE, /* numbers/store.c: the number store's SQLite file; one process */
+	WORKER_STORE, /* numbers/process.c: the number store's SQLite file; one process */
 	WORKER_DEVICES, /* fs/device.h: reads from the devices of media */
 	/* No pools: each process does one thing and ends (worker_spawn()). */
 	WORKER_RMTAB, /* mountd/rmtab_file.h: reads and writes rmtab */

@@ -18,8 +18,8 @@
 #include <sys/syscall.h>
 #include <time.h>
 
+#include "exportsd/numbers/file.h"
 #include "exportsd/numbers/numbers.h"
-#include "exportsd/numbers/store.h"
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
 #include "tests/unit/loop.h"

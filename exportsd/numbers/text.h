@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * store_text.h - the numbers as text: to keep, to carry elsewhere, to recover from.
+ * text.h - the numbers as text: to keep, to carry elsewhere, to recover from.
  *
  *	# exportsd numbers 2
  *	number=70000 sequence=3 retired=0 created=1700000000 path=/mnt/cdrom/a identity=iso9660\040A
@@ -16,7 +16,7 @@
 
 #include <stdio.h>
 
-#include "exportsd/numbers/store_file.h"
+#include "exportsd/numbers/row.h"
 
 enum {
 	STORE_TEXT_MAX = 1 << 30, /* bytes of a file that is read */

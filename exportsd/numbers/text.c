@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * store_text.c - rows as lines, and back; the MAC.
+ * text.c - rows as lines, and back; the MAC.
  *
  * A text is read twice: first to see that it is whole, then to give the rows away.
  */
 
-#include "exportsd/numbers/store_text.h"
+#include "exportsd/numbers/text.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * store_row.h - one fact of the number store, and how two copies' words about it become one.
+ * row.h - one fact of the number store, and how two copies' words about it become one.
  *
  * A row says which path a number belongs to. Number, path and the time it was made never change; an
  * identity is added once; which of a path's numbers is primary, and which are retired, is said with
@@ -30,6 +30,15 @@ struct store_row {
 	uint64_t sequence; /* when it was last made primary, retired, made or removed; 0: never */
 	int64_t created; /* seconds since 1970; 0: not known */
 };
+
+/* A row in a message: its path, and its medium if it stands for one. */
+#define STORE_ROW_FORMAT "'%.*s'%s%.*s"
+#define STORE_ROW_WORDS(row)                                                                       \
+	(int)(row)->n_path, (row)->path, (row)->identity ? " and medium " : "",                    \
+		(int)(row)->n_identity, (row)->identity ?: ""
+
+/* What is done with each of many rows. A negative result ends it, and is passed on. */
+typedef int (*store_row_fn)(void *userdata, const struct store_row *row);
 
 /*
  * What all rows come to. Two stores with the same totals hold the same rows: a row that is lost,
@@ -74,3 +83,6 @@ static inline bool store_totals_equal(const struct store_totals *a, const struct
 {
 	return a->n == b->n && a->sum == b->sum;
 }
+
+/* store_fail - say why, in words to free(3) (NULL if memory is out), and pass the error on. */
+int store_fail(int error, char **reterr_why, const char *format, ...) FORMAT_PRINTF(3, 4);

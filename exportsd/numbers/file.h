@@ -2,14 +2,14 @@
 #pragma once
 
 /*
- * store_file.h - one copy of the number store: an SQLite file.
+ * file.h - one copy of the number store: an SQLite file.
  *
  * Triggers keep rows from being deleted or changing their meaning. Each row has a checksum, and one
  * row of totals is written with every commit, so that a lost or altered row shows. Schema version
  * in user_version.
  */
 
-#include "exportsd/numbers/store_row.h"
+#include "exportsd/numbers/row.h"
 
 struct store_file;
 
@@ -51,7 +51,6 @@ void store_file_set_complete(struct store_file *file);
  * Returns 0; -EUCLEAN: something is wrong; what is right was given to @row all the same; -EIO,
  * -ENOMEM, ...
  */
-typedef int (*store_row_fn)(void *userdata, const struct store_row *row);
 int store_file_read(struct store_file *file, store_row_fn row, void *userdata, char **reterr_why);
 
 /* store_file_check - the file's structure, and every row. Returns 0; -EUCLEAN; ... */
@@ -70,13 +69,3 @@ int store_file_go_back(struct store_file *file, char **reterr_why);
 
 /* Returns 0; -EEXIST: it contradicts what is there; -EINVAL: there is no such row. */
 int store_file_join(struct store_file *file, const struct store_row *row, char **reterr_why);
-
-/*
- * store_set_aside - rename a copy, and its log, to NAME.damaged-TIME.
- *
- * Returns 0 and the new name, to free(3); -errno.
- */
-int store_set_aside(const char *name, char **ret_new_name);
-
-/* Say why, and pass the error on. */
-int store_fail(int error, char **reterr_why, const char *format, ...) FORMAT_PRINTF(3, 4);

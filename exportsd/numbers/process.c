@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * store.c - the process of one copy of the number store: questions in, rows out to the disk.
+* process.c - the process of one copy of the number store: questions in, rows out to the disk.
  *
  * What waits when a transaction begins shares it, and its sync. A file that failed is closed, and
  * opened anew for the next question.
  */
 
-#include "exportsd/numbers/store.h"
+#include "exportsd/numbers/process.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "exportsd/numbers/file.h"
+#include "exportsd/numbers/place.h"
 #include "exportsd/worker/worker.h"
 
 enum {
@@ -34,7 +36,7 @@ static int open_store(struct store *store, const struct proto_message *question,
 
 	if (proto_get(question, "anew")) {
 		store->file = store_file_close(store->file);
-		r = store_set_aside(store->name, &new_name);
+		r = store_place_set_aside(store->name, &new_name);
 	}
 	if (r < 0 || store->file)
 		return r;

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * store_load.c - all copies become one.
+ * load.c - all copies become one.
  *
  * A row with a right checksum is a fact, wherever it was found, and facts only grow: so every copy
  * is joined to what the others said, and that is the truth. A copy whose totals are those of what
  * is known by then is not read: it cannot add anything (and its own process reads all of it soon).
  */
 
-#include "exportsd/numbers/store.h"
+#include "exportsd/numbers/load.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
+
+#include "exportsd/numbers/file.h"
+#include "exportsd/numbers/place.h"
 
 void store_copy_done(struct store_copy *copy)
 {
@@ -38,39 +41,51 @@ static int judge(struct store_copy *copy, int error)
 	return is_fatal(error) ? error : 0;
 }
 
-/* A reader's error is told from the file's: it has its own words. */
 struct reading {
-	const struct store_loader *loader;
+	struct entries *entries;
+	const char *file;
 	int error;
+	char **reterr_why;
 };
 
-static int pass_row(void *userdata, const struct store_row *row)
+static int join_row(void *userdata, const struct store_row *row)
 {
 	struct reading *reading = userdata;
+	struct number *entry = NULL;
+	struct store_row there;
 
-	reading->error = reading->loader->row(reading->loader->userdata, row);
+	reading->error = entries_join(reading->entries, row, &entry);
+	if (reading->error == -EEXIST) {
+		there = entries_row(entry);
+		reading->error = store_fail(
+			-EUCLEAN, reading->reterr_why,
+			"its copies contradict each other: number %" PRIu32
+			" belongs to " STORE_ROW_FORMAT " in '%s', but to " STORE_ROW_FORMAT
+			" in another one. Move the file that is wrong to another place and start "
+			"again; exportsctl fsid recover --from takes what else was in it",
+			row->number, STORE_ROW_WORDS(row), reading->file, STORE_ROW_WORDS(&there));
+	}
 	return reading->error;
 }
 
 /*
- * Returns 0, also if there is something wrong with the copy; what makes all others useless; or the
- * reader's error.
+ * Returns 0, also if there is something wrong with the copy; what makes all others useless; or a
+ * contradiction.
  */
-static int load_copy(struct store_copy *copy, const struct store_loader *loader)
+static int load_copy(struct store_copy *copy, struct entries *entries, char **reterr_why)
 {
-	struct reading reading = { .loader = loader };
+	struct reading reading = { entries, copy->file, .reterr_why = reterr_why };
 	struct store_file *file = NULL;
-	struct store_totals known;
-	int r;
+	int r = store_file_open(copy->file, 0, &file, &copy->why);
 
-	r = store_file_open(copy->file, 0, &file, &copy->why);
 	if (r < 0)
 		return judge(copy, r);
 	copy->totals = *store_file_totals(file);
-	loader->totals(loader->userdata, &known);
-	loader->begin(loader->userdata, copy->file, &copy->totals);
-	if (!known.n || !store_totals_equal(&known, &copy->totals))
-		r = store_file_read(file, pass_row, &reading, &copy->why);
+	/* Growing step by step costs time; that there is memory for all shows later. */
+	if (copy->totals.n < UINT32_MAX / 4)
+		(void)entries_reserve(entries, copy->totals.n);
+	if (!entries->n || !store_totals_equal(&entries->totals, &copy->totals))
+		r = store_file_read(file, join_row, &reading, &copy->why);
 	if (r >= 0 && !store_file_is_complete(file))
 		copy->state = STORE_PARTIAL;
 	store_file_close(file);
@@ -124,16 +139,15 @@ static void set_damaged_aside(struct store_copy *copies, size_t n_copies)
 	for (size_t i = 0; i < n_copies; i++) {
 		if (copies[i].state != STORE_DAMAGED)
 			continue;
-		copies[i].error = store_set_aside(copies[i].file, &copies[i].set_aside);
+		copies[i].error = store_place_set_aside(copies[i].file, &copies[i].set_aside);
 		if (copies[i].error < 0)
 			copies[i].state = STORE_FAILED;
 	}
 }
 
-int store_load(struct store_copy *copies, size_t n_copies, const struct store_loader *loader,
+int store_load(struct store_copy *copies, size_t n_copies, struct entries *entries,
 	       char **reterr_why)
 {
-	struct store_totals known = {};
 	size_t n_good = 0;
 	int r = 0;
 
@@ -141,7 +155,7 @@ int store_load(struct store_copy *copies, size_t n_copies, const struct store_lo
 	for (size_t i = 0; i < n_copies; i++)
 		copies[i] = (struct store_copy){ .file = copies[i].file };
 	for (size_t i = 0; i < n_copies; i++) {
-		r = load_copy(&copies[i], loader);
+		r = load_copy(&copies[i], entries, reterr_why);
 		if (r < 0) {
 			if (copies[i].error == r)
 				*reterr_why = TAKE_PTR(copies[i].why);
@@ -153,31 +167,8 @@ int store_load(struct store_copy *copies, size_t n_copies, const struct store_lo
 		r = begin_new(copies, n_copies, reterr_why);
 	else
 		set_damaged_aside(copies, n_copies);
-	loader->totals(loader->userdata, &known);
 	for (size_t i = 0; i < n_copies; i++)
 		copies[i].complete = copies[i].state == STORE_GOOD &&
-				     store_totals_equal(&known, &copies[i].totals);
+				     store_totals_equal(&entries->totals, &copies[i].totals);
 	return r;
-}
-
-char **store_file_names(const char *state_directory, char *const *number_copies)
-{
-	static const char own_name[] = "/numbers.sqlite";
-	size_t n = 0, n_bytes = strlen(state_directory) + sizeof(own_name);
-	char **files, *end;
-
-	for (; number_copies && number_copies[n]; n++)
-		n_bytes += strlen(number_copies[n]) + 1;
-	files = malloc((n + 2) * sizeof(*files) + n_bytes);
-	if (!files)
-		return NULL;
-	end = (char *)(files + n + 2);
-	files[0] = end;
-	end = stpcpy(stpcpy(end, state_directory), own_name) + 1;
-	for (size_t i = 0; i < n; i++) {
-		files[i + 1] = end;
-		end = stpcpy(end, number_copies[i]) + 1;
-	}
-	files[n + 1] = NULL;
-	return files;
 }

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * store_row.c - facts of the number store.
+ * row.c - facts of the number store.
  *
  * The checksum takes the fields in a fixed order as 64-bit words: numbers as they are, texts as
  * their length and their bytes, eight to a word, the first one lowest. Every step of it is
  * reversible, so one wrong word always shows. It guards against disks, not against people.
  */
 
-#include "exportsd/numbers/store_row.h"
+#include "exportsd/numbers/row.h"
 
 #include <endian.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 static uint64_t hash_word(uint64_t hash, uint64_t word)
 {
@@ -80,4 +82,16 @@ bool store_row_join(struct store_row *row, const struct store_row *other)
 	if (!row->created || (other->created && other->created < row->created))
 		row->created = other->created;
 	return true;
+}
+
+int store_fail(int error, char **reterr_why, const char *format, ...)
+{
+	va_list ap;
+
+	free(*reterr_why);
+	va_start(ap, format);
+	if (vasprintf(reterr_why, format, ap) < 0)
+		*reterr_why = NULL;
+	va_end(ap);
+	return error;
 }
