@@ -100,6 +100,14 @@ int mounts_is_detached(int fd)
 	return n == 1 && path[0] == '/' && place.is_mount_root && place.mount_id != root.mount_id;
 }
 
+/* linux fs/fs_context.c alloc_fs_context() takes the superblock, and not the mount. */
+int mounts_hold(int root_fd)
+{
+	int fd = fspick(root_fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH | FSPICK_NO_AUTOMOUNT);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int mounts_attach(int mount_fd, int directory_fd)
 {
 	if (move_mount(mount_fd, "", directory_fd, "",

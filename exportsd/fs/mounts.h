@@ -70,6 +70,15 @@ int mounts_look_under(int directory_fd, const char *name, struct mounts_place *r
  */
 int mounts_is_detached(int fd);
 
+/*
+ * mounts_hold - a descriptor that keeps a file system from ending, its device number from being
+ * given to another one; its mounts can be unmounted all the same.
+ *
+ * @root_fd: the root of a mount of it
+ * Returns a descriptor; -EPERM without the right to mount; -errno.
+ */
+int mounts_hold(int root_fd);
+
 /* mounts_attach - put a detached mount (fsmount(2)) on a directory. Returns 0; -errno. */
 int mounts_attach(int mount_fd, int directory_fd);
 

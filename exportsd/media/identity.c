@@ -17,7 +17,7 @@
  * systems without a device: then its file system is watched for its end, which inotify(7) tells in
  * order with everything else (IN_UNMOUNT), and a file system that has not ended shares its device
  * number with no other. Whether it can be watched without waiting for a server, the table of mounts
- * tells a little later: until then the mount is held, so that it stays what it is. What cannot be
+ * tells a little later: until then the file system is held, and so does not end. What cannot be
  * watched is known as long as nothing at all was mounted or unmounted.
  */
 
@@ -107,18 +107,23 @@ static void let_go(struct medium *medium)
 	medium->settled_fd = -1;
 }
 
-/* As long as it is held, no other mount has its id. */
+/* As long as it is held, no other file system has its device number. */
 static void on_mounts_told(void *userdata)
 {
 	struct medium *medium = userdata;
 	struct mount_table *mounts = medium->rule->media->mounts;
 	const struct mount_table_entry *entry =
 		mount_table_find(mounts, (int)medium->settled.mount_id);
+	CLEANUP(closep) int root = medium_open_root(medium);
+	struct mounts_place place;
 
 	medium->settled_pending = NULL;
-	if (entry && entry->device == medium->settled.device && !entry->may_hang)
-		watch_for_unmount(medium, medium->settled_fd);
-	medium->settled_changes = mount_table_n_changes(mounts);
+	if (root >= 0 && mounts_look(root, &place) == 0 &&
+	    mounts_same_mount(&place, &medium->settled)) {
+		medium->settled_changes = mount_table_n_changes(mounts);
+		if (entry && entry->device == place.device && !entry->may_hang)
+			watch_for_unmount(medium, root);
+	}
 	let_go(medium);
 }
 
@@ -137,7 +142,7 @@ static int take_note(struct medium *medium, int root_fd)
 		watch_for_unmount(medium, root_fd);
 		return 0;
 	}
-	medium->settled_fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+	medium->settled_fd = mounts_hold(root_fd);
 	if (medium->settled_fd >= 0 &&
 	    mount_table_wait(mounts, on_mounts_told, medium, &medium->settled_pending) < 0)
 		let_go(medium);

@@ -153,7 +153,7 @@ struct medium {
 	/* identity.c */
 	struct mounts_place settled; /* the mount that its handler was asked about last */
 	bool is_settled; /* it has identified that */
-	int settled_fd; /* holds it until it is known whether it can be watched; or -1 */
+	int settled_fd; /* holds its file system until it is known whether it can be watched; or < 0 */
 	struct pending *settled_pending;
 	int unmount_watch; /* of its file system; -1: none */
 	uint64_t settled_changes; /* of mounts, by then: counts without a watch */
