@@ -12,10 +12,10 @@
 
 #include "exportsd/base/address.h"
 
-void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_caller)
+void mountd_caller_of(const struct rpc_call *call, struct mountd_caller *ret_caller)
 {
 	const struct sockaddr *peer = rpc_call_peer(call);
-	struct mount_caller caller = { .address.family = peer->sa_family };
+	struct mountd_caller caller = { .address.family = peer->sa_family };
 
 	if (peer->sa_family == AF_INET6) {
 		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
@@ -33,7 +33,7 @@ void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_calle
 	*ret_caller = caller;
 }
 
-char *mount_path_normalise(const char *path)
+char *mountd_path_normalise(const char *path)
 {
 	char *normal, *end;
 

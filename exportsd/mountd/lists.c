@@ -44,7 +44,7 @@ struct mount_list {
 	size_t n_asked;
 };
 
-struct mount_lists {
+struct mountd_lists {
 	struct mount_list dump, exports;
 };
 

@@ -26,19 +26,19 @@ static void answer_void(struct rpc_call *call, const struct mountproto_call *req
 static void forget_mount(struct mountd *mountd, struct rpc_call *call,
 			 const struct mountproto_call *request)
 {
-	CLEANUP(freep) char *path = mount_path_normalise(request->path);
-	struct mount_caller caller;
+	CLEANUP(freep) char *path = mountd_path_normalise(request->path);
+	struct mountd_caller caller;
 
-	mount_caller_of(call, &caller);
+	mountd_caller_of(call, &caller);
 	if (path && rmtab_file_remove(mountd->rmtab, caller.text, path))
 		callout_run(mountd->callout, "unmount", caller.text, path, 0);
 }
 
 static void forget_all_mounts(struct mountd *mountd, struct rpc_call *call)
 {
-	struct mount_caller caller;
+	struct mountd_caller caller;
 
-	mount_caller_of(call, &caller);
+	mountd_caller_of(call, &caller);
 	rmtab_file_remove_client(mountd->rmtab, caller.text);
 }
 
@@ -65,7 +65,7 @@ static void serve(struct mountd *mountd, struct rpc_call *call,
 	case MOUNT_UMNT: forget_mount(mountd, call, request); break;
 	case MOUNT_UMNTALL: forget_all_mounts(mountd, call); break;
 	case MOUNT_MNT:
-	case MOUNT_PATHCONF: mount_job_start(mountd, call, request); return;
+	case MOUNT_PATHCONF: mountd_job_start(mountd, call, request); return;
 	case MOUNT_DUMP: mountd_answer_dump(mountd, call, request); return;
 	case MOUNT_EXPORT:
 	case MOUNT_EXPORTALL: mountd_answer_exports(mountd, call, request); return;
@@ -198,7 +198,7 @@ struct mountd *mountd_free(struct mountd *mountd)
 {
 	if (!mountd)
 		return NULL;
-	mount_jobs_drop(mountd);
+	mountd_jobs_drop(mountd);
 	mountd_lists_free(mountd);
 	mountd_drop_waiters(&mountd->early);
 	callout_free(mountd->callout);
@@ -217,7 +217,7 @@ void mountd_again(struct mountd *mountd)
 	free(mountd->exports.bytes);
 	mountd->exports = (struct mountproto_reply){ 0 };
 	mountd_lists_again(mountd);
-	mount_jobs_again(mountd);
+	mountd_jobs_again(mountd);
 }
 
 int mountd_each_mount(const struct mountd *mountd,

@@ -2,7 +2,11 @@
 #pragma once
 
 /*
- * private.h - what the mountd*.c files share.
+ * private.h - what the files of MOUNT share; those of RPC share rpc_private.h.
+ *
+ * From below: rpc*, mountproto, rmtab*, rpcbind, callout and call serve whoever is above them; job
+ * and handle are MNT's and PATHCONF's once mnt has found the export; export and lists answer EXPORT
+ * and DUMP; mountd is on top.
  */
 
 #include "exportsd/base/parts.h"
@@ -21,8 +25,8 @@
 #include "parser/snapshot/snapshot.h"
 
 struct callout;
-struct mount_job;
-struct mount_lists;
+struct mountd_job;
+struct mountd_lists;
 
 struct mountd {
 	struct daemon *daemon;
@@ -32,26 +36,26 @@ struct mountd {
 	struct mountd_waiter *early; /* calls that need rmtab, which is not read yet */
 	struct mountproto_reply
 		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */
-	struct mount_job *jobs;
-	struct mount_lists *lists;
+	struct mountd_job *jobs;
+	struct mountd_lists *lists;
 	struct callout *callout; /* NULL: no program */
 };
 
 /* Who calls, as text and otherwise. */
 enum { CALLER_TEXT_BYTES = 64 };
-struct mount_caller {
+struct mountd_caller {
 	struct address address;
 	uint16_t port;
 	char text[CALLER_TEXT_BYTES];
 };
-void mount_caller_of(const struct rpc_call *call, struct mount_caller *ret_caller);
+void mountd_caller_of(const struct rpc_call *call, struct mountd_caller *ret_caller);
 
 /*
- * mount_path_normalise - "" is "/"; no "//", no "/./", no "/" at the end. ".." stays.
+ * mountd_path_normalise - "" is "/"; no "//", no "/./", no "/" at the end. ".." stays.
  *
  * Returns a string to free(3), or NULL with errno EINVAL (relative) or ENOMEM.
  */
-char *mount_path_normalise(const char *path);
+char *mountd_path_normalise(const char *path);
 
 /*
  * Send a reply that mountproto.c made (r 0), or nothing (r < 0: no memory; the caller asks again).
@@ -78,15 +82,15 @@ void mountd_serve_waiters(struct mountd *mountd, struct mountd_waiter **list,
 void mountd_drop_waiters(struct mountd_waiter **list);
 
 /*
- * mount_job_start - MNT or PATHCONF: answered when all that must be asked has answered. Takes the
+ * mountd_job_start - MNT or PATHCONF: answered when all that must be asked has answered. Takes the
  * call, whatever happens.
  */
-void mount_job_start(struct mountd *mountd, struct rpc_call *call,
-		     const struct mountproto_call *request);
+void mountd_job_start(struct mountd *mountd, struct rpc_call *call,
+		      const struct mountproto_call *request);
 /* Other exports are in force: all begin anew. */
-void mount_jobs_again(struct mountd *mountd);
+void mountd_jobs_again(struct mountd *mountd);
 /* Drop them all, without an answer. */
-void mount_jobs_drop(struct mountd *mountd);
+void mountd_jobs_drop(struct mountd *mountd);
 
 /* DUMP and EXPORT: answered at once, or when names are known. Both take the call. */
 void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call,
