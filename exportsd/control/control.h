@@ -2,11 +2,11 @@
 #pragma once
 
 /*
- * control.h - exportsctl's socket: <runtime directory>/control, mode 0600, root only; wire codec
- * messages.
+ * control.h - exportsctl's and exportfs' socket: <runtime directory>/control, mode 0600, root only.
  */
 
 #include "exportsd/base/parts.h"
 
+/* Returns 0; -EADDRINUSE: another daemon listens there; -errno. */
 int control_new(struct control **ret_control, struct daemon *daemon);
 struct control *control_free(struct control *control);

@@ -1,28 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exportfs.c - the daemon's end of exportfs(8): changes of what is exported, and the rules
- * for its listings.
+ * exportfs.c - exportfs(8)'s changes of what is exported.
+ *
+ *	exportfs action=A [options=O] [ignore-files=1] [verbose=1] [client=C path=P]...
+ *		fault... said... suspect path=P... trial path=P flags=N...;
+ *		ok errors=N warnings=N changed=0|1 mistakes=N [suspects-known=1] | error (refused)
+ *
+ * suspect: there is no directory; trial: nfsd is to try it, in its file system's place. Unless they
+ * are known, all paths are to be looked at.
  *
  * Before a rule is taken back the media that are mounted under it are drained, so that none stays
  * mounted and held with nobody to let go of it. A medium itself, named with -u, is ejected; the
  * rule still exports it, so the next access loads it again.
  */
 
-#include "exportsd/control/exportfs.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <utlist.h>
 
 #include "exportsd/base/log.h"
+#include "exportsd/control/common.h"
 #include "exportsd/exports/reload.h"
 
 enum { SAID_BYTES = 4096 }; /* in one message */
 
 /* A medium being drained. */
 struct draining {
-	struct exportfs_request *request;
+	struct exportfs_request *exportfs;
 	struct pending *drain;
 	char *path;
 	bool is_wanted; /* the medium itself was named: that it stays is a fault */
@@ -30,7 +35,7 @@ struct draining {
 };
 
 struct exportfs_request {
-	struct connection *connection;
+	struct control_request request;
 	struct change *change; /* until it is begun */
 	struct draining *draining;
 	size_t n_draining; /* not done yet */
@@ -38,110 +43,85 @@ struct exportfs_request {
 	bool verbose;
 };
 
-void control_exportfs_forget(struct connection *connection)
+static void end(struct control_request *request)
 {
-	struct exportfs_request *request = connection->exportfs;
+	struct exportfs_request *exportfs = (struct exportfs_request *)request;
 
-	if (!request)
-		return;
-	while (request->draining) {
-		struct draining *draining = request->draining;
+	while (exportfs->draining) {
+		struct draining *draining = exportfs->draining;
 
-		LL_DELETE(request->draining, draining);
+		LL_DELETE(exportfs->draining, draining);
 		pending_cancel(&draining->drain);
 		free(draining->path);
 		free(draining);
 	}
-	change_free(request->change);
-	diags_done(&request->diags);
-	free(request);
-	connection->exportfs = NULL;
+	reload_forget(request->daemon->reload, request);
+	change_free(exportfs->change);
+	diags_done(&exportfs->diags);
 }
 
 /* ---- answering ---- */
 
-static void put_faults(struct connection *connection, const struct diags *diags)
-{
-	for (size_t i = 0; i < diags->n_items; i++)
-		put_fault(connection, &diags->items[i]);
-}
-
 /* Whole lines, some in each message. */
-static void put_said(struct connection *connection, const char *said)
+static void put_said(struct control_request *request, const char *said)
 {
 	while (*said) {
 		size_t length = strnlen(said, SAID_BYTES);
 
-		proto_begin(&connection->out, "said");
-		proto_put_bytes(&connection->out, "text", said, length);
-		connection_end(connection);
+		proto_put_bytes(control_begin(request, "said"), "text", said, length);
+		control_end(request);
 		said += length;
 	}
 }
 
-static void put_suspects(struct connection *connection, const struct suspects *suspects)
+static void put_suspects(struct control_request *request, const struct suspects *suspects)
 {
-	struct proto_writer *out = &connection->out;
-
 	for (size_t i = 0; i < suspects->n_paths; i++) {
-		proto_begin(out, "suspect");
-		proto_put(out, "path", suspects->paths[i]);
-		connection_end(connection);
+		proto_put(control_begin(request, "suspect"), "path", suspects->paths[i]);
+		control_end(request);
 	}
 	for (size_t i = 0; i < suspects->n_trials; i++) {
-		proto_begin(out, "trial");
+		struct proto_writer *out = control_begin(request, "trial");
+
 		proto_put(out, "path", suspects->trials[i].path);
 		proto_put_u64(out, "flags", suspects->trials[i].flags);
-		connection_end(connection);
+		control_end(request);
 	}
 }
 
 static void on_changed(void *userdata, const struct diags *diags, bool applied, bool changed)
 {
-	struct connection *connection = userdata;
-	struct exportfs_request *request = connection->exportfs;
-	const struct suspects *suspects = reload_suspects(connection->daemon->reload);
-	struct proto_writer *out = &connection->out;
+	struct control_request *request = userdata;
+	struct exportfs_request *exportfs = userdata;
+	const struct diags *before = &exportfs->diags;
+	const struct suspects *suspects = reload_suspects(request->daemon->reload);
 	bool are_known = applied && suspects && !suspects->are_too_many;
+	struct proto_writer *out;
 
-	connection->reloading = false;
-	put_faults(connection, &request->diags);
-	put_faults(connection, diags);
-	if (request->verbose && applied)
-		put_said(connection, reload_said(connection->daemon->reload));
+	control_put_faults(request, before);
+	control_put_faults(request, diags);
+	if (exportfs->verbose && applied)
+		put_said(request, reload_said(request->daemon->reload));
 	if (are_known)
-		put_suspects(connection, suspects);
-	proto_begin(out, proto_outcome_word(applied ? PROTO_OK : PROTO_ERROR));
+		put_suspects(request, suspects);
+	out = control_begin_result(request, diags->n_errors + before->n_errors,
+				   diags->n_warnings + before->n_warnings, applied, changed);
+	proto_put_u64(out, "mistakes", diags->n_mistakes + before->n_mistakes);
 	if (are_known)
 		proto_put_u64(out, "suspects-known", 1);
-	proto_put_u64(out, "errors", diags->n_errors + request->diags.n_errors);
-	proto_put_u64(out, "warnings", diags->n_warnings + request->diags.n_warnings);
-	proto_put_u64(out, "mistakes", diags->n_mistakes + request->diags.n_mistakes);
-	proto_put_u64(out, "changed", changed);
-	if (!applied)
-		proto_put(out, "message", "the exports in force stay as they were");
-	connection_end(connection);
+	control_finish(request);
 	if (applied && changed)
 		log_notice(NULL, "Exports changed by exportfs");
-	else if (!applied)
-		log_error(NULL,
-			  "The exports files have faults (%zu), keeping the previous exports; "
-			  "exportsctl check shows them",
-			  diags->n_errors);
-	requests_forget(connection);
-	connection_arm(connection);
 }
 
-static void begin(struct exportfs_request *request)
+static void begin(struct exportfs_request *exportfs)
 {
-	struct connection *connection = request->connection;
-	int r = reload_change(connection->daemon->reload, TAKE_PTR(request->change), on_changed,
-			      connection);
+	struct control_request *request = &exportfs->request;
+	int r = reload_change(request->daemon->reload, TAKE_PTR(exportfs->change), on_changed,
+			      request);
 
 	if (r < 0)
-		connection_answer(connection, PROTO_ERROR, strerror(-r));
-	else
-		connection->reloading = true;
+		control_fail_errno(request, r);
 }
 
 /* ---- draining ---- */
@@ -149,18 +129,18 @@ static void begin(struct exportfs_request *request)
 static void on_drained(void *userdata, enum media_drain_outcome outcome, const char *why)
 {
 	struct draining *draining = userdata;
-	struct exportfs_request *request = draining->request;
+	struct exportfs_request *exportfs = draining->exportfs;
 	const struct position nowhere = { .file = "" };
 
 	draining->drain = NULL;
 	if (outcome != MEDIA_DRAINED)
-		diag_add(&request->diags, draining->is_wanted ? DIAG_MISTAKE : DIAG_WARNING,
+		diag_add(&exportfs->diags, draining->is_wanted ? DIAG_MISTAKE : DIAG_WARNING,
 			 &nowhere, "'%s' stays mounted: %s", draining->path, why ?: "it is in use");
-	if (--request->n_draining == 0)
-		begin(request);
+	if (--exportfs->n_draining == 0)
+		begin(exportfs);
 }
 
-static int drain(struct exportfs_request *request, const char *path, bool is_wanted)
+static int drain(struct exportfs_request *exportfs, const char *path, bool is_wanted)
 {
 	struct draining *draining = calloc(1, sizeof(*draining));
 	int r = -ENOMEM;
@@ -168,9 +148,9 @@ static int drain(struct exportfs_request *request, const char *path, bool is_wan
 	if (draining)
 		draining->path = strdup(path);
 	if (draining && draining->path) {
-		draining->request = request;
+		draining->exportfs = exportfs;
 		draining->is_wanted = is_wanted;
-		r = media_drain(request->connection->daemon->media, path,
+		r = media_drain(exportfs->request.daemon->media, path,
 				is_wanted ? MEDIA_DRAIN_EJECT : MEDIA_DRAIN_GONE, on_drained,
 				draining, &draining->drain);
 	}
@@ -183,8 +163,8 @@ static int drain(struct exportfs_request *request, const char *path, bool is_wan
 		 */
 		return r == -ENOMEM ? r : 0;
 	}
-	LL_PREPEND(request->draining, draining);
-	request->n_draining++;
+	LL_PREPEND(exportfs->draining, draining);
+	exportfs->n_draining++;
 	return 0;
 }
 
@@ -221,15 +201,15 @@ static bool is_taken_back(const struct snapshot *snapshot, const struct snapshot
 
 static int drain_if_gone(void *userdata, const struct medium_status *status)
 {
-	struct exportfs_request *request = userdata;
-	const struct snapshot *snapshot = request->connection->daemon->snapshot;
+	struct exportfs_request *exportfs = userdata;
+	const struct snapshot *snapshot = exportfs->request.daemon->snapshot;
 	const struct snapshot_rule *rule = snapshot_rule_for_path(snapshot, status->path, NULL);
 
 	if (status->state != MEDIA_MOUNTED || !rule)
 		return 0;
-	if (request->change->kind == CHANGE_UNEXPORT_ALL ||
-	    is_taken_back(snapshot, rule, request->change))
-		return drain(request, status->path, false);
+	if (exportfs->change->kind == CHANGE_UNEXPORT_ALL ||
+	    is_taken_back(snapshot, rule, exportfs->change))
+		return drain(exportfs, status->path, false);
 	return 0;
 }
 
@@ -249,10 +229,10 @@ static bool is_exported(const struct snapshot *snapshot, const char *path)
 }
 
 /* A pair that names a medium is no export: it leaves the change. */
-static int drain_named(struct exportfs_request *request)
+static int drain_named(struct exportfs_request *exportfs)
 {
-	const struct snapshot *snapshot = request->connection->daemon->snapshot;
-	struct change *change = request->change;
+	const struct snapshot *snapshot = exportfs->request.daemon->snapshot;
+	struct change *change = exportfs->change;
 	size_t n_left = 0, length;
 
 	for (size_t i = 0; i < change->n_pairs; i++) {
@@ -264,7 +244,7 @@ static int drain_named(struct exportfs_request *request)
 			change->pairs[n_left++] = *pair;
 			continue;
 		}
-		if (drain(request, pair->path, true) < 0)
+		if (drain(exportfs, pair->path, true) < 0)
 			return -ENOMEM;
 		free(pair->client);
 		free(pair->path);
@@ -273,17 +253,17 @@ static int drain_named(struct exportfs_request *request)
 	return 0;
 }
 
-static int drain_first(struct exportfs_request *request)
+static int drain_first(struct exportfs_request *exportfs)
 {
-	struct daemon *daemon = request->connection->daemon;
-	enum change_kind kind = request->change->kind;
+	struct daemon *daemon = exportfs->request.daemon;
+	enum change_kind kind = exportfs->change->kind;
 	int r = 0;
 
 	if (!daemon->snapshot || (kind != CHANGE_UNEXPORT && kind != CHANGE_UNEXPORT_ALL))
 		return 0;
 	if (kind == CHANGE_UNEXPORT)
-		r = drain_named(request);
-	return r < 0 ? r : media_each(daemon->media, NULL, drain_if_gone, request);
+		r = drain_named(exportfs);
+	return r < 0 ? r : media_each(daemon->media, NULL, drain_if_gone, exportfs);
 }
 
 /* ---- requests ---- */
@@ -314,7 +294,7 @@ static int read_pairs(const struct proto_message *message, struct change *change
 	return 0;
 }
 
-static int read_request(const struct proto_message *message, struct exportfs_request *request)
+static int read_request(const struct proto_message *message, struct exportfs_request *exportfs)
 {
 	const char *options = proto_get(message, "options");
 	enum change_kind kind;
@@ -322,114 +302,33 @@ static int read_request(const struct proto_message *message, struct exportfs_req
 
 	if (!change_kind_of(proto_get(message, "action") ?: "", &kind))
 		return -EINVAL;
-	r = change_new(&request->change, kind);
+	r = change_new(&exportfs->change, kind);
 	if (r == 0)
-		r = read_pairs(message, request->change);
+		r = read_pairs(message, exportfs->change);
 	if (r < 0)
 		return r;
-	request->change->ignore_files = proto_get(message, "ignore-files");
-	request->verbose = request->change->is_verbose = proto_get(message, "verbose");
-	request->change->options = options ? strdup(options) : NULL;
-	return options && !request->change->options ? -ENOMEM : 0;
+	exportfs->change->ignore_files = proto_get(message, "ignore-files");
+	exportfs->verbose = exportfs->change->is_verbose = proto_get(message, "verbose");
+	exportfs->change->options = options ? strdup(options) : NULL;
+	return options && !exportfs->change->options ? -ENOMEM : 0;
 }
 
-void control_start_exportfs(struct connection *connection, const struct proto_message *message)
+static void start(struct control_request *request, const struct proto_message *message)
 {
-	struct exportfs_request *request = calloc(1, sizeof(*request));
-	int r = -ENOMEM;
+	struct exportfs_request *exportfs = (struct exportfs_request *)request;
+	int r = read_request(message, exportfs);
 
-	connection->exportfs = request;
-	if (request) {
-		request->connection = connection;
-		r = read_request(message, request);
-	}
 	if (r == 0)
-		r = drain_first(request);
-	if (r < 0) {
-		connection_answer(connection, PROTO_ERROR, strerror(-r));
-		return;
-	}
-	connection->waiting = true;
-	connection_arm(connection);
-	if (request->n_draining == 0)
-		begin(request);
+		r = drain_first(exportfs);
+	if (r < 0)
+		control_fail_errno(request, r);
+	else if (exportfs->n_draining == 0)
+		begin(exportfs);
 }
 
-/* ---- rules ---- */
-
-/* A listing's last message is as long as its longest line. */
-static void put_rule(struct connection *connection, const struct export *export, const char *path,
-		     const struct export_options *options, uint32_t fsid)
-{
-	uint32_t per_flavor = kernel_per_flavor_flags(connection->daemon->kernel);
-	CLEANUP(freep) char *line = NULL;
-	size_t length;
-	FILE *to = open_memstream(&line, &length);
-
-	if (!to) {
-		connection->closing = true;
-		return;
-	}
-	(void)export_print_etab(to, path, export->client->name, options, fsid, per_flavor);
-	if (fclose(to) != 0) {
-		connection->closing = true;
-		return;
-	}
-	line[strcspn(line, "\n")] = '\0';
-	proto_begin(&connection->out, "rule");
-	proto_put(&connection->out, "etab", line);
-	connection_end(connection);
-}
-
-/* What is mounted under a rule, as the plain export that it is now. */
-struct media_of_rule {
-	struct connection *connection;
-	const struct export *export;
+const struct control_verb control_exportfs = {
+	.word = "exportfs",
+	.size = sizeof(struct exportfs_request),
+	.start = start,
+	.end = end,
 };
-
-static int put_medium_of(void *userdata, const struct medium_status *status)
-{
-	struct media_of_rule *wanted = userdata;
-	struct connection *connection = wanted->connection;
-	const struct snapshot *snapshot = connection->daemon->snapshot;
-	struct export_options options = *wanted->export->options;
-
-	if (status->state != MEDIA_MOUNTED ||
-	    snapshot_rule_for_path(snapshot, status->path, NULL) !=
-		    snapshot_rule_of(snapshot, wanted->export))
-		return 0;
-	options.handler = NULL;
-	options.flags |= EXPORT_FSID;
-	put_rule(connection, wanted->export, status->path, &options, status->number);
-	return connection->closing;
-}
-
-static bool produce_rules(struct connection *connection)
-{
-	struct daemon *daemon = connection->daemon;
-	size_t n = daemon->snapshot ? snapshot_n_exports(daemon->snapshot) : 0;
-
-	if (exports_changed(connection))
-		return false;
-	while (connection->n_done < n && connection_pending(connection) < CONTROL_CHUNK &&
-	       !connection->closing) {
-		const struct export *export =
-			snapshot_export(daemon->snapshot, connection->n_done++);
-		struct media_of_rule wanted = { connection, export };
-
-		if (!export->pattern)
-			continue;
-		put_rule(connection, export, export->pattern, export->options, export->fsid);
-		if (connection->lists_media)
-			(void)media_each(daemon->media, NULL, put_medium_of, &wanted);
-	}
-	return connection->n_done == n;
-}
-
-void control_start_rules(struct connection *connection, const struct proto_message *message)
-{
-	connection->since = reload_applied_usec(connection->daemon->reload);
-	connection->lists_media = proto_get(message, "media");
-	connection->producer = produce_rules;
-	connection_arm(connection);
-}

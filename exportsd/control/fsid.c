@@ -1,76 +1,97 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * fsid.c - the number store, as exportsctl(8)'s fsid asks for it.
+ * fsid.c - the number store: five verbs that share what speaks against a fact, and the waiting for
+ * the store.
  *
- * A list is resumed by number: one that is given meanwhile may be in it or not.
+ *	fsid-list [path=P]		number...; ok
+ *	fsid-set path=P fsid=N [identity=I]	ok | error
+ *	fsid-retire fsid=N		ok | noent | error
+ *	fsid-take [dry=1] (fact="NUMBER SEQUENCE RETIRED CREATED" path=P [identity=I])...
+ *					ok | error. dry: only say whether they could be taken
+ *	fsid-verify			copy...; ok | error
  */
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include "exportsd/control/requests.h"
+#include "exportsd/control/common.h"
+#include "exportsd/numbers/numbers.h"
 
 /* ---- listing ---- */
 
-static void put_number(struct connection *connection, const struct numbers_fact *fact)
-{
-	const struct numbers *numbers = connection->daemon->numbers;
-	struct proto_writer *out = &connection->out;
+/* Resumed by number: one that is given meanwhile may be in it or not. */
+struct listing {
+	struct control_request request;
+	char *path; /* NULL: all */
+	uint32_t last; /* written */
+};
 
-	proto_begin(out, "number");
+static void put_number(struct control_request *request, const struct numbers_fact *fact)
+{
+	struct proto_writer *out = control_begin(request, "number");
+
 	proto_put_u64(out, "fsid", fact->number);
 	proto_put(out, "path", fact->path);
 	proto_put(out, "identity", fact->identity);
-	proto_put_u64(out, "primary", numbers_get(numbers, fact->path) == fact->number);
+	proto_put_u64(out, "primary",
+		      numbers_get(request->daemon->numbers, fact->path) == fact->number);
 	proto_put_u64(out, "retired", fact->retired);
 	proto_put_u64(out, "sequence", fact->sequence);
 	proto_put_u64(out, "created", (uint64_t)fact->created);
-	connection_end(connection);
+	control_end(request);
 }
 
-static bool produce_numbers(struct connection *connection)
+static bool produce_list(struct control_request *request)
 {
-	struct numbers *numbers = connection->daemon->numbers;
+	struct listing *listing = (struct listing *)request;
+	const struct numbers *numbers = request->daemon->numbers;
+	struct numbers_fact fact;
 
-	while (connection_pending(connection) < CONTROL_CHUNK && !connection->closing) {
-		uint32_t number = connection->path
-					  ? numbers_next_of_path(numbers, connection->path,
-								 (uint32_t)connection->n_done)
-					  : numbers_next(numbers, (uint32_t)connection->n_done);
-		struct numbers_fact fact;
-
-		if (!number)
+	while (!control_is_full(request)) {
+		listing->last =
+			listing->path ? numbers_next_of_path(numbers, listing->path, listing->last)
+				      : numbers_next(numbers, listing->last);
+		if (!listing->last)
 			return true;
-		connection->n_done = number;
-		if (numbers_fact(numbers, number, &fact))
-			put_number(connection, &fact);
+		if (numbers_fact(numbers, listing->last, &fact))
+			put_number(request, &fact);
 	}
-	return connection->closing;
+	return false;
 }
 
-void fsid_start_list(struct connection *connection, const struct proto_message *message)
+static void start_list(struct control_request *request, const struct proto_message *message)
 {
+	struct listing *listing = (struct listing *)request;
 	const char *path = proto_get(message, "path");
 
-	if (path && !(connection->path = strdup(path))) {
-		connection_answer(connection, PROTO_ERROR, strerror(ENOMEM));
-		return;
-	}
-	connection->producer = produce_numbers;
-	connection_arm(connection);
+	listing->path = path ? strdup(path) : NULL;
+	if (path && !listing->path)
+		control_fail_errno(request, -ENOMEM);
 }
+
+static void end_list(struct control_request *request)
+{
+	free(((struct listing *)request)->path);
+}
+
+const struct control_verb control_fsid_list = {
+	.word = "fsid-list",
+	.size = sizeof(struct listing),
+	.start = start_list,
+	.produce = produce_list,
+	.end = end_list,
+};
 
 /* ---- changes ---- */
 
 /* What is wrong with the first copy that fails; NULL: none does. */
-static const char *why_not_recorded(const struct connection *connection)
+static const char *why_not_recorded(const struct daemon *daemon)
 {
 	struct numbers_copy_status copy;
 
-	for (size_t i = 0; numbers_copy(connection->daemon->numbers, i, &copy); i++)
+	for (size_t i = 0; numbers_copy(daemon->numbers, i, &copy); i++)
 		if (copy.why)
 			return copy.why;
 	return NULL;
@@ -78,131 +99,95 @@ static const char *why_not_recorded(const struct connection *connection)
 
 static void on_done(void *userdata, int error)
 {
-	struct connection *connection = userdata;
-	const char *why = NULL;
+	struct control_request *request = userdata;
 
-	connection->numbers_question = NULL;
-	if (error == -ENOENT)
-		why = "nothing has this number";
+	request->pending = NULL;
+	if (error == 0)
+		control_ok(request);
+	else if (error == -ENOENT)
+		control_fail(request, PROTO_NOENT, "nothing has this number");
 	else if (error == -EEXIST)
-		why = "this contradicts what is known of the number";
-	else if (error < 0)
-		why = why_not_recorded(connection) ?: strerror(-error);
-	connection_answer(connection,
-			  error == 0	     ? PROTO_OK
-			  : error == -ENOENT ? PROTO_NOENT
-					     : PROTO_ERROR,
-			  why);
+		control_fail(request, PROTO_ERROR, "this contradicts what is known of the number");
+	else
+		control_fail(request, PROTO_ERROR, "%s",
+			     why_not_recorded(request->daemon) ?: strerror(-error));
 }
 
-static void wait_for_numbers(struct connection *connection, int r)
+/* Returns true, and the request is answered so, if something is against the fact. */
+static bool refuse_fact(struct control_request *request, const struct numbers_fact *fact)
 {
-	if (r < 0) {
-		connection->numbers_question = NULL;
-		connection_answer(connection, PROTO_ERROR, strerror(-r));
-		return;
-	}
-	connection->waiting = true;
-	connection_arm(connection);
-}
+	const struct export *export = control_export_by_hand(request->daemon, NULL, fact->number);
+	const struct numbers *numbers = request->daemon->numbers;
+	const char *other;
 
-/* The path of the plain export that has this number by hand, or NULL. */
-static const char *path_by_hand(const struct connection *connection, uint32_t number)
-{
-	const struct snapshot *snapshot = connection->daemon->snapshot;
-
-	for (size_t i = 0; snapshot && i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
-
-		if (!export->pattern && export->options->flags & EXPORT_FSID &&
-		    export->fsid == number)
-			return export->path;
-	}
-	return NULL;
-}
-
-static void answer_format(struct connection *connection, const char *format, ...)
-	FORMAT_PRINTF(2, 3);
-static void answer_format(struct connection *connection, const char *format, ...)
-{
-	CLEANUP(freep) char *text = NULL;
-	va_list ap;
-
-	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		text = NULL;
-	va_end(ap);
-	connection_answer(connection, PROTO_ERROR, text);
-}
-
-/* Says so, and returns true, if something is against the fact. */
-static bool refuse_fact(struct connection *connection, const struct numbers_fact *fact)
-{
-	struct numbers *numbers = connection->daemon->numbers;
-	const char *other = path_by_hand(connection, fact->number);
-
-	if (other && !str_equal(other, fact->path)) {
-		answer_format(connection,
-			      "number %" PRIu32
-			      " is wanted for '%s', but the exports files give it to '%s'",
-			      fact->number, fact->path, other);
+	if (export && !str_equal(export->path, fact->path)) {
+		control_fail(request, PROTO_ERROR,
+			     "number %" PRIu32
+			     " is wanted for '%s', but the exports files give it to '%s'",
+			     fact->number, fact->path, export->path);
 		return true;
 	}
 	if (!numbers_contradicts(numbers, fact))
 		return false;
 	other = numbers_path(numbers, fact->number);
 	if (!other)
-		answer_format(connection, "number %" PRIu32 " is just being given to another path",
-			      fact->number);
+		control_fail(request, PROTO_ERROR,
+			     "number %" PRIu32 " is just being given to another path",
+			     fact->number);
 	else if (str_equal(other, fact->path))
-		answer_format(connection,
-			      "number %" PRIu32 " of '%s' stands for medium '%s', not for '%s'",
-			      fact->number, other, numbers_identity(numbers, fact->number) ?: "",
-			      fact->identity ?: "");
+		control_fail(request, PROTO_ERROR,
+			     "number %" PRIu32 " of '%s' stands for medium '%s', not for '%s'",
+			     fact->number, other, numbers_identity(numbers, fact->number) ?: "",
+			     fact->identity ?: "");
 	else
-		answer_format(connection,
-			      "number %" PRIu32 " is wanted for '%s', but belongs to '%s' for ever",
-			      fact->number, fact->path, other);
+		control_fail(request, PROTO_ERROR,
+			     "number %" PRIu32 " is wanted for '%s', but belongs to '%s' for ever",
+			     fact->number, fact->path, other);
 	return true;
 }
 
-void fsid_start_set(struct connection *connection, const struct proto_message *message)
+static void start_set(struct control_request *request, const struct proto_message *message)
 {
-	const char *path = proto_get(message, "path") ?: "";
-	const char *identity = proto_get(message, "identity");
+	struct numbers_fact fact = { .path = proto_get(message, "path") ?: "",
+				     .identity = proto_get(message, "identity") };
 	uint64_t number;
+	int r;
 
-	if (*path != '/' || proto_get_u64(message, "fsid", NUMBERS_LAST, &number) < 0 || !number) {
-		answer_format(connection, "numbers are 1 .. %d, paths begin with '/'",
-			      NUMBERS_LAST);
+	if (*fact.path != '/' || proto_get_u64(message, "fsid", NUMBERS_LAST, &number) < 0 ||
+	    !number) {
+		control_fail(request, PROTO_ERROR, "numbers are 1 .. %d, paths begin with '/'",
+			     NUMBERS_LAST);
 		return;
 	}
-	if (refuse_fact(connection, &(struct numbers_fact){ .number = (uint32_t)number,
-							    .path = path,
-							    .identity = identity }))
+	fact.number = (uint32_t)number;
+	if (refuse_fact(request, &fact))
 		return;
-	wait_for_numbers(connection,
-			 numbers_set(connection->daemon->numbers, path, identity, (uint32_t)number,
-				     on_done, connection, &connection->numbers_question));
+	r = numbers_set(request->daemon->numbers, fact.path, fact.identity, fact.number, on_done,
+			request, &request->pending);
+	if (r < 0)
+		control_fail_errno(request, r);
 }
 
-void fsid_start_retire(struct connection *connection, const struct proto_message *message)
+const struct control_verb control_fsid_set = { .word = "fsid-set", .start = start_set };
+
+static void start_retire(struct control_request *request, const struct proto_message *message)
 {
 	uint64_t number;
+	int r;
 
 	if (proto_get_u64(message, "fsid", NUMBERS_LAST, &number) < 0) {
-		connection_answer(connection, PROTO_ERROR, "this is no number of a file system");
+		control_fail(request, PROTO_ERROR, "this is no number of a file system");
 		return;
 	}
-	wait_for_numbers(connection,
-			 numbers_retire(connection->daemon->numbers, (uint32_t)number, on_done,
-					connection, &connection->numbers_question));
+	r = numbers_retire(request->daemon->numbers, (uint32_t)number, on_done, request,
+			   &request->pending);
+	if (r < 0)
+		control_fail_errno(request, r);
 }
 
-/*
- * ---- facts from elsewhere: fact=NUMBER SEQUENCE RETIRED CREATED, path=P, maybe identity=I, again
- * and again ----
- */
+const struct control_verb control_fsid_retire = { .word = "fsid-retire", .start = start_retire };
+
+/* ---- facts from elsewhere ---- */
 
 static bool parse_facts(const struct proto_message *message, struct numbers_fact *facts, size_t *n)
 {
@@ -232,65 +217,62 @@ static bool parse_facts(const struct proto_message *message, struct numbers_fact
 	return true;
 }
 
-/* dry=1: only say whether they could be taken. */
-void fsid_start_take(struct connection *connection, const struct proto_message *message)
+static void start_take(struct control_request *request, const struct proto_message *message)
 {
 	CLEANUP(freep) struct numbers_fact *facts = calloc(message->n_fields + 1, sizeof(*facts));
 	size_t n;
+	int r;
 
-	if (!facts || !parse_facts(message, facts, &n)) {
-		connection_answer(connection, PROTO_ERROR,
-				  facts ? "these are no numbers" : strerror(ENOMEM));
+	if (!facts) {
+		control_fail_errno(request, -ENOMEM);
+		return;
+	}
+	if (!parse_facts(message, facts, &n)) {
+		control_fail(request, PROTO_ERROR, "these are no numbers");
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		if (refuse_fact(connection, &facts[i]))
+		if (refuse_fact(request, &facts[i]))
 			return;
 	if (proto_get(message, "dry")) {
-		connection_answer(connection, PROTO_OK, NULL);
+		control_ok(request);
 		return;
 	}
-	wait_for_numbers(connection, numbers_take(connection->daemon->numbers, facts, n, on_done,
-						  connection, &connection->numbers_question));
+	r = numbers_take(request->daemon->numbers, facts, n, on_done, request, &request->pending);
+	if (r < 0)
+		control_fail_errno(request, r);
 }
+
+const struct control_verb control_fsid_take = { .word = "fsid-take", .start = start_take };
 
 /* ---- the copies ---- */
 
-void fsid_put_copies(struct connection *connection)
-{
-	struct proto_writer *out = &connection->out;
-	struct numbers_copy_status copy;
-
-	for (size_t i = 0; numbers_copy(connection->daemon->numbers, i, &copy); i++) {
-		proto_begin(out, "copy");
-		proto_put(out, "file", copy.file);
-		proto_put(out, "state", copy.state);
-		proto_put_u64(out, "rows", copy.n_rows);
-		proto_put(out, "message", copy.why);
-		connection_end(connection);
-	}
-}
-
 static void on_verified(void *userdata)
 {
-	struct connection *connection = userdata;
-	struct numbers_copy_status copy;
-	size_t n_bad = 0;
+	struct control_request *request = userdata;
+	size_t n_bad = control_put_copies(request);
 
-	connection->verifying = false;
-	fsid_put_copies(connection);
-	for (size_t i = 0; numbers_copy(connection->daemon->numbers, i, &copy); i++)
-		n_bad += copy.why != NULL;
 	if (n_bad)
-		answer_format(connection, "%zu copies are not good", n_bad);
+		control_fail(request, PROTO_ERROR, "%zu copies are not good", n_bad);
 	else
-		connection_answer(connection, PROTO_OK, NULL);
+		control_ok(request);
 }
 
-void fsid_start_verify(struct connection *connection, const struct proto_message *message)
+static void start_verify(struct control_request *request, const struct proto_message *message)
 {
-	int r = numbers_verify(connection->daemon->numbers, on_verified, connection);
+	int r = numbers_verify(request->daemon->numbers, on_verified, request);
 
-	connection->verifying = r == 0;
-	wait_for_numbers(connection, r);
+	if (r < 0)
+		control_fail_errno(request, r);
 }
+
+static void end_verify(struct control_request *request)
+{
+	numbers_verify_cancel(request->daemon->numbers, request);
+}
+
+const struct control_verb control_fsid_verify = {
+	.word = "fsid-verify",
+	.start = start_verify,
+	.end = end_verify,
+};

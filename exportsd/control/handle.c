@@ -9,7 +9,9 @@
  * whether that is there now, whether it is retired), then exports that have this id.
  */
 
-#include "exportsd/control/requests.h"
+#include "exportsd/control/verb.h"
+#include "exportsd/media/media.h"
+#include "exportsd/numbers/numbers.h"
 #include "exportsd/questions/questions.h"
 #include "parser/escape.h"
 
@@ -22,15 +24,14 @@ static bool is_of_what_is_there(struct media *media, const char *path, uint32_t 
 	return root >= 0 && media_number_fits(media, path, number);
 }
 
-static void put_given_number(struct connection *connection, uint32_t number, const char *path)
+static void put_given_number(struct control_request *request, uint32_t number, const char *path)
 {
-	const struct daemon *daemon = connection->daemon;
+	const struct daemon *daemon = request->daemon;
 	uint32_t primary = numbers_get(daemon->numbers, path);
-	struct proto_writer *out = &connection->out;
+	struct proto_writer *out = control_begin(request, "place");
 	struct medium_status status;
 	bool is_medium = media_status(daemon->media, path, &status);
 
-	proto_begin(out, "place");
 	/* Of a file system that is exported again (reexport=), or of a rule that is gone. */
 	proto_put(out, "kind", is_medium ? "medium" : "number");
 	proto_put(out, "path", path);
@@ -45,49 +46,50 @@ static void put_given_number(struct connection *connection, uint32_t number, con
 		proto_put(out, "state", media_state_word(status.state));
 		proto_put_u64(out, "fits", is_of_what_is_there(daemon->media, path, number));
 	}
-	connection_end(connection);
+	control_end(request);
 }
 
 static void on_named(void *userdata, const char *const *paths, size_t n_paths, bool complete)
 {
-	struct connection *connection = userdata;
+	struct control_request *request = userdata;
+	struct proto_writer *out;
 
-	connection->naming = NULL;
+	request->pending = NULL;
 	for (size_t i = 0; i < n_paths; i++) {
-		proto_begin(&connection->out, "place");
-		proto_put(&connection->out, "kind", "export");
-		proto_put(&connection->out, "path", paths[i]);
-		connection_end(connection);
+		out = control_begin(request, "place");
+		proto_put(out, "kind", "export");
+		proto_put(out, "path", paths[i]);
+		control_end(request);
 	}
-	connection_answer(connection, PROTO_OK,
-			  complete ? NULL : "some file systems did not answer in time");
+	out = control_begin_outcome(request, PROTO_OK);
+	if (!complete)
+		proto_put(out, "message", "some file systems did not answer in time");
+	control_finish(request);
 }
 
-void control_start_handle(struct connection *connection, const struct proto_message *message)
+static void start(struct control_request *request, const struct proto_message *message)
 {
-	const struct daemon *daemon = connection->daemon;
+	const struct daemon *daemon = request->daemon;
 	const char *hex = proto_get(message, "fsid"), *path;
 	struct kernel_fsid fsid = { 0 };
 	uint64_t type;
+	int r;
 
 	if (proto_get_u64(message, "fsid-type", FSID_N_TYPES - 1, &type) < 0 || !hex ||
 	    unescape_hex(hex, fsid.bytes, sizeof(fsid.bytes)) !=
 		    (ssize_t)kernel_fsid_length((enum kernel_fsid_type)type)) {
-		connection_answer(connection, PROTO_ERROR,
-				  "this is no file system id of a file handle");
+		control_fail(request, PROTO_ERROR, "this is no file system id of a file handle");
 		return;
 	}
 	fsid.type = (enum kernel_fsid_type)type;
 	if (type == FSID_NUM) {
 		path = numbers_path(daemon->numbers, kernel_fsid_number(&fsid));
 		if (path)
-			put_given_number(connection, kernel_fsid_number(&fsid), path);
+			put_given_number(request, kernel_fsid_number(&fsid), path);
 	}
-	if (questions_name(daemon->questions, &fsid, on_named, connection, &connection->naming) <
-	    0) {
-		connection_answer(connection, PROTO_ERROR, "out of memory");
-		return;
-	}
-	connection->waiting = true;
-	connection_arm(connection);
+	r = questions_name(daemon->questions, &fsid, on_named, request, &request->pending);
+	if (r < 0)
+		control_fail_errno(request, r);
 }
+
+const struct control_verb control_handle = { .word = "handle", .start = start };

@@ -2,10 +2,11 @@
 
 /*
  * test-control.c - exportsctl's socket: a real socket and loop, everything behind it faked but the
- * snapshot. control.c is included, to have its peers' patience in milliseconds.
+ * snapshot. connection.c and control.c are included, to have its peers' patience in milliseconds.
  */
 
 #define CONTROL_PEER_USEC (300 * 1000)
+#include "exportsd/control/connection.c"
 #include "exportsd/control/control.c"
 
 #include <poll.h>
@@ -492,7 +493,7 @@ static void test_many_media(void)
 	turn(100);
 	ok(fake.n_shown > 100 && fake.n_shown < 5000,
 	   "a peer that does not read: %zu of %zu media written", fake.n_shown, n_media);
-	ok(connection_pending(daemon_.control->connections) <= 2 * CONTROL_CHUNK,
+	ok(n_unsent(daemon_.control->connections.first) <= 2 * CONTROL_CHUNK,
 	   "not more than a chunk waits");
 	contains(ask(&other, "exportsd/1 path\nfsid=65537\n\n"), "exportsd/1 ok\n",
 		 "others are served");
@@ -601,7 +602,7 @@ static void test_mount(void)
 	contains(peer.bytes, "\npercent=40\nmessage=slot 7\n", "how far, and what");
 	for (int i = 0; i < 10000; i++)
 		fake.changed(fake.observe_userdata, &status);
-	ok(connection_pending(daemon_.control->connections) <= 2 * CONTROL_CHUNK,
+	ok(n_unsent(daemon_.control->connections.first) <= 2 * CONTROL_CHUNK,
 	   "more of it than is read is left out");
 	peer_answer(&peer);
 	fake.n_unobserved = 0;
@@ -832,16 +833,16 @@ static void test_garbage(void)
 		"\n\nexportsd/1 ok\nfsid=77\npath=/srv/plain\n\n", "two requests in one piece");
 	contains(ask(&good, "path=/srv/plain\n\n"), "exportsd/1 ok\n", "and the third in two");
 	peer_close(&good);
-	is_int((long long)daemon_.control->n_connections, 0, "no connection is left");
+	is_int((long long)daemon_.control->connections.n, 0, "no connection is left");
 	free(big);
 }
 
 static void test_crowd(void)
 {
-	struct peer crowd[CONNECTIONS_MAX], extra;
+	struct peer crowd[CONTROL_CONNECTIONS_MAX], extra;
 	bool good = true;
 
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++) {
+	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++) {
 		crowd[i] = peer_open();
 		turn(5);
 	}
@@ -850,11 +851,11 @@ static void test_crowd(void)
 		 "one connection too many is told so");
 	ok(extra.ended, "and ended");
 	peer_close(&extra);
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
 		good &= strstr(ask(&crowd[i], "exportsd/1 path\nfsid=77\n\n"), "exportsd/1 ok") !=
 			NULL;
 	ok(good, "the others are served");
-	for (size_t i = 0; i < CONNECTIONS_MAX; i++)
+	for (size_t i = 0; i < CONTROL_CONNECTIONS_MAX; i++)
 		peer_close(&crowd[i]);
 }
 
@@ -867,7 +868,7 @@ static void run_for(unsigned int milliseconds)
 	do {
 		sd_event_run(daemon_.event, 50 * 1000);
 		clock_gettime(CLOCK_MONOTONIC, &now);
-	} while (daemon_.control->n_connections > 1 && now.tv_sec < end.tv_sec);
+	} while (daemon_.control->connections.n > 1 && now.tv_sec < end.tv_sec);
 }
 
 /* Who says nothing, and who does not read, is let go; who waits for a medium is not. */
@@ -879,9 +880,9 @@ static void test_patience(void)
 	peer_send(&silent, "exportsd/1 sta");
 	peer_send(&deaf, "exportsd/1 status\n\n");
 	peer_send(&waiting, "exportsd/1 mount\npath=/mnt/cdrom/disc000001\n\n");
-	is_int((long long)daemon_.control->n_connections, 3, "three connections");
+	is_int((long long)daemon_.control->connections.n, 3, "three connections");
 	run_for(3000);
-	is_int((long long)daemon_.control->n_connections, 1, "of which one is left after a while");
+	is_int((long long)daemon_.control->connections.n, 1, "of which one is left after a while");
 	peer_answer(&waiting);
 	ok(!waiting.ended, "that which waits for a medium");
 	fake.n_cancelled = 0;

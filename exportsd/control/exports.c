@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * exports.c - what is exported, for exportsctl, and the rules among it, for exportfs(8).
+ *
+ *	exports			export...; ok | busy
+ *	rules [media=1]		rule etab=LINE...; ok | busy
+ *
+ * busy: other exports came into force while they were listed; ask again. With media=1 a rule is
+ * followed by what is mounted under it, as the plain exports that these are now.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "exportsd/control/common.h"
+#include "exportsd/exports/reload.h"
+#include "exportsd/kernel/kernel.h"
+
+struct listing {
+	struct control_request request;
+	uint64_t since; /* when the exports that are being listed came into force */
+	size_t n_done;
+	bool with_media;
+};
+
+static void start(struct control_request *request, const struct proto_message *message)
+{
+	struct listing *listing = (struct listing *)request;
+
+	listing->since = reload_applied_usec(request->daemon->reload);
+	listing->with_media = proto_get(message, "media");
+}
+
+static bool produce(struct control_request *request,
+		    void (*put)(struct listing *listing, const struct export *export))
+{
+	struct listing *listing = (struct listing *)request;
+	const struct snapshot *snapshot = request->daemon->snapshot;
+	size_t n = snapshot ? snapshot_n_exports(snapshot) : 0;
+
+	if (listing->since != reload_applied_usec(request->daemon->reload)) {
+		control_fail(request, PROTO_BUSY,
+			     "other exports came into force while they were listed");
+		return false;
+	}
+	while (listing->n_done < n && !control_is_full(request))
+		put(listing, snapshot_export(snapshot, listing->n_done++));
+	return listing->n_done == n;
+}
+
+/* The field of an entry that is being written. @print: writes the line. */
+static void put_line(struct control_request *request, struct proto_writer *out,
+		     int (*print)(void *userdata, FILE *to), void *userdata)
+{
+	CLEANUP(freep) char *line = NULL;
+	size_t length;
+	FILE *to = open_memstream(&line, &length);
+	int r = to ? print(userdata, to) : -ENOMEM;
+
+	if (to && fclose(to) != 0)
+		r = -ENOMEM;
+	if (r < 0) {
+		control_break(request);
+		return;
+	}
+	line[strcspn(line, "\n")] = '\0';
+	proto_put(out, "etab", line);
+}
+
+/* ---- exports ---- */
+
+/* An export in etab's form: itself, or a medium's path in its place. */
+struct shown {
+	const struct daemon *daemon;
+	const struct export *export;
+	const char *path;
+	const struct export_options *options;
+	uint32_t fsid;
+};
+
+static int print_export(void *userdata, FILE *to)
+{
+	const struct shown *shown = userdata;
+
+	return snapshot_print_export(shown->daemon->snapshot, shown->export, to,
+				     kernel_per_flavor_flags(shown->daemon->kernel));
+}
+
+static void put_export(struct listing *listing, const struct export *export)
+{
+	struct control_request *request = &listing->request;
+	const struct snapshot *snapshot = request->daemon->snapshot;
+	const struct position at = snapshot_as_written(snapshot, export).at;
+	struct shown shown = { .daemon = request->daemon, .export = export };
+	struct proto_writer *out = control_begin(request, "export");
+
+	proto_put(out, "path",
+		  export->pattern ? snapshot_rule_of(snapshot, export)->text : export->path);
+	proto_put(out, "client", export->client->name);
+	put_line(request, out, print_export, &shown);
+	proto_put(out, "handler", export->options->handler);
+	proto_put(out, "file", at.file);
+	proto_put_u64(out, "line", at.line);
+	control_end(request);
+}
+
+static bool produce_exports(struct control_request *request)
+{
+	return produce(request, put_export);
+}
+
+const struct control_verb control_exports = {
+	.word = "exports",
+	.size = sizeof(struct listing),
+	.start = start,
+	.produce = produce_exports,
+};
+
+/* ---- rules ---- */
+
+static int print_shown(void *userdata, FILE *to)
+{
+	const struct shown *shown = userdata;
+
+	(void)export_print_etab(to, shown->path, shown->export->client->name, shown->options,
+				shown->fsid, kernel_per_flavor_flags(shown->daemon->kernel));
+	return 0;
+}
+
+static void put_shown(struct listing *listing, const struct export *export, const char *path,
+		      const struct export_options *options, uint32_t fsid)
+{
+	struct control_request *request = &listing->request;
+	struct shown shown = { request->daemon, export, path, options, fsid };
+	struct proto_writer *out = control_begin(request, "rule");
+
+	put_line(request, out, print_shown, &shown);
+	control_end(request);
+}
+
+struct media_of_rule {
+	struct listing *listing;
+	const struct export *export;
+};
+
+static int put_medium_of(void *userdata, const struct medium_status *status)
+{
+	struct media_of_rule *wanted = userdata;
+	const struct snapshot *snapshot = wanted->listing->request.daemon->snapshot;
+	struct export_options options = *wanted->export->options;
+
+	if (status->state != MEDIA_MOUNTED ||
+	    snapshot_rule_for_path(snapshot, status->path, NULL) !=
+		    snapshot_rule_of(snapshot, wanted->export))
+		return 0;
+	options.handler = NULL;
+	options.flags |= EXPORT_FSID;
+	put_shown(wanted->listing, wanted->export, status->path, &options, status->number);
+	return 0;
+}
+
+static void put_rule(struct listing *listing, const struct export *export)
+{
+	struct media_of_rule wanted = { listing, export };
+
+	if (!export->pattern)
+		return;
+	put_shown(listing, export, export->pattern, export->options, export->fsid);
+	if (listing->with_media)
+		(void)media_each(listing->request.daemon->media, NULL, put_medium_of, &wanted);
+}
+
+static bool produce_rules(struct control_request *request)
+{
+	return produce(request, put_rule);
+}
+
+const struct control_verb control_rules = {
+	.word = "rules",
+	.size = sizeof(struct listing),
+	.start = start,
+	.produce = produce_rules,
+};

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * number.c - from a path to its number, and back: two verbs over the same two sources, the exports
+ * files and the number store.
+ *
+ *	fsid path=P	ok fsid=N path=P | noent
+ *	path fsid=N	ok fsid=N path=P | noent | error
+ */
+
+#include "exportsd/control/common.h"
+#include "exportsd/numbers/numbers.h"
+
+static void start_fsid(struct control_request *request, const struct proto_message *message)
+{
+	const struct numbers *numbers = request->daemon->numbers;
+	const char *path = proto_get(message, "path") ?: "";
+	const struct export *export = control_export_by_hand(request->daemon, path, 0);
+	CLEANUP(freep) char *medium = control_find_medium(request->daemon, path);
+
+	if (export)
+		control_answer_number(request, export->fsid, path);
+	else if (numbers_get(numbers, path))
+		control_answer_number(request, numbers_get(numbers, path), path);
+	else if (!medium)
+		control_fail(request, PROTO_NOENT, "no rule claims this path");
+	else if (numbers_get(numbers, medium))
+		control_answer_number(request, numbers_get(numbers, medium), medium);
+	else
+		control_fail(request, PROTO_NOENT, "this medium has no number yet");
+}
+
+const struct control_verb control_fsid = { .word = "fsid", .start = start_fsid };
+
+static void start_path(struct control_request *request, const struct proto_message *message)
+{
+	const struct daemon *daemon = request->daemon;
+	const struct export *export;
+	const char *path;
+	uint64_t number;
+
+	if (proto_get_u64(message, "fsid", UINT32_MAX, &number) < 0) {
+		control_fail(request, PROTO_ERROR, "this is no number of a file system");
+		return;
+	}
+	path = numbers_path(daemon->numbers, (uint32_t)number);
+	export = path ? NULL : control_export_by_hand(daemon, NULL, (uint32_t)number);
+	if (export)
+		path = export->path;
+	if (path)
+		control_answer_number(request, (uint32_t)number, path);
+	else
+		control_fail(request, PROTO_NOENT, "nothing has this number");
+}
+
+const struct control_verb control_path = { .word = "path", .start = start_path };
