@@ -85,13 +85,13 @@ static FILE *open_new(int directory, const char *name, mode_t mode)
 
 	if (unlinkat(directory, name, 0) < 0 && errno != ENOENT)
 		return NULL;
-	fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+	fd = openat(directory, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		    mode ? mode : 0666);
 	if (fd < 0)
 		return NULL;
 	if (mode)
 		(void)fchmod(fd, mode);
-	to = fdopen(fd, "w");
+	to = fdopen(fd, "w+");
 	if (!to)
 		close(fd);
 	return to;

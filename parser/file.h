@@ -41,7 +41,7 @@ int file_read(int fd, size_t max, char **ret_text, size_t *ret_length);
  * @directory: an open directory that a relative name is beneath; or AT_FDCWD
  * @mode:  its permissions, whatever the umask; 0: what the umask leaves
  * @flags: FILE_SYNC: it is on the disk when this returns, and so is its name
- * @write: writes what is in it; FILE_KEEP: the old one is to stay; a negative result ends the matter
+ * @write: writes what is in it, and may read that again; FILE_KEEP: the old one is to stay; a negative result ends the matter
  *
  * Returns 0; what write() returned; -errno. On failure the old file stays.
  */

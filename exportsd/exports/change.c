@@ -52,35 +52,6 @@ struct change *change_free(struct change *change)
 	return NULL;
 }
 
-static const char *const words[] = {
-	[CHANGE_FILES] = "reexport",
-	[CHANGE_FILES_TOO] = "export-all",
-	[CHANGE_EXPORT] = "export",
-	[CHANGE_UNEXPORT] = "unexport",
-	[CHANGE_UNEXPORT_ALL] = "unexport-all",
-	[CHANGE_ETAB] = NULL,
-};
-
-const char *change_word(enum change_kind kind)
-{
-	return words[kind];
-}
-
-bool change_kind_of(const char *word, enum change_kind *ret_kind)
-{
-	for (size_t i = 0; i < N_ELEMENTS(words); i++)
-		if (words[i] && str_equal(words[i], word)) {
-			*ret_kind = (enum change_kind)i;
-			return true;
-		}
-	return false;
-}
-
-bool change_takes_faults(const struct change *change)
-{
-	return change->kind != CHANGE_FILES && change->kind != CHANGE_FILES_TOO;
-}
-
 /* @path: as it is written on the command line, but for slashes at its end */
 static bool is_same_path(const char *real, const char *path)
 {
@@ -164,178 +135,11 @@ int change_add_pair(struct change *change, const char *argument)
 	return 0;
 }
 
-/* ---- gathering ---- */
-
-static int append(struct exports_source **source, struct exports_source *more, size_t *n)
+/* It is in no file. */
+static void at_run_time(struct export_item *item)
 {
-	*n += more->n_items;
-	if (*source)
-		return exports_source_append(*source, more);
-	*source = more;
-	return 0;
-}
-
-static int read_pairs(struct change_work *work, struct exports_source **source)
-{
-	const struct change *change = work->change;
-
-	work->pair_of_item = calloc(change->n_pairs + 1, sizeof(*work->pair_of_item));
-	if (!work->pair_of_item)
-		return -ENOMEM;
-	for (size_t i = 0; i < change->n_pairs; i++) {
-		const struct change_pair *pair = &change->pairs[i];
-		struct exports_source *one;
-		int r = exports_read_argument(pair->client, pair->path, NULL, NULL, work->diags,
-					      &one);
-
-		if (r == 0) {
-			work->pair_of_item[work->n_pairs] = i;
-			r = append(source, one, &work->n_pairs);
-		}
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* The items of a text that no file holds. */
-static int read_unfiled(struct change_work *work, const char *name, const char *text,
-			struct exports_source **source, size_t *n)
-{
-	struct exports_source *more;
-	int r = exports_read_etab(name, text, strlen(text), work->diags, &more);
-
-	for (size_t i = 0; r == 0 && i < more->n_items; i++) {
-		struct export_item *item = (struct export_item *)&more->items[i];
-
-		item->file = exports_at_run_time;
-		item->line = item->column = 0;
-	}
-	return r < 0 ? r : append(source, more, n);
-}
-
-static size_t count(char *const *strings)
-{
-	size_t n = 0;
-
-	while (strings[n])
-		n++;
-	return n;
-}
-
-static int read_files(struct change_work *work, struct exports_source **source)
-{
-	const struct config *config = work->config;
-	size_t n_errors = work->diags->n_errors;
-	struct exports_source *more;
-	int r = exports_read_files((const char *const *)config->exports_files,
-				   count(config->exports_files),
-				   (const char *const *)config->exports_directories,
-				   count(config->exports_directories), work->diags, &more);
-
-	if (r < 0)
-		return r;
-	work->has_faulty_files = work->diags->n_errors != n_errors;
-	return append(source, more, &work->n_files);
-}
-
-/* Other programs' file keeps nobody from starting. */
-static void tell_unread(struct change_work *work, int error)
-{
-	const struct position at = { .file = work->config->nfs_state_directory };
-
-	diag_add(work->diags, DIAG_WARNING, &at,
-		 "etab there cannot be read: %s; what other programs wrote into it is not exported",
-		 strerrordesc_np(-error));
-}
-
-static int read_etab(struct change_work *work, struct exports_source **source)
-{
-	CLEANUP(freep) char *text = NULL;
-	struct file_version version;
-	int r = etab_file_read(work->config->nfs_state_directory, &text, &version);
-
-	if (r < 0 && r != -ENOMEM && work->change->kind == CHANGE_START) {
-		if (r != -ENOENT)
-			tell_unread(work, r);
-		return 0;
-	}
-	if (r < 0)
-		return r == -ENOENT ? 0 : r;
-	if (work->change->kind == CHANGE_START && runtime_knows_etab(work->runtime, &version))
-		return 0;
-	work->has_read_etab = true;
-	work->etab = version;
-	return read_unfiled(work, work->config->nfs_state_directory, text, source, &work->n_etab);
-}
-
-/* In the order of etab, or of the snapshot. */
-static int copy_in_force(struct change_work *work, bool ordered, struct exports_source **source)
-{
-	size_t n = work->in_force ? snapshot_n_exports(work->in_force) : 0;
-	CLEANUP(freep) size_t *indices = calloc(n ? n : 1, sizeof(*indices));
-	struct exports_source *more;
-	int r = indices ? 0 : -ENOMEM;
-
-	if (r < 0 || n == 0)
-		return r;
-	if (ordered)
-		r = etab_order(work->in_force, indices, NULL);
-	for (size_t i = 0; !ordered && i < n; i++)
-		indices[i] = i;
-	if (r == 0)
-		r = snapshot_copy_items(work->in_force, indices, n, &more);
-	return r < 0 ? r : append(source, more, &work->n_in_force);
-}
-
-static int gather(struct change_work *work, struct exports_source **source)
-{
-	const struct change *change = work->change;
-	bool needs_files = change->kind == CHANGE_START || change->kind == CHANGE_FILES ||
-			   change->kind == CHANGE_FILES_TOO ||
-			   (change->kind == CHANGE_EXPORT && !change->ignore_files);
-	bool needs_in_force = change->kind != CHANGE_START && change->kind != CHANGE_FILES &&
-			      change->kind != CHANGE_UNEXPORT_ALL;
-	int r = read_pairs(work, source);
-
-	if (r == 0 && change->kind == CHANGE_START)
-		r = read_unfiled(work, "run-time-exports", runtime_added(work->runtime), source,
-				 &work->n_added);
-	if (r == 0 && needs_files)
-		r = read_files(work, source);
-	if (r == 0 && (change->kind == CHANGE_START || change->kind == CHANGE_ETAB))
-		r = read_etab(work, source);
-	if (r == 0 && needs_in_force)
-		r = copy_in_force(work,
-				  change->kind != CHANGE_NAMES && change->kind != CHANGE_ETAB &&
-					  !work->is_in_etab_order,
-				  source);
-	return r;
-}
-
-int change_read(struct change_work *work, struct exports_source **ret_source)
-{
-	struct exports_source *source = NULL;
-	int r = gather(work, &source);
-
-	if (r == 0 && !source)
-		r = exports_read_text("", "", 0, work->diags, &source);
-	if (r < 0) {
-		exports_source_free(source);
-		return r;
-	}
-	*ret_source = source;
-	return 0;
-}
-
-void change_work_done(struct change_work *work)
-{
-	free(work->said);
-	free(work->pair_of_item);
-	work->said = NULL;
-	work->pair_of_item = NULL;
-	work->n_pairs = work->n_added = work->n_files = work->n_etab = work->n_in_force = 0;
-	work->has_faulty_files = work->has_read_etab = false;
+	item->file = exports_at_run_time;
+	item->line = item->column = 0;
 }
 
 /* ---- who and where ---- */
@@ -466,8 +270,7 @@ static int choose_unfiled(struct choosing *choosing)
 	for (size_t i = 0; r == 0 && i < choosing->work->n_in_force; i++) {
 		struct export_item item = choosing->in_force[i];
 
-		item.file = exports_at_run_time;
-		item.line = item.column = 0;
+		at_run_time(&item);
 		r = choose(choosing, &item, true);
 	}
 	return r;
@@ -570,8 +373,7 @@ static int export_pair(struct choosing *choosing, size_t number, const struct ex
 		return 0;
 	}
 	item = one->items[0];
-	item.file = exports_at_run_time;
-	item.line = item.column = 0;
+	at_run_time(&item);
 	/* Only its memory: its item is among the chosen. */
 	one->n_items = 0;
 	r = exports_source_append(choosing->source, one);
@@ -720,25 +522,224 @@ static int choose_etab(struct choosing *choosing)
 	return r;
 }
 
-/* ---- the whole ---- */
+/* ---- the kinds ---- */
 
-static int choose_by_kind(struct choosing *choosing)
+static int choose_nothing(struct choosing *choosing)
 {
-	const struct change_work *work = choosing->work;
-	int r;
+	return 0;
+}
 
-	switch (work->change->kind) {
-	case CHANGE_START: return choose_at_start(choosing);
-	case CHANGE_NAMES: return choose_all(choosing, choosing->in_force, work->n_in_force, true);
-	case CHANGE_FILES: return choose_all(choosing, choosing->files, work->n_files, false);
-	case CHANGE_FILES_TOO:
-		r = choose_all(choosing, choosing->files, work->n_files, false);
-		return r < 0 ? r : choose_unfiled(choosing);
-	case CHANGE_EXPORT: return choose_exports(choosing);
-	case CHANGE_UNEXPORT: return choose_not_taken_back(choosing);
-	case CHANGE_UNEXPORT_ALL: return 0;
-	case CHANGE_ETAB: return choose_etab(choosing);
+static int choose_in_force(struct choosing *choosing)
+{
+	return choose_all(choosing, choosing->in_force, choosing->work->n_in_force, true);
+}
+
+static int choose_files_too(struct choosing *choosing)
+{
+	int r = choose_all(choosing, choosing->files, choosing->work->n_files, false);
+
+	return r < 0 ? r : choose_unfiled(choosing);
+}
+
+enum {
+	READS_ADDED = 1, /* what was added at run time before */
+	READS_FILES = 2,
+	READS_ETAB = 4,
+	READS_IN_FORCE = 8,
+	IN_ETAB_ORDER = 16, /* what is in force, else in that of the snapshot */
+};
+
+static const struct {
+	const char *word; /* change_word() */
+	bool refuses_faults;
+	unsigned int reads;
+	int (*choose)(struct choosing *choosing); /* NULL: all there is */
+} kinds[] = {
+	[CHANGE_START] = { NULL, false, READS_ADDED | READS_FILES | READS_ETAB, choose_at_start },
+	[CHANGE_NAMES] = { NULL, false, READS_IN_FORCE, choose_in_force },
+	[CHANGE_FILES] = { "reexport", true, READS_FILES, NULL },
+	[CHANGE_FILES_TOO] = { "export-all", true, READS_FILES | READS_IN_FORCE | IN_ETAB_ORDER,
+			       choose_files_too },
+	[CHANGE_EXPORT] = { "export", false, READS_FILES | READS_IN_FORCE | IN_ETAB_ORDER,
+			    choose_exports },
+	[CHANGE_UNEXPORT] = { "unexport", false, READS_IN_FORCE | IN_ETAB_ORDER,
+			      choose_not_taken_back },
+	[CHANGE_UNEXPORT_ALL] = { "unexport-all", false, 0, choose_nothing },
+	[CHANGE_ETAB] = { NULL, false, READS_ETAB | READS_IN_FORCE, choose_etab },
+};
+
+const char *change_word(enum change_kind kind)
+{
+	return kinds[kind].word;
+}
+
+bool change_kind_of(const char *word, enum change_kind *ret_kind)
+{
+	for (size_t i = 0; i < N_ELEMENTS(kinds); i++)
+		if (kinds[i].word && str_equal(kinds[i].word, word)) {
+			*ret_kind = (enum change_kind)i;
+			return true;
+		}
+	return false;
+}
+
+bool change_takes_faults(const struct change *change)
+{
+	return !kinds[change->kind].refuses_faults;
+}
+
+/* ---- gathering ---- */
+
+static int append(struct exports_source **source, struct exports_source *more, size_t *n)
+{
+	*n += more->n_items;
+	if (*source)
+		return exports_source_append(*source, more);
+	*source = more;
+	return 0;
+}
+
+static int read_pairs(struct change_work *work, struct exports_source **source)
+{
+	const struct change *change = work->change;
+
+	work->pair_of_item = calloc(change->n_pairs + 1, sizeof(*work->pair_of_item));
+	if (!work->pair_of_item)
+		return -ENOMEM;
+	for (size_t i = 0; i < change->n_pairs; i++) {
+		const struct change_pair *pair = &change->pairs[i];
+		struct exports_source *one;
+		int r = exports_read_argument(pair->client, pair->path, NULL, NULL, work->diags,
+					      &one);
+
+		if (r == 0) {
+			work->pair_of_item[work->n_pairs] = i;
+			r = append(source, one, &work->n_pairs);
+		}
+		if (r < 0)
+			return r;
 	}
+	return 0;
+}
+
+/* The items of a text that no file holds. */
+static int read_unfiled(struct change_work *work, const char *name, const char *text,
+			struct exports_source **source, size_t *n)
+{
+	struct exports_source *more;
+	int r = exports_read_etab(name, text, strlen(text), work->diags, &more);
+
+	for (size_t i = 0; r == 0 && i < more->n_items; i++)
+		at_run_time((struct export_item *)&more->items[i]);
+	return r < 0 ? r : append(source, more, n);
+}
+
+static size_t count(char *const *strings)
+{
+	size_t n = 0;
+
+	while (strings[n])
+		n++;
+	return n;
+}
+
+static int read_files(struct change_work *work, struct exports_source **source)
+{
+	const struct config *config = work->config;
+	size_t n_errors = work->diags->n_errors;
+	struct exports_source *more;
+	int r = exports_read_files((const char *const *)config->exports_files,
+				   count(config->exports_files),
+				   (const char *const *)config->exports_directories,
+				   count(config->exports_directories), work->diags, &more);
+
+	if (r < 0)
+		return r;
+	work->has_faulty_files = work->diags->n_errors != n_errors;
+	return append(source, more, &work->n_files);
+}
+
+/* Other programs' file keeps nobody from starting. */
+static void tell_unread(struct change_work *work, int error)
+{
+	const struct position at = { .file = work->config->nfs_state_directory };
+
+	diag_add(work->diags, DIAG_WARNING, &at,
+		 "etab there cannot be read: %s; what other programs wrote into it is not exported",
+		 strerrordesc_np(-error));
+}
+
+static int read_etab(struct change_work *work, struct exports_source **source)
+{
+	CLEANUP(freep) char *text = NULL;
+	struct file_version version;
+	int r = etab_file_read(work->config->nfs_state_directory, &text, &version);
+
+	if (r < 0 && r != -ENOMEM && work->change->kind == CHANGE_START) {
+		if (r != -ENOENT)
+			tell_unread(work, r);
+		return 0;
+	}
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	if (work->change->kind == CHANGE_START && runtime_knows_etab(work->runtime, &version))
+		return 0;
+	work->has_read_etab = true;
+	work->etab = version;
+	return read_unfiled(work, work->config->nfs_state_directory, text, source, &work->n_etab);
+}
+
+/* In the order of etab, or of the snapshot. */
+static int copy_in_force(struct change_work *work, bool ordered, struct exports_source **source)
+{
+	size_t n = work->in_force ? snapshot_n_exports(work->in_force) : 0;
+	CLEANUP(freep) size_t *indices = calloc(n ? n : 1, sizeof(*indices));
+	struct exports_source *more;
+	int r = indices ? 0 : -ENOMEM;
+
+	if (r < 0 || n == 0)
+		return r;
+	if (ordered)
+		r = etab_order(work->in_force, indices, NULL);
+	for (size_t i = 0; !ordered && i < n; i++)
+		indices[i] = i;
+	if (r == 0)
+		r = snapshot_copy_items(work->in_force, indices, n, &more);
+	return r < 0 ? r : append(source, more, &work->n_in_force);
+}
+
+static int gather(struct change_work *work, struct exports_source **source)
+{
+	const struct change *change = work->change;
+	unsigned int reads = kinds[change->kind].reads;
+	int r = read_pairs(work, source);
+
+	if (change->ignore_files)
+		reads &= ~READS_FILES;
+	if (r == 0 && reads & READS_ADDED)
+		r = read_unfiled(work, "run-time-exports", runtime_added(work->runtime), source,
+				 &work->n_added);
+	if (r == 0 && reads & READS_FILES)
+		r = read_files(work, source);
+	if (r == 0 && reads & READS_ETAB)
+		r = read_etab(work, source);
+	if (r == 0 && reads & READS_IN_FORCE)
+		r = copy_in_force(work, reads & IN_ETAB_ORDER && !work->is_in_etab_order, source);
+	return r;
+}
+
+int change_read(struct change_work *work, struct exports_source **ret_source)
+{
+	struct exports_source *source = NULL;
+	int r = gather(work, &source);
+
+	if (r == 0 && !source)
+		r = exports_read_text("", "", 0, work->diags, &source);
+	if (r < 0) {
+		exports_source_free(source);
+		return r;
+	}
+	*ret_source = source;
 	return 0;
 }
 
@@ -748,8 +749,7 @@ int change_choose(struct change_work *work, const struct snapshot_facts *facts,
 	struct choosing choosing = { .work = work, .facts = facts, .source = source };
 	int r = -ENOMEM;
 
-	/* They are all there is: nothing to choose. */
-	if (work->change->kind == CHANGE_FILES)
+	if (!kinds[work->change->kind].choose)
 		return 0;
 	choosing.pairs = source->items;
 	choosing.added = choosing.pairs + work->n_pairs;
@@ -760,7 +760,7 @@ int change_choose(struct change_work *work, const struct snapshot_facts *facts,
 	free(TAKE_PTR(work->said));
 	choosing.said = open_memstream(&work->said, &work->said_size);
 	if (choosing.is_done && choosing.said)
-		r = choose_by_kind(&choosing);
+		r = kinds[work->change->kind].choose(&choosing);
 	if (choosing.said && fclose(choosing.said) != 0)
 		r = -ENOMEM;
 	if (r == 0)
@@ -792,8 +792,7 @@ int change_say(struct change_work *work, const struct snapshot *snapshot)
 	FILE *to;
 	int r;
 
-	if (!work->change->is_verbose ||
-	    (work->change->kind != CHANGE_FILES && work->change->kind != CHANGE_FILES_TOO))
+	if (!work->change->is_verbose || !kinds[work->change->kind].refuses_faults)
 		return 0;
 	free(TAKE_PTR(work->said));
 	to = open_memstream(&work->said, &work->said_size);
@@ -801,4 +800,14 @@ int change_say(struct change_work *work, const struct snapshot *snapshot)
 		return -ENOMEM;
 	r = say_all(snapshot, to);
 	return fclose(to) == 0 ? r : -ENOMEM;
+}
+
+void change_work_done(struct change_work *work)
+{
+	free(work->said);
+	free(work->pair_of_item);
+	work->said = NULL;
+	work->pair_of_item = NULL;
+	work->n_pairs = work->n_added = work->n_files = work->n_etab = work->n_in_force = 0;
+	work->has_faulty_files = work->has_read_etab = false;
 }

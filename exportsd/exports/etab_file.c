@@ -4,8 +4,7 @@
  * etab_file.c - many lines, few sets of options: a set is printed once, and most of a line is
  * copied.
  *
- * The new file is written beside the old one, which is read along: once they differ that ends, and
- * at the end the new one is put in its place, or thrown away if they are alike.
+ * The new file is written beside the old one, and thrown away if they are alike.
  */
 
 #include "exportsd/exports/etab_file.h"
@@ -20,7 +19,12 @@
 #include "parser/etab.h"
 #include "parser/file.h"
 
-enum { BUFFER_BYTES = 256 * 1024, LOCK_PAUSE_NSEC = 10 * 1000 * 1000, LINES_AT_ONCE = 32 };
+enum {
+	BUFFER_BYTES = 256 * 1024,
+	COMPARED_AT_ONCE = 64 * 1024,
+	LOCK_PAUSE_NSEC = 10 * 1000 * 1000,
+	LINES_AT_ONCE = 32,
+};
 
 /* ---- the lock ---- */
 
@@ -156,62 +160,14 @@ struct writing {
 	const struct snapshot *snapshot;
 	uint32_t per_flavor;
 	struct printed *printed, *last; /* last: most likely the next line's */
-	int fd, old_fd; /* old_fd -1: there is none, or it is another */
-	bool differs;
-	size_t n_bytes;
-	char buffer[BUFFER_BYTES], old[BUFFER_BYTES];
+	FILE *to;
+	int old; /* -1: there is none */
 };
 
-static int compare(struct writing *writing)
+/* What cannot be written shows at the end: ferror(3). */
+static void put(struct writing *writing, const char *text, size_t length)
 {
-	size_t n_read = 0;
-
-	while (!writing->differs && n_read < writing->n_bytes) {
-		ssize_t n = read(writing->old_fd, writing->old + n_read, writing->n_bytes - n_read);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		writing->differs = n <= 0;
-		n_read += n > 0 ? (size_t)n : 0;
-	}
-	writing->differs =
-		writing->differs || memcmp(writing->old, writing->buffer, writing->n_bytes) != 0;
-	return 0;
-}
-
-static int flush(struct writing *writing)
-{
-	size_t n_written = 0;
-
-	if (!writing->differs)
-		compare(writing);
-	while (n_written < writing->n_bytes) {
-		ssize_t n = write(writing->fd, writing->buffer + n_written,
-				  writing->n_bytes - n_written);
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		n_written += n > 0 ? (size_t)n : 0;
-	}
-	writing->n_bytes = 0;
-	return 0;
-}
-
-static int put(struct writing *writing, const char *text, size_t length)
-{
-	int r = 0;
-
-	while (r == 0 && length) {
-		size_t room = BUFFER_BYTES - writing->n_bytes, n = length < room ? length : room;
-
-		memcpy(writing->buffer + writing->n_bytes, text, n);
-		writing->n_bytes += n;
-		text += n;
-		length -= n;
-		if (writing->n_bytes == BUFFER_BYTES)
-			r = flush(writing);
-	}
-	return r;
+	(void)fwrite_unlocked(text, 1, length, writing->to);
 }
 
 static int printed_new(const char *line, const struct export_options *options,
@@ -270,33 +226,19 @@ static struct printed *find_printed(struct writing *writing, const struct export
 	return printed;
 }
 
-static int put_number(struct writing *writing, uint32_t number)
-{
-	char digits[16], *first = digits + sizeof(digits);
-	/* As nfs-utils: %d. */
-	bool is_negative = (int32_t)number < 0;
-	uint32_t left = is_negative ? -number : number;
-
-	do {
-		*--first = (char)('0' + left % 10);
-		left /= 10;
-	} while (left);
-	if (is_negative)
-		*--first = '-';
-	return put(writing, first, (size_t)(digits + sizeof(digits) - first));
-}
-
 static int put_options(struct writing *writing, const struct export_options *options, uint32_t fsid)
 {
 	const struct printed *printed = find_printed(writing, options);
-	int r = printed ? put(writing, printed->text, printed->n_before) : -ENOMEM;
 
-	if (r < 0 || !printed->n_after)
-		return r;
-	r = put_number(writing, fsid);
-	return r < 0 ? r
-		     : put(writing, printed->text + printed->n_before + strlen("0"),
-			   printed->n_after);
+	if (!printed)
+		return -ENOMEM;
+	put(writing, printed->text, printed->n_before);
+	if (printed->n_after) {
+		/* As nfs-utils: %d. */
+		fprintf(writing->to, "%d", (int)fsid);
+		put(writing, printed->text + printed->n_before + strlen("0"), printed->n_after);
+	}
+	return 0;
 }
 
 static bool is_plain(char byte)
@@ -320,25 +262,17 @@ static size_t plain_length(const char *text, bool is_path)
 	return text[length] ? 0 : length;
 }
 
-static int put_pair(struct writing *writing, const char *path, const char *client)
+static void put_pair(struct writing *writing, const char *path, const char *client)
 {
 	size_t path_length = plain_length(path, true), client_length = plain_length(client, false);
-	CLEANUP(freep) char *text = NULL;
-	size_t size;
-	FILE *to;
-	int r;
 
 	if (path_length && client_length) {
-		r = put(writing, path, path_length);
-		if (r == 0)
-			r = put(writing, "\t", 1);
-		return r < 0 ? r : put(writing, client, client_length);
+		put(writing, path, path_length);
+		put(writing, "\t", 1);
+		put(writing, client, client_length);
+	} else {
+		etab_put_pair(writing->to, path, NULL, client);
 	}
-	to = open_memstream(&text, &size);
-	if (!to)
-		return -ENOMEM;
-	etab_put_pair(to, path, NULL, client);
-	return fclose(to) == 0 ? put(writing, text, size) : -ENOMEM;
 }
 
 /*
@@ -360,9 +294,8 @@ static int put_lines(struct writing *writing, const size_t *indices, size_t n)
 		__builtin_prefetch(exports[i]->path);
 	}
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		r = put_pair(writing, exports[i]->path, written[i].client);
-		if (r == 0)
-			r = put_options(writing, written[i].options, written[i].fsid);
+		put_pair(writing, exports[i]->path, written[i].client);
+		r = put_options(writing, written[i].options, written[i].fsid);
 	}
 	return r;
 }
@@ -379,7 +312,7 @@ static int put_all(struct writing *writing)
 
 		r = put_lines(writing, indices + i, left < LINES_AT_ONCE ? left : LINES_AT_ONCE);
 	}
-	return r < 0 ? r : flush(writing);
+	return r;
 }
 
 static void writing_done(struct writing *writing)
@@ -390,16 +323,24 @@ static void writing_done(struct writing *writing)
 		HASH_DEL(writing->printed, printed);
 		free(printed);
 	}
-	closep(&writing->old_fd);
-	free(writing);
+	closep(&writing->old);
 }
 
-/* Is the old file at its end, too? */
-static bool is_longer(int fd)
+static bool have_same_bytes(int a, int b)
 {
-	char byte;
+	char of_a[COMPARED_AT_ONCE], of_b[COMPARED_AT_ONCE];
+	struct stat st_a, st_b;
+	ssize_t n = 1;
 
-	return read(fd, &byte, 1) != 0;
+	if (fstat(a, &st_a) < 0 || fstat(b, &st_b) < 0 || st_a.st_size != st_b.st_size)
+		return false;
+	for (off_t at = 0; at < st_a.st_size; at += n) {
+		n = pread(a, of_a, sizeof(of_a), at);
+		if (n <= 0 || pread(b, of_b, (size_t)n, at) != n ||
+		    memcmp(of_a, of_b, (size_t)n) != 0)
+			return false;
+	}
+	return true;
 }
 
 static int write_unless_same(void *userdata, FILE *to)
@@ -407,31 +348,27 @@ static int write_unless_same(void *userdata, FILE *to)
 	struct writing *writing = userdata;
 	int r;
 
-	writing->fd = fileno(to);
+	writing->to = to;
+	(void)setvbuf(to, NULL, _IOFBF, BUFFER_BYTES);
 	r = put_all(writing);
-	if (r == 0 && !writing->differs)
-		writing->differs = is_longer(writing->old_fd);
-	return r == 0 && !writing->differs ? FILE_KEEP : r;
+	if (r == 0 && fflush(to) != 0)
+		r = -errno;
+	return r == 0 && writing->old >= 0 && have_same_bytes(fileno(to), writing->old) ? FILE_KEEP
+											: r;
 }
 
 int etab_file_write(const char *directory, const struct snapshot *snapshot, uint32_t per_flavor,
 		    struct file_version *ret_version)
 {
+	struct writing writing = { .snapshot = snapshot, .per_flavor = per_flavor };
 	CLEANUP(closep) int locked = lock(directory, F_WRLCK);
 	CLEANUP(freep) char *path = NULL;
-	struct writing *writing;
 	int r = locked < 0 ? locked : file_in(directory, ETAB_NAME, &path);
 
 	if (r < 0)
 		return r;
-	writing = calloc(1, sizeof(*writing));
-	if (!writing)
-		return -ENOMEM;
-	writing->snapshot = snapshot;
-	writing->per_flavor = per_flavor;
-	writing->old_fd = file_open(path);
-	writing->differs = writing->old_fd < 0;
-	r = file_replace(AT_FDCWD, path, 0644, 0, write_unless_same, writing);
-	writing_done(writing);
+	writing.old = file_open(path);
+	r = file_replace(AT_FDCWD, path, 0644, 0, write_unless_same, &writing);
+	writing_done(&writing);
 	return r < 0 ? r : etab_file_version(directory, ret_version);
 }

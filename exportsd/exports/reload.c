@@ -8,12 +8,12 @@
 #include "exportsd/exports/reload.h"
 
 #include <errno.h>
+#include <sys/inotify.h>
 #include <utlist.h>
 
 #include "exportsd/base/log.h"
 #include "exportsd/exports/attempt.h"
 #include "exportsd/exports/etab_file.h"
-#include "exportsd/exports/etab_watch.h"
 #include "exportsd/exports/recording.h"
 
 struct waiter {
@@ -38,7 +38,7 @@ struct reload {
 	struct suspects *suspects;
 	size_t n_errors;
 	struct runtime *runtime;
-	struct etab_watch *etab_watch;
+	sd_event_source *etab_watch;
 	bool is_etab_touched; /* by whom is not known yet */
 	struct later again; /* what is in force is looked at once more */
 };
@@ -261,12 +261,16 @@ static void look_at_etab(struct reload *reload)
 		log_error(NULL, "No memory to take in what another program wrote into etab");
 }
 
-static void on_etab(void *userdata)
+/* Of the directory: etab itself is replaced by another file each time. */
+static int on_etab(sd_event_source *source, const struct inotify_event *event, void *userdata)
 {
 	struct reload *reload = userdata;
 
-	reload->is_etab_touched = true;
-	look_at_etab(reload);
+	if (event->mask & IN_Q_OVERFLOW || (event->len && str_equal(event->name, ETAB_NAME))) {
+		reload->is_etab_touched = true;
+		look_at_etab(reload);
+	}
+	return 0;
 }
 
 /* What cannot be read is as if it were not there: the files count. */
@@ -288,7 +292,8 @@ static int open_etab(struct reload *reload)
 	if (!directory)
 		return 0;
 	read_runtime(reload);
-	r = etab_watch_new(&reload->etab_watch, reload->daemon->event, directory, on_etab, reload);
+	r = sd_event_add_inotify(reload->daemon->event, &reload->etab_watch, directory,
+				 IN_CLOSE_WRITE | IN_MOVED_TO | IN_ONLYDIR, on_etab, reload);
 	if (r < 0 && r != -ENOMEM) {
 		log_warning(NULL,
 			    "Cannot watch %s, what other tools write into etab is not seen: %s",
@@ -379,7 +384,7 @@ struct reload *reload_free(struct reload *reload)
 		return NULL;
 	attempt_free(reload->attempt);
 	later_cancel(&reload->again);
-	etab_watch_free(reload->etab_watch);
+	sd_event_source_disable_unref(reload->etab_watch);
 	while (reload->jobs) {
 		struct job *job = reload->jobs;
 
