@@ -262,26 +262,18 @@ static int copy(const struct invocation *invocation, struct fsid_store *store)
 
 static int export(const struct invocation *invocation, struct fsid_store *store)
 {
-	struct store_text *text = NULL;
+	CLEANUP(freep) char *bytes = NULL;
 	struct entries entries = {};
-	const char *bytes;
 	size_t n_bytes;
 	int r = -EIO;
 
-	if (read_store(store, &entries) && store_text_new(&text) == 0) {
-		for (const struct number *entry = NULL;
-		     (entry = entries_next(&entries, entry ? entry->number : 0));) {
-			const struct store_row row = entries_row(entry);
-
-			store_text_row(text, &row);
-		}
-		r = store_text_end(text, NULL, &bytes, &n_bytes);
+	if (read_store(store, &entries)) {
+		r = store_text_write(&entries, NULL, &bytes, &n_bytes);
 		if (r == 0 && (fwrite(bytes, 1, n_bytes, stdout) != n_bytes || fflush(stdout)))
 			r = -errno;
 		if (r < 0)
 			complain("cannot write: %s", strerror(-r));
 	}
-	store_text_free(text);
 	entries_done(&entries);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -114,23 +114,11 @@ static bool publish_everywhere(const struct invocation *invocation, struct publi
 	return exit_code == EXIT_SUCCESS && publishing->n_failed == 0;
 }
 
-static bool make_text(struct store_text *text, struct entries *entries, const unsigned char *key,
-		      struct publishing *publishing)
-{
-	for (const struct number *entry = NULL;
-	     (entry = entries_next(entries, entry ? entry->number : 0));) {
-		const struct store_row row = entries_row(entry);
-
-		store_text_row(text, &row);
-	}
-	return store_text_end(text, key, &publishing->bytes, &publishing->n_bytes) == 0;
-}
-
 int fsid_publish(const struct invocation *invocation, struct fsid_store *store)
 {
 	unsigned char key[STORE_KEY_BYTES];
 	struct publishing publishing = {};
-	struct store_text *text = NULL;
+	CLEANUP(freep) char *bytes = NULL;
 	struct entries entries = {};
 	bool done = false;
 	int r;
@@ -143,10 +131,11 @@ int fsid_publish(const struct invocation *invocation, struct fsid_store *store)
 	if (r < 0)
 		complain("cannot use the key in %s: %s", store->config->state_directory,
 			 strerror(-r));
-	else if (fsid_read_all(store, &entries) > 0 && store_text_new(&text) == 0 &&
-		 make_text(text, &entries, key, &publishing))
+	else if (fsid_read_all(store, &entries) > 0 &&
+		 store_text_write(&entries, key, &bytes, &publishing.n_bytes) == 0) {
+		publishing.bytes = bytes;
 		done = publish_everywhere(invocation, &publishing);
-	store_text_free(text);
+	}
 	entries_done(&entries);
 	free(publishing.done);
 	return done ? EXIT_SUCCESS : EXIT_FAILURE;

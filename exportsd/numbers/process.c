@@ -137,7 +137,7 @@ struct batch {
 	size_t n;
 	int error; /* of the transaction: nobody's question is done */
 	char *why;
-	char *buffer;
+	char buffer[PROTO_MESSAGE_MAX];
 };
 
 static void begin_batch(struct batch *batch, struct store *store,
@@ -231,25 +231,17 @@ int store_main(int fd, const char *file)
 {
 	struct store store = { .name = file };
 	struct batch *batch = calloc(1, sizeof(*batch));
-	int r = -ENOMEM;
+	int r = batch ? 0 : -ENOMEM;
 
-	if (batch)
-		batch->buffer = malloc(PROTO_MESSAGE_MAX);
-	if (batch && batch->buffer)
-		do {
-			r = fill_batch(batch, &store, fd);
-			if (batch->n) {
-				int r_answer;
-
-				end_batch(batch, &store);
-				r_answer = answer_batch(batch, &store, fd);
-				r = r == 0 ? r_answer : r;
-			}
-			batch_done(batch);
-		} while (r == 0);
+	while (r == 0) {
+		r = fill_batch(batch, &store, fd);
+		if (batch->n) {
+			end_batch(batch, &store);
+			r = answer_batch(batch, &store, fd) ?: r;
+		}
+		batch_done(batch);
+	}
 	store_file_close(store.file);
-	if (batch)
-		free(batch->buffer);
 	free(batch);
 	return r < 0 ? r : 0;
 }

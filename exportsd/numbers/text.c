@@ -18,47 +18,14 @@
 #include <sys/stat.h>
 
 #include "parser/escape.h"
+#include "parser/file.h"
 
 static const char first_line[] = "# exportsd numbers 2\n";
 static const char mac_word[] = "mac=";
 
 enum { MAC_BYTES = 32 };
 
-struct store_text {
-	FILE *to;
-	char *bytes;
-	size_t n_bytes;
-	struct store_totals totals;
-};
-
 /* ---- writing ---- */
-
-int store_text_new(struct store_text **ret_text)
-{
-	struct store_text *text = calloc(1, sizeof(*text));
-
-	if (!text)
-		return -ENOMEM;
-	text->to = open_memstream(&text->bytes, &text->n_bytes);
-	if (!text->to) {
-		free(text);
-		return -ENOMEM;
-	}
-	fputs(first_line, text->to);
-	*ret_text = text;
-	return 0;
-}
-
-struct store_text *store_text_free(struct store_text *text)
-{
-	if (!text)
-		return NULL;
-	if (text->to)
-		(void)fclose(text->to);
-	free(text->bytes);
-	free(text);
-	return NULL;
-}
 
 static void put_value(FILE *to, const char *key, const char *value, size_t n_bytes)
 {
@@ -68,17 +35,14 @@ static void put_value(FILE *to, const char *key, const char *value, size_t n_byt
 	fprintf(to, " %s=%s", key, escaped ?: "");
 }
 
-void store_text_row(struct store_text *text, const struct store_row *row)
+static void put_row(FILE *to, const struct store_row *row)
 {
-	if (!row->number)
-		return;
-	fprintf(text->to, "number=%" PRIu32 " sequence=%" PRIu64 " retired=%u created=%" PRId64,
+	fprintf(to, "number=%" PRIu32 " sequence=%" PRIu64 " retired=%u created=%" PRId64,
 		row->number, row->sequence, row->retired, row->created);
-	put_value(text->to, "path", row->path, row->n_path);
+	put_value(to, "path", row->path, row->n_path);
 	if (row->identity)
-		put_value(text->to, "identity", row->identity, row->n_identity);
-	fputc('\n', text->to);
-	store_totals_add(&text->totals, store_row_checksum(row));
+		put_value(to, "identity", row->identity, row->n_identity);
+	fputc('\n', to);
 }
 
 static int compute_mac(const unsigned char *key, const char *bytes, size_t n_bytes,
@@ -96,26 +60,41 @@ static int compute_mac(const unsigned char *key, const char *bytes, size_t n_byt
 	return 0;
 }
 
-int store_text_end(struct store_text *text, const unsigned char *key, const char **ret_bytes,
-		   size_t *ret_n_bytes)
+static void put_all(FILE *to, struct entries *entries)
 {
-	char mac[2 * MAC_BYTES + 1];
-	int r;
+	struct store_totals totals = { 0 };
 
-	fprintf(text->to, "end n=%" PRIu64 " sum=%016" PRIx64 "\n", text->totals.n,
-		text->totals.sum);
-	if (fflush(text->to) != 0)
-		return -ENOMEM;
-	if (key) {
-		r = compute_mac(key, text->bytes, text->n_bytes, mac);
-		if (r < 0)
-			return r;
-		fprintf(text->to, "%s%s\n", mac_word, mac);
+	fputs(first_line, to);
+	for (const struct number *entry = NULL;
+	     (entry = entries_next(entries, entry ? entry->number : 0));) {
+		const struct store_row row = entries_row(entry);
+
+		put_row(to, &row);
+		store_totals_add(&totals, store_row_checksum(&row));
 	}
-	if (fflush(text->to) != 0 || ferror(text->to))
+	fprintf(to, "end n=%" PRIu64 " sum=%016" PRIx64 "\n", totals.n, totals.sum);
+}
+
+int store_text_write(struct entries *entries, const unsigned char *key, char **ret_bytes,
+		     size_t *ret_n_bytes)
+{
+	CLEANUP(freep) char *bytes = NULL;
+	char mac[2 * MAC_BYTES + 1];
+	size_t n_bytes;
+	FILE *to = open_memstream(&bytes, &n_bytes);
+	int r = 0;
+
+	if (!to)
 		return -ENOMEM;
-	*ret_bytes = text->bytes;
-	*ret_n_bytes = text->n_bytes;
+	put_all(to, entries);
+	if (key && fflush(to) == 0 && (r = compute_mac(key, bytes, n_bytes, mac)) == 0)
+		fprintf(to, "%s%s\n", mac_word, mac);
+	if (ferror(to))
+		r = -ENOMEM;
+	if (fclose(to) != 0 || r < 0)
+		return -ENOMEM;
+	*ret_bytes = TAKE_PTR(bytes);
+	*ret_n_bytes = n_bytes;
 	return 0;
 }
 
@@ -268,28 +247,16 @@ int store_text_read(char *bytes, size_t n_bytes, const unsigned char *key, store
 
 /* ---- the key ---- */
 
+static int write_key(void *userdata, FILE *to)
+{
+	return fwrite(userdata, 1, STORE_KEY_BYTES, to) == STORE_KEY_BYTES ? 0 : -EIO;
+}
+
 static int make_key(const char *name, unsigned char key[STORE_KEY_BYTES])
 {
-	CLEANUP(closep) int fd = -1;
-	CLEANUP(freep) char *new_name = NULL;
-
 	if (getrandom(key, STORE_KEY_BYTES, 0) != STORE_KEY_BYTES)
 		return -EIO;
-	if (asprintf(&new_name, "%s.new-XXXXXX", name) < 0) {
-		new_name = NULL;
-		return -ENOMEM;
-	}
-	fd = mkostemp(new_name, O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, key, STORE_KEY_BYTES) != STORE_KEY_BYTES || fsync(fd) < 0 ||
-	    rename(new_name, name) < 0) {
-		int error = errno;
-
-		(void)unlink(new_name);
-		return error ? -error : -EIO;
-	}
-	return 0;
+	return file_replace(AT_FDCWD, name, 0600, FILE_SYNC, write_key, key);
 }
 
 int store_key_read(const char *state_directory, bool make, unsigned char ret_key[STORE_KEY_BYTES])

@@ -14,36 +14,25 @@
  * key.
  */
 
-#include <stdio.h>
-
-#include "exportsd/numbers/row.h"
+#include "exportsd/numbers/entries.h"
 
 enum {
 	STORE_TEXT_MAX = 1 << 30, /* bytes of a file that is read */
 	STORE_KEY_BYTES = 32,
 };
 
-struct store_text; /* one that is being written */
-
-/* store_text_new - into memory. Returns 0; -ENOMEM. */
-int store_text_new(struct store_text **ret_text);
-struct store_text *store_text_free(struct store_text *text);
-
-/* Number rows only; directories are this machine's. */
-void store_text_row(struct store_text *text, const struct store_row *row);
-
 /*
- * store_text_end - no more rows.
+ * store_text_write - every number in order, in memory; directories are this machine's.
  *
  * @key: for the MAC, STORE_KEY_BYTES; NULL: without
  *
- * Returns 0, and bytes that are the text's; -ENOMEM.
+ * Returns 0, and bytes to free(3); -ENOMEM.
  */
-int store_text_end(struct store_text *text, const unsigned char *key, const char **ret_bytes,
-		   size_t *ret_n_bytes);
+int store_text_write(struct entries *entries, const unsigned char *key, char **ret_bytes,
+		     size_t *ret_n_bytes);
 
 /*
- * store_text_read - what store_text_end() gave.
+ * store_text_read - what store_text_write() gave.
  *
  * @bytes: overwritten
  * @key:   NULL: a MAC is not looked at
