@@ -12,11 +12,12 @@
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
 #include "tests/tap.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/loop.h"
 
 enum { PATIENCE_MSEC = 20000 };
 
-static char directory[] = "/tmp/test-numbers-XXXXXX";
+static const char *directory;
 static char file[PATH_MAX];
 static sd_event *event;
 static unsigned int n_done;
@@ -451,7 +452,8 @@ int main(int argc, char **argv)
 {
 	if (argc > 3 && str_equal(argv[1], "--worker"))
 		return worker_main(argv[2], atoi(argv[3]), argc > 4 ? argv[4] : NULL);
-	if (!mkdtemp(directory) || sd_event_default(&event) < 0)
+	directory = directory_make("test-numbers");
+	if (sd_event_default(&event) < 0)
 		return 1;
 	snprintf(file, sizeof(file), "%s/numbers.sqlite", directory);
 	test_one();

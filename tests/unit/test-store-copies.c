@@ -20,11 +20,12 @@
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
 #include "tests/tap.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/loop.h"
 
 enum { PATIENCE_MSEC = 40000, AT_ONCE_MSEC = 5000 };
 
-static char directory[] = "/tmp/test-store-copies-XXXXXX";
+static const char *directory;
 static char files[2][PATH_MAX], second_disk[PATH_MAX];
 static sd_event *event;
 
@@ -319,7 +320,8 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && str_equal(argv[1], "--worker"))
 		return worker_main(argv[2], atoi(argv[3]), argc > 4 ? argv[4] : NULL);
-	if (!mkdtemp(directory) || sd_event_default(&event) < 0)
+	directory = directory_make("test-store-copies");
+	if (sd_event_default(&event) < 0)
 		return 1;
 	snprintf(first_disk, sizeof(first_disk), "%s/1", directory);
 	snprintf(second_disk, sizeof(second_disk), "%s/2", directory);

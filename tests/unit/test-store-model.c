@@ -27,6 +27,7 @@
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
 #include "tests/tap.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/loop.h"
 #include "tests/unit/shared.h"
 
@@ -180,7 +181,7 @@ struct run {
 	size_t step;
 };
 
-static char directory[] = "/tmp/test-store-model-XXXXXX";
+static const char *directory;
 
 static const char *path_name(unsigned int path)
 {
@@ -608,8 +609,7 @@ int main(int argc, char **argv)
 
 	if (argc > 3 && str_equal(argv[1], "--worker"))
 		return worker_main(argv[2], atoi(argv[3]), argc > 4 ? argv[4] : NULL);
-	if (!mkdtemp(directory))
-		return 1;
+	directory = directory_make("test-store-model");
 	snprintf(name, sizeof(name), "%s/faults", directory);
 	setenv("TEST_STORE_FAULTS", name, 1);
 	for (list = 0; list < n_lists; list++) {

@@ -29,12 +29,13 @@
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
 #include "tests/tap.h"
+#include "tests/unit/directory.h"
 #include "tests/unit/loop.h"
 #include "tests/unit/shared.h"
 
 enum { PATIENCE_MSEC = 20000, ROUNDS = 60 };
 
-static char directory[] = "/tmp/test-store-XXXXXX";
+static const char *directory;
 static char file[PATH_MAX];
 static sd_event *event;
 
@@ -725,7 +726,8 @@ int main(int argc, char **argv)
 		return worker_main(argv[2], atoi(argv[3]), argc > 4 ? argv[4] : NULL);
 	if (argc == 4 && str_equal(argv[1], "--victim"))
 		return victim(argv[2], (unsigned int)atoi(argv[3]));
-	if (!mkdtemp(directory) || sd_event_default(&event) < 0)
+	directory = directory_make("test-store");
+	if (sd_event_default(&event) < 0)
 		return 1;
 	snprintf(file, sizeof(file), "%s/numbers.sqlite", directory);
 	snprintf(name, sizeof(name), "%s/syncs", directory);
