@@ -39,6 +39,24 @@ enum { NOTHING = UINT32_MAX };
 			(vector)->items = bigger_;                                                 \
 		bigger_ ? 0 : -ENOMEM;                                                             \
 	})
+/* One more item, the last argument: 0 or -ENOMEM, which leaves the vector as it is. */
+#define vector_add(vector, ...)                                                                    \
+	({                                                                                         \
+		int added_ = vector_reserve(vector);                                               \
+		if (added_ == 0)                                                                   \
+			(vector)->items[(vector)->n++] = (__VA_ARGS__);                            \
+		added_;                                                                            \
+	})
+/* The same, and its number under a hash. */
+#define vector_add_indexed(vector, index, hash, ...)                                               \
+	({                                                                                         \
+		int indexed_ = vector_reserve(vector);                                             \
+		if (indexed_ == 0)                                                                 \
+			indexed_ = index_add(index, hash, (vector)->n);                            \
+		if (indexed_ == 0)                                                                 \
+			(vector)->items[(vector)->n++] = (__VA_ARGS__);                            \
+		indexed_;                                                                          \
+	})
 #define vector_fit(vector)                                                                         \
 	((vector)->items = array_fitted((vector)->items, (vector)->n, sizeof(*(vector)->items)))
 
@@ -137,6 +155,11 @@ static inline uint32_t hash_done(uint64_t state)
 	state = (state ^ state >> 30) * 0xbf58476d1ce4e5b9u;
 	state = (state ^ state >> 27) * 0x94d049bb133111ebu;
 	return (uint32_t)(state ^ state >> 31);
+}
+
+static inline uint32_t hash_text(const char *text, size_t length)
+{
+	return hash_done(hash_bytes(hash_start(), text, length));
 }
 
 /* One-to-one, so that what is under a hash has this very number. */

@@ -8,15 +8,10 @@
 
 #include "parser/reader.h"
 
-static uint32_t hash_of(const void *bytes, size_t n)
-{
-	return hash_done(hash_bytes(hash_start(), bytes, n));
-}
-
 const struct export_options *kept_set(struct kept *kept, struct exports_arena *arena,
 				      const struct export_options *set)
 {
-	uint32_t hash = hash_of(set, sizeof(*set)), position = 0, number;
+	uint32_t hash = hash_text((const char *)set, sizeof(*set)), position = 0, number;
 	struct export_options *copy;
 
 	while ((number = index_next(&kept->sets_by_value, hash, &position)) != NOTHING)
@@ -26,15 +21,13 @@ const struct export_options *kept_set(struct kept *kept, struct exports_arena *a
 	if (!copy)
 		return NULL;
 	memcpy(copy, set, sizeof(*set));
-	if (vector_reserve(&kept->sets) == 0 &&
-	    index_add(&kept->sets_by_value, hash, kept->sets.n) == 0)
-		kept->sets.items[kept->sets.n++] = copy;
+	(void)vector_add_indexed(&kept->sets, &kept->sets_by_value, hash, copy);
 	return copy;
 }
 
 const struct kept_list *kept_list(const struct kept *kept, const char *key, size_t length)
 {
-	uint32_t hash = hash_of(key, length), position = 0, number;
+	uint32_t hash = hash_text(key, length), position = 0, number;
 
 	while ((number = index_next(&kept->lists_by_key, hash, &position)) != NOTHING) {
 		const struct kept_list *list = &kept->lists.items[number];
@@ -55,19 +48,15 @@ bool kept_add_list(struct kept *kept, struct exports_arena *arena, const char *k
 	copy = arena_copy(arena, key, length);
 	if (!copy)
 		return false;
-	if (vector_reserve(&kept->lists) == 0 &&
-	    index_add(&kept->lists_by_key, hash_of(key, length), kept->lists.n) == 0)
-		kept->lists.items[kept->lists.n++] = (struct kept_list){
-			.options = *options,
-			.key = copy,
-			.key_length = length,
-		};
+	(void)vector_add_indexed(
+		&kept->lists, &kept->lists_by_key, hash_text(key, length),
+		(struct kept_list){ .options = *options, .key = copy, .key_length = length });
 	return true;
 }
 
 struct reader_client *kept_client(const struct kept *kept, const char *text, size_t length)
 {
-	uint32_t hash = hash_of(text, length), position = 0, number;
+	uint32_t hash = hash_text(text, length), position = 0, number;
 
 	while ((number = index_next(&kept->clients_by_text, hash, &position)) != NOTHING) {
 		struct reader_client *client = kept->clients.items[number];
@@ -86,9 +75,8 @@ struct reader_client *kept_add_client(struct kept *kept, struct exports_arena *a
 	if (!client)
 		return NULL;
 	client->text = text;
-	if (vector_reserve(&kept->clients) == 0 &&
-	    index_add(&kept->clients_by_text, hash_of(text, length), kept->clients.n) == 0)
-		kept->clients.items[kept->clients.n++] = client;
+	(void)vector_add_indexed(&kept->clients, &kept->clients_by_text, hash_text(text, length),
+				 client);
 	return client;
 }
 

@@ -57,45 +57,30 @@ static struct position position_of(const struct export_item *item)
 		diag_add((build)->diags, level, &at_, __VA_ARGS__);                                \
 	} while (0)
 
-static uint32_t hash_text(const char *text)
-{
-	return hash_done(hash_bytes(hash_start(), text, strlen(text)));
-}
-
 /* ---- places ---- */
 
 /* @path: @length bytes of it; copied if @copy, else NUL-terminated and borrowed */
 static int place_add(struct snapshot *snapshot, const char *path, size_t length, bool copy,
 		     uint32_t *ret_place)
 {
-	uint32_t hash = hash_done(hash_bytes(hash_start(), path, length));
-	uint32_t number = place_find(snapshot, path, length, hash);
-	int r;
+	uint32_t number = place_find(snapshot, path, length);
 
-	if (number != NOTHING) {
-		*ret_place = number;
+	*ret_place = number != NOTHING ? number : snapshot->places.n;
+	if (number != NOTHING)
 		return 0;
-	}
-	r = vector_reserve(&snapshot->places);
-	if (r < 0)
-		return r;
 	if (copy)
 		path = arena_copy(snapshot->source->arena, path, length);
 	if (!path)
 		return -ENOMEM;
-	number = snapshot->places.n;
-	r = index_add(&snapshot->places_by_path, hash, number);
-	if (r < 0)
-		return r;
-	snapshot->places.items[snapshot->places.n++] = (struct place){
-		.path = path,
-		.length = length,
-		.first_rule = NOTHING,
-		.pseudo_root = NOTHING,
-		.uuid_record = NOTHING,
-	};
-	*ret_place = number;
-	return 0;
+	return vector_add_indexed(&snapshot->places, &snapshot->places_by_path,
+				  hash_text(path, length),
+				  (struct place){
+					  .path = path,
+					  .length = length,
+					  .first_rule = NOTHING,
+					  .pseudo_root = NOTHING,
+					  .uuid_record = NOTHING,
+				  });
 }
 
 /* What lies at a place, as found under one of the ways to write it. */
@@ -115,7 +100,7 @@ static int note_seen(struct build *build, const char *written, uint32_t number)
 
 static int place_of_item(struct build *build, const struct export_item *item, uint32_t *ret_place)
 {
-	uint32_t hash = hash_text(item->path), position = 0, number;
+	uint32_t hash = hash_text(item->path, strlen(item->path)), position = 0, number;
 	const char *real;
 	int r;
 
@@ -124,39 +109,24 @@ static int place_of_item(struct build *build, const struct export_item *item, ui
 			*ret_place = build->written.items[number].place;
 			return 0;
 		}
-	r = vector_reserve(&build->written);
-	if (r < 0)
-		return r;
-	r = index_add(&build->by_written, hash, build->written.n);
-	if (r < 0)
-		return r;
 	real = build->facts->real_path(build->facts->userdata, item->path);
 	if (!real || str_equal(real, item->path))
 		r = place_add(build->snapshot, item->path, strlen(item->path), false, ret_place);
 	else
 		r = place_add(build->snapshot, real, strlen(real), true, ret_place);
-	if (r < 0)
-		return r;
-	build->written.items[build->written.n++] =
-		(struct written){ .path = item->path, .place = *ret_place };
-	return note_seen(build, item->path, *ret_place);
+	if (r == 0)
+		r = vector_add_indexed(&build->written, &build->by_written, hash,
+				       (struct written){ .path = item->path, .place = *ret_place });
+	return r < 0 ? r : note_seen(build, item->path, *ret_place);
 }
 
 /* ---- records ---- */
 
 static int record_add(struct snapshot *snapshot, uint32_t place, const struct export *export)
 {
-	int r = vector_reserve(&snapshot->records);
-
-	if (r < 0)
-		return r;
-	r = index_add(&snapshot->records_by_pair, hash_pair(place, export->client->id),
-		      snapshot->records.n);
-	if (r < 0)
-		return r;
-	snapshot->records.items[snapshot->records.n++] =
-		(struct record){ .export = *export, .place = place };
-	return 0;
+	return vector_add_indexed(&snapshot->records, &snapshot->records_by_pair,
+				  hash_pair(place, export->client->id),
+				  (struct record){ .export = *export, .place = place });
 }
 
 /* Is there one for this client and place already? Then it stays, as in stock. */
@@ -312,7 +282,7 @@ static unsigned int n_components(const char *path)
 
 static uint32_t rule_find(const struct build *build, const char *pattern)
 {
-	uint32_t hash = hash_text(pattern), position = 0, number;
+	uint32_t hash = hash_text(pattern, strlen(pattern)), position = 0, number;
 
 	while ((number = index_next(&build->rules_by_pattern, hash, &position)) != NOTHING)
 		if (str_equal(build->snapshot->rules.items[number].public.pattern, pattern))
@@ -348,19 +318,13 @@ static int make_rule(struct build *build, const struct export_item *item, uint32
 	struct snapshot *snapshot = build->snapshot;
 	char *directory = arena_alloc(snapshot->source->arena, strlen(item->pattern) + 1);
 	const char *tail;
+	struct rule rule;
 	int r;
 
 	if (!directory)
 		return -ENOMEM;
 	split_pattern(item->pattern, directory, &tail);
-	r = vector_reserve(&snapshot->rules);
-	if (r < 0)
-		return r;
-	r = index_add(&build->rules_by_pattern, hash_text(item->pattern), snapshot->rules.n);
-	if (r < 0)
-		return r;
-	*ret_number = snapshot->rules.n;
-	snapshot->rules.items[snapshot->rules.n++] = (struct rule){
+	rule = (struct rule){
 		.public =
 			{
 				.pattern = item->pattern,
@@ -375,7 +339,10 @@ static int make_rule(struct build *build, const struct export_item *item, uint32
 		.next_at_directory = NOTHING,
 		.pseudo_root = NOTHING,
 	};
-	return hang_up(snapshot, *ret_number);
+	*ret_number = snapshot->rules.n;
+	r = vector_add_indexed(&snapshot->rules, &build->rules_by_pattern,
+			       hash_text(item->pattern, strlen(item->pattern)), rule);
+	return r < 0 ? r : hang_up(snapshot, *ret_number);
 }
 
 static bool has_other_handler(struct build *build, const struct export_item *item, uint32_t number)
@@ -461,23 +428,18 @@ static void set_pseudo_options(struct export_options *options, struct export_fla
 /* @link: where its number is to stand, if it is not made yet */
 static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *path, uint32_t *link)
 {
-	int r;
+	const struct export export = {
+		.path = path,
+		.options = str_equal(path, "/") && !(place & PLACE_OF_RULES)
+				   ? &snapshot->root_options
+				   : &snapshot->pseudo_options,
+		.order = snapshot->source->n_items + snapshot->records.n - snapshot->n_listed,
+	};
 
 	if (*link != NOTHING)
 		return 0;
-	r = vector_reserve(&snapshot->records);
-	if (r < 0)
-		return r;
-	*link = snapshot->records.n++;
-	snapshot->records.items[*link] = (struct record){
-		.export = { .path = path,
-			    .options = str_equal(path, "/") && !(place & PLACE_OF_RULES)
-					       ? &snapshot->root_options
-					       : &snapshot->pseudo_options,
-			    .order = snapshot->source->n_items + *link - snapshot->n_listed },
-		.place = place,
-	};
-	return 0;
+	*link = snapshot->records.n;
+	return vector_add(&snapshot->records, (struct record){ .export = export, .place = place });
 }
 
 /* One for the client of a record that lies below, unless it has something there. */
@@ -507,8 +469,7 @@ static bool has_parents(const struct snapshot *snapshot, const struct export *ex
 	uint32_t place;
 
 	length += length == 0;
-	place = place_find(snapshot, export->path, length,
-			   hash_done(hash_bytes(hash_start(), export->path, length)));
+	place = place_find(snapshot, export->path, length);
 	return place != NOTHING && export_below(snapshot, place, export->client->id) != NOTHING;
 }
 
@@ -667,13 +628,14 @@ static bool is_covered(const struct snapshot *snapshot, const char *directory, u
 	struct prefix prefix = { .path = directory };
 
 	while (prefix_next(&prefix)) {
-		uint32_t place =
-			place_find(snapshot, directory, prefix.length, hash_done(prefix.state));
+		const struct place *place = place_at(snapshot, &prefix);
+		uint32_t number;
 
-		if (place == NOTHING || !(snapshot->places.items[place].flags & PLACE_PLAIN))
+		if (!place || !(place->flags & PLACE_PLAIN))
 			continue;
-		if (client == NOTHING || record_find(snapshot, place, client) != NOTHING ||
-		    record_find(snapshot, place, snapshot->anonymous) != NOTHING)
+		number = place_number(snapshot, place);
+		if (client == NOTHING || record_find(snapshot, number, client) != NOTHING ||
+		    record_find(snapshot, number, snapshot->anonymous) != NOTHING)
 			return true;
 	}
 	return false;
@@ -761,18 +723,14 @@ static int build_all(struct build *build)
 {
 	int r = reserve(build);
 
-	if (r < 0)
-		return r;
-	r = add_items(build);
-	if (r < 0)
-		return r;
-	r = clients_finish(&build->clients);
-	if (r < 0)
-		return r;
-	r = add_pseudo_roots(build);
-	if (r < 0)
-		return r;
-	r = index_numbers(build);
+	if (r == 0)
+		r = add_items(build);
+	if (r == 0)
+		r = clients_finish(&build->clients);
+	if (r == 0)
+		r = add_pseudo_roots(build);
+	if (r == 0)
+		r = index_numbers(build);
 	if (r < 0)
 		return r;
 	fit(build->snapshot);

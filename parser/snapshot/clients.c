@@ -126,21 +126,9 @@ static unsigned int n_commas(const char *name)
 
 static int remember_kind(struct snapshot *snapshot, const struct client *client)
 {
-	int r;
-
 	switch (client->type) {
-	case CLIENT_WILDCARD:
-		r = vector_reserve(&snapshot->wildcards);
-		if (r < 0)
-			return r;
-		snapshot->wildcards.items[snapshot->wildcards.n++] = client->id;
-		return 0;
-	case CLIENT_NETGROUP:
-		r = vector_reserve(&snapshot->netgroups);
-		if (r < 0)
-			return r;
-		snapshot->netgroups.items[snapshot->netgroups.n++] = client->id;
-		return 0;
+	case CLIENT_WILDCARD: return vector_add(&snapshot->wildcards, client->id);
+	case CLIENT_NETGROUP: return vector_add(&snapshot->netgroups, client->id);
 	case CLIENT_ANONYMOUS: snapshot->anonymous = client->id; return 0;
 	case CLIENT_HOST:
 	case CLIENT_SUBNET:
@@ -158,7 +146,7 @@ static int make_client(struct snapshot *snapshot, const struct client_spec *spec
 	struct client *client = arena_alloc(snapshot->source->arena, sizeof(*client));
 	int r;
 
-	if (!client || vector_reserve(&snapshot->clients) < 0)
+	if (!client)
 		return -ENOMEM;
 	client->id = snapshot->clients.n;
 	client->type = spec->type;
@@ -166,10 +154,9 @@ static int make_client(struct snapshot *snapshot, const struct client_spec *spec
 	r = remember_kind(snapshot, client);
 	if (r < 0)
 		return r;
-	r = index_add(&snapshot->clients_by_name, hash, client->id);
+	r = vector_add_indexed(&snapshot->clients, &snapshot->clients_by_name, hash, client);
 	if (r < 0)
 		return r;
-	snapshot->clients.items[snapshot->clients.n++] = client;
 	if (n_commas(name) > snapshot->name_commas_max)
 		snapshot->name_commas_max = n_commas(name);
 	*ret_client = client->id;
@@ -183,22 +170,14 @@ static int mask_number(struct clients_builder *builder, const struct address *ma
 	struct snapshot *snapshot = builder->snapshot;
 	struct address key = address_masked(mask, mask);
 	uint32_t hash = address_hash(&key, 0), position = 0, number;
-	int r;
 
 	while ((number = index_next(&builder->by_mask, hash, &position)) != NOTHING)
 		if (address_same(&snapshot->masks.items[number], &key)) {
 			*ret_mask = number;
 			return 0;
 		}
-	r = vector_reserve(&snapshot->masks);
-	if (r < 0)
-		return r;
-	r = index_add(&builder->by_mask, hash, snapshot->masks.n);
-	if (r < 0)
-		return r;
 	*ret_mask = snapshot->masks.n;
-	snapshot->masks.items[snapshot->masks.n++] = key;
-	return 0;
+	return vector_add_indexed(&snapshot->masks, &builder->by_mask, hash, key);
 }
 
 static uint32_t subnet_find(const struct snapshot *snapshot, const struct address *net,
@@ -229,21 +208,15 @@ static int add_subnet(struct clients_builder *builder, const struct client_spec 
 	r = mask_number(builder, &written.mask, &subnet.mask);
 	if (r < 0)
 		return r;
-	r = vector_reserve(&snapshot->subnets);
-	if (r < 0)
-		return r;
 	same = subnet_find(snapshot, &subnet.net, subnet.mask);
-	if (same == NOTHING) {
-		r = index_add(&snapshot->subnets_by_net, address_hash(&subnet.net, subnet.mask + 1),
-			      snapshot->subnets.n);
-		if (r < 0)
-			return r;
-	} else {
-		subnet.next = snapshot->subnets.items[same].next;
-		snapshot->subnets.items[same].next = snapshot->subnets.n;
-	}
-	snapshot->subnets.items[snapshot->subnets.n++] = subnet;
-	return 0;
+	if (same == NOTHING)
+		return vector_add_indexed(&snapshot->subnets, &snapshot->subnets_by_net,
+					  address_hash(&subnet.net, subnet.mask + 1), subnet);
+	subnet.next = snapshot->subnets.items[same].next;
+	r = vector_add(&snapshot->subnets, subnet);
+	if (r == 0)
+		snapshot->subnets.items[same].next = snapshot->subnets.n - 1;
+	return r;
 }
 
 /* The host that has one of these addresses, the first made if there are several. */
@@ -276,14 +249,11 @@ static int add_addresses(struct clients_builder *builder, uint32_t client,
 
 		if (host_with_address(builder, &key, 1) != NOTHING)
 			continue; /* twice in the answer */
-		r = vector_reserve(&builder->addresses);
+		r = vector_add_indexed(&builder->addresses, &builder->by_address,
+				       address_hash(&key, 0),
+				       (struct host_address){ .address = key, .client = client });
 		if (r < 0)
 			return r;
-		r = index_add(&builder->by_address, address_hash(&key, 0), builder->addresses.n);
-		if (r < 0)
-			return r;
-		builder->addresses.items[builder->addresses.n++] =
-			(struct host_address){ .address = key, .client = client };
 	}
 	return 0;
 }
@@ -362,7 +332,7 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 	const char *text = spec->type == CLIENT_ANONYMOUS ? "*" : spec->text;
 	uint32_t hash = hash_done(hash_name(hash_start(), text, strlen(text)));
 	uint32_t position = 0, number, client;
-	int r, reserved;
+	int r, added;
 
 	while ((number = index_next(&builder->by_spelling, hash, &position)) != NOTHING) {
 		const struct spelling *known = &builder->spellings.items[number];
@@ -375,14 +345,10 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 	r = add_new(builder, spec, &client);
 	if (r < 0)
 		return r;
-	reserved = vector_reserve(&builder->spellings);
-	if (reserved < 0)
-		return reserved;
-	reserved = index_add(&builder->by_spelling, hash, builder->spellings.n);
-	if (reserved < 0)
-		return reserved;
-	builder->spellings.items[builder->spellings.n++] =
-		(struct spelling){ .text = text, .client = client };
+	added = vector_add_indexed(&builder->spellings, &builder->by_spelling, hash,
+				   (struct spelling){ .text = text, .client = client });
+	if (added < 0)
+		return added;
 	*ret_client = client;
 	return client == NOTHING ? CLIENT_UNRESOLVED : r;
 }
@@ -539,12 +505,7 @@ struct domain_names {
 
 static int domain_add(struct domain_names *domain, uint32_t client)
 {
-	int r = vector_reserve(&domain->names);
-
-	if (r < 0)
-		return r;
-	domain->names.items[domain->names.n++] = domain->snapshot->clients.items[client]->name;
-	return 0;
+	return vector_add(&domain->names, domain->snapshot->clients.items[client]->name);
 }
 
 static int add_host_of(struct domain_names *domain, const struct address *address)
@@ -642,22 +603,15 @@ static int add_by_names(struct domain_names *domain, const struct address_names 
 static int collect_clients(struct domain_names *domain, const struct address *address,
 			   const struct address_names *names)
 {
-	int r;
+	int r = add_host_of(domain, address);
 
-	r = add_host_of(domain, address);
-	if (r < 0)
-		return r;
-	r = add_subnets_of(domain, address);
-	if (r < 0)
-		return r;
-	if (names) {
+	if (r == 0)
+		r = add_subnets_of(domain, address);
+	if (r == 0 && names)
 		r = add_by_names(domain, names);
-		if (r < 0)
-			return r;
-	}
-	if (domain->snapshot->anonymous != NOTHING)
-		return domain_add(domain, domain->snapshot->anonymous);
-	return 0;
+	if (r == 0 && domain->snapshot->anonymous != NOTHING)
+		r = domain_add(domain, domain->snapshot->anonymous);
+	return r;
 }
 
 static int compare_strings(const void *a, const void *b)

@@ -130,14 +130,6 @@ bool snapshot_same_etab(const struct snapshot *a, const struct snapshot *b)
 	return true;
 }
 
-static uint32_t place_called(const struct snapshot *snapshot, const char *path)
-{
-	size_t length = strlen(path);
-
-	return place_find(snapshot, path, length,
-			  hash_done(hash_bytes(hash_start(), path, length)));
-}
-
 static bool is_like(const struct export *a, const struct export *b)
 {
 	return str_equal(a->path, b->path) && same_text(a->pattern, b->pattern) &&
@@ -153,7 +145,7 @@ static bool has_like(const struct snapshot *others, uint32_t at, const struct ex
 	if (at < others->n_listed && is_like(&others->records.items[at].export, export))
 		return true;
 	client = client_named(others, "", name, strlen(name));
-	place = place_called(others, export->path);
+	place = place_find(others, export->path, strlen(export->path));
 	return client != NOTHING && place != NOTHING &&
 	       record_find(others, place, client) != NOTHING;
 }

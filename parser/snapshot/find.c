@@ -51,7 +51,8 @@ bool prefix_next(struct prefix *prefix)
 	return true;
 }
 
-uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length, uint32_t hash)
+static uint32_t find_hashed(const struct snapshot *snapshot, const char *path, size_t length,
+			    uint32_t hash)
 {
 	uint32_t position = 0, number;
 
@@ -64,10 +65,15 @@ uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t le
 	return NOTHING;
 }
 
-static const struct place *place_at(const struct snapshot *snapshot, const struct prefix *prefix)
+uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length)
+{
+	return find_hashed(snapshot, path, length, hash_text(path, length));
+}
+
+const struct place *place_at(const struct snapshot *snapshot, const struct prefix *prefix)
 {
 	uint32_t number =
-		place_find(snapshot, prefix->path, prefix->length, hash_done(prefix->state));
+		find_hashed(snapshot, prefix->path, prefix->length, hash_done(prefix->state));
 
 	return number == NOTHING ? NULL : &snapshot->places.items[number];
 }
@@ -116,15 +122,12 @@ uint32_t export_below(const struct snapshot *snapshot, uint32_t place, uint32_t 
 
 static uint32_t place_of(const struct snapshot *snapshot, const char *path, const char *pattern)
 {
-	size_t length = strlen(path);
-
-	for (uint32_t rule = 0; pattern && rule < snapshot->rules.n; rule++)
+	if (!pattern)
+		return place_find(snapshot, path, strlen(path));
+	for (uint32_t rule = 0; rule < snapshot->rules.n; rule++)
 		if (str_equal(snapshot->rules.items[rule].public.pattern, pattern))
 			return place_of_media(rule);
-	if (pattern)
-		return NOTHING;
-	return place_find(snapshot, path, length,
-			  hash_done(hash_bytes(hash_start(), path, length)));
+	return NOTHING;
 }
 
 ssize_t snapshot_listed(const struct snapshot *snapshot, const char *path, const char *pattern,
@@ -187,7 +190,7 @@ struct snapshot_place snapshot_place(const struct snapshot *snapshot, size_t ind
 
 ssize_t snapshot_place_of(const struct snapshot *snapshot, const char *path)
 {
-	uint32_t place = place_of(snapshot, path, NULL);
+	uint32_t place = place_find(snapshot, path, strlen(path));
 
 	return place == NOTHING ? -ENOENT : (ssize_t)place;
 }
@@ -262,11 +265,6 @@ static const struct record *best_below(const struct snapshot *snapshot,
 			best = &snapshot->records.items[number];
 	}
 	return best;
-}
-
-static uint32_t place_number(const struct snapshot *snapshot, const struct place *place)
-{
-	return place - snapshot->places.items;
 }
 
 /* Of a record that is a rule's. */
@@ -366,14 +364,9 @@ static struct rule_match match_rule(const struct rule *rule, const char *path,
  */
 static bool is_above_rule(const struct snapshot *snapshot, const char *path, size_t length)
 {
-	const struct place *place;
-	struct prefix prefix = { .path = path, .length = length };
+	uint32_t place = snapshot->rules.n < 2 ? NOTHING : place_find(snapshot, path, length);
 
-	if (snapshot->rules.n < 2)
-		return false;
-	prefix.state = hash_bytes(hash_start(), path, length);
-	place = place_at(snapshot, &prefix);
-	return place && place->flags & PLACE_RULES;
+	return place != NOTHING && snapshot->places.items[place].flags & PLACE_RULES;
 }
 
 const struct rule *rule_over_directory(const struct snapshot *snapshot, const struct rule *rule)
@@ -671,7 +664,7 @@ static const struct record *next_with_number(const struct snapshot *snapshot,
 static const struct export *numbered_pseudo_root(const struct snapshot *snapshot,
 						 const struct client_set *clients, uint32_t fsid)
 {
-	uint32_t root = fsid == 0 ? place_of(snapshot, "/", NULL) : NOTHING;
+	uint32_t root = fsid == 0 ? place_find(snapshot, "/", 1) : NOTHING;
 
 	if (!best_below(snapshot, clients, root))
 		return NULL;

@@ -166,6 +166,11 @@ bool address_same(const struct address *a, const struct address *b);
 
 /* ---- paths and rules (find.c) ---- */
 
+static inline uint32_t place_number(const struct snapshot *snapshot, const struct place *place)
+{
+	return (uint32_t)(place - snapshot->places.items);
+}
+
 /* Walks a path's prefixes: "/", "/a", "/a/b", with their hashes. Start with length 0. */
 struct prefix {
 	const char *path;
@@ -174,8 +179,10 @@ struct prefix {
 };
 
 bool prefix_next(struct prefix *prefix);
-uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length,
-		    uint32_t hash);
+/* The place there, or NULL. */
+const struct place *place_at(const struct snapshot *snapshot, const struct prefix *prefix);
+/* The number of the place of a path, @length bytes of it, or NOTHING. */
+uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length);
 uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t client);
 /*
  * The first export of a client for which it has a pseudo-root at a place, if nothing is exported to
