@@ -341,36 +341,9 @@ const char *proto_outcome_word(enum proto_outcome outcome)
 	return outcome_words[outcome];
 }
 
-/* The names that share a number with another one; glibc's table knows only one of each. */
-static const struct {
-	const char *name;
-	int number;
-} errno_aliases[] = {
-	{ "EWOULDBLOCK", EWOULDBLOCK },
-	{ "EDEADLOCK", EDEADLOCK },
-	{ "ENOTSUP", ENOTSUP },
-	{ "EOPNOTSUPP", EOPNOTSUPP },
-};
-
-enum { ERRNO_LARGEST = 133 }; /* EHWPOISON: linux include/uapi/asm-generic/errno.h */
-
 const char *proto_errno_name(int number)
 {
 	const char *name = number > 0 ? strerrorname_np(number) : NULL;
 
 	return name ? name : "EIO";
-}
-
-int proto_errno(const char *name)
-{
-	for (size_t i = 0; i < N_ELEMENTS(errno_aliases); i++)
-		if (str_equal(errno_aliases[i].name, name))
-			return errno_aliases[i].number;
-	for (int number = 1; number <= ERRNO_LARGEST; number++) {
-		const char *known = strerrorname_np(number);
-
-		if (known && str_equal(known, name))
-			return number;
-	}
-	return EIO;
 }

@@ -118,9 +118,5 @@ enum proto_outcome {
 int proto_outcome(const char *word);
 const char *proto_outcome_word(enum proto_outcome outcome);
 
-/*
- * proto_errno_name - "EIO" for EIO (also for unknown numbers); proto_errno - the number, EIO for an
- * unknown name.
- */
+/* proto_errno_name - "ENOENT" for ENOENT; "EIO" for a number that has no name. */
 const char *proto_errno_name(int number);
-int proto_errno(const char *name);

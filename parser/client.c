@@ -39,20 +39,19 @@ static enum client_type type_of(const char *text)
 	return type_of_name(text);
 }
 
-static bool read_address(const char *text, struct address *ret_address)
+/*
+ * An address of this family. A pointer to the whole union would not do: glibc's inet_pton() checks
+ * what it points to against the family's size, where both are known (_FORTIFY_SOURCE).
+ */
+static bool read_address(const char *text, sa_family_t family, struct address *ret_address)
 {
-	struct address address = { .family = AF_INET };
+	struct address address = { .family = family };
+	int r = family == AF_INET ? inet_pton(AF_INET, text, &address.v4)
+				  : inet_pton(AF_INET6, text, &address.v6);
 
-	if (inet_pton(AF_INET, text, &address.v4) == 1) {
+	if (r == 1)
 		*ret_address = address;
-		return true;
-	}
-	address = (struct address){ .family = AF_INET6 };
-	if (inet_pton(AF_INET6, text, &address.v6) == 1) {
-		*ret_address = address;
-		return true;
-	}
-	return false;
+	return r == 1;
 }
 
 static void set_prefix(unsigned int prefix, uint8_t *bytes, size_t n_bytes)
@@ -86,9 +85,7 @@ static const char *read_mask(const char *text, sa_family_t family, struct addres
 
 	*mask = (struct address){ .family = family };
 	if (strchr(text, v4 ? '.' : ':'))
-		return inet_pton(family, text, v4 ? (void *)&mask->v4 : &mask->v6) == 1
-			       ? NULL
-			       : "the netmask is no address";
+		return read_address(text, family, mask) ? NULL : "the netmask is no address";
 	/* To nfs-utils nothing behind the slash is 0, which it then takes for a full mask. */
 	if (text[0] == '\0')
 		return "there is no prefix length behind the '/'";
@@ -125,7 +122,8 @@ static const char *read_subnet(const char *text, struct client_subnet *subnet)
 		return "there is no address before the '/'";
 	memcpy(address, text, length);
 	address[length] = '\0';
-	if (!read_address(address, &subnet->address))
+	if (!read_address(address, AF_INET, &subnet->address) &&
+	    !read_address(address, AF_INET6, &subnet->address))
 		return "there is no address before the '/'";
 	if (text[length] == '%' && subnet->address.family == AF_INET)
 		return "only an IPv6 address has a scope";
@@ -158,6 +156,7 @@ struct client_subnet client_subnet(const struct client_spec *spec)
 	const char *why = read_subnet(spec->text, &subnet);
 
 	assert(spec->type == CLIENT_SUBNET && !why); /* client_spec_parse() saw to that */
+	(void)why;
 	return subnet;
 }
 

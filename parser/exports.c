@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exports.c - the files, and what was read from them.
+ * exports.c - what is read: files, texts, a command line.
  */
 
 #include "parser/exports.h"
 
+#include "parser/etab.h"
 #include "parser/file.h"
 #include "parser/reader.h"
 
@@ -157,8 +158,37 @@ int exports_read_etab(const char *name, const char *text, size_t n_bytes, struct
 	return read_named_text(name, text, n_bytes, true, diags, ret_source);
 }
 
-int exports_read_based(const char *text, size_t n_bytes, const struct export_item *base,
-		       struct diags *diags, struct exports_source **ret_source)
+/* ---- a command line's parts ---- */
+
+static bool names_handler(const char *options, const struct export_item *base)
+{
+	return (options && (strstr(options, "fsid=/") || strstr(options, "fsid=@"))) ||
+	       (base && base->options->handler);
+}
+
+static int print_argument(const char *client, const char *path, const char *options, bool is_rule,
+			  char **ret_text, size_t *ret_length)
+{
+	FILE *to = open_memstream(ret_text, ret_length);
+
+	if (!to)
+		return -ENOMEM;
+	if (is_rule) {
+		etab_put_path(to, path);
+		putc('\t', to);
+		etab_put_text(to, client);
+	} else {
+		etab_put_pair(to, path, NULL, client);
+	}
+	putc('(', to);
+	etab_put_text(to, options ?: "");
+	fputs(")\n", to);
+	return fclose(to) == 0 ? 0 : -ENOMEM;
+}
+
+/* A command line's text, its entries starting with @base's options; NULL: as usual. */
+static int read_based(const char *text, size_t n_bytes, const struct export_item *base,
+		      struct diags *diags, struct exports_source **ret_source)
 {
 	struct reader reader;
 	int r = reader_init(&reader, diags);
@@ -173,12 +203,13 @@ int exports_read_based(const char *text, size_t n_bytes, const struct export_ite
 	return r;
 }
 
-struct exports_source *exports_source_free(struct exports_source *source)
+int exports_read_argument(const char *client, const char *path, const char *options,
+			  const struct export_item *base, struct diags *diags,
+			  struct exports_source **ret_source)
 {
-	if (source) {
-		free((void *)source->items);
-		arena_free(source->arena);
-		free(source);
-	}
-	return NULL;
+	CLEANUP(freep) char *text = NULL;
+	size_t length = 0;
+	int r = print_argument(client, path, options, names_handler(options, base), &text, &length);
+
+	return r < 0 ? r : read_based(text, length, base, diags, ret_source);
 }

@@ -176,6 +176,16 @@ static int decode_step(struct lexer *lexer, struct decoding *decoding)
 	return append(lexer, decoding, byte, origin);
 }
 
+/* Pass over what is left of this line and of the lines that continue it. */
+static void skip_line(struct lexer *lexer)
+{
+	lexer->at = line_end(lexer, lexer->at);
+	while (lexer->at < lexer->length && lexer->text[lexer->at - 1] == '\\') {
+		next_line(lexer, lexer->at + 1);
+		lexer->at = line_end(lexer, lexer->at + 1);
+	}
+}
+
 /*
  * Go on behind the line with the quote that nothing closes, and what continues it: only that is
  * lost.
@@ -195,7 +205,7 @@ static int unclosed_quote(struct lexer *lexer, struct lex_word *word,
 	lexer->at = decoding->quote;
 	lexer->line_start = decoding->quote_line_start;
 	lexer->lines_before = decoding->quote_lines_before;
-	lex_skip_line(lexer);
+	skip_line(lexer);
 	return LEX_BROKEN;
 }
 
@@ -300,15 +310,6 @@ bool lex_next_is(const struct lexer *lexer, char byte)
 
 	skip_blanks(&ahead, false);
 	return ahead.at < ahead.length && ahead.text[ahead.at] == byte;
-}
-
-void lex_skip_line(struct lexer *lexer)
-{
-	lexer->at = line_end(lexer, lexer->at);
-	while (lexer->at < lexer->length && lexer->text[lexer->at - 1] == '\\') {
-		next_line(lexer, lexer->at + 1);
-		lexer->at = line_end(lexer, lexer->at + 1);
-	}
 }
 
 struct position lex_position(const struct lexer *lexer, const struct lex_word *word, size_t index)

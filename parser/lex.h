@@ -61,9 +61,6 @@ int lex_item(struct lexer *lexer, struct lex_word *ret_word);
 /* lex_next_is - is @byte the first one of the next item of this line? */
 bool lex_next_is(const struct lexer *lexer, char byte);
 
-/* lex_skip_line - pass over what is left of this line and of the lines that continue it. */
-void lex_skip_line(struct lexer *lexer);
-
 /* Was byte @index of the word quoted or escaped? */
 static inline bool lex_is_literal(const struct lex_word *word, size_t index)
 {

@@ -54,10 +54,3 @@ struct export_item *reader_new_item(struct reader *reader);
 
 /* entry.c: all entries of one file's text. Returns 0 or -ENOMEM. */
 int reader_text(struct reader *reader, const char *name, const char *text, size_t length);
-
-/*
- * exports_read_based - a command line's text, its entries starting with @base's options; NULL: as
- * usual.
- */
-int exports_read_based(const char *text, size_t n_bytes, const struct export_item *base,
-		       struct diags *diags, struct exports_source **ret_source);

@@ -60,7 +60,12 @@ static bool is_utf8(const char *text)
 	return true;
 }
 
-char *ordering_quote_path(const char *path)
+/*
+ * A path as a value of RequiresMountsFor=. Returns a string to free(3); NULL with errno EINVAL (the
+ * path cannot be written there: it has a control byte, both kinds of quotes, or is no UTF-8) or
+ * ENOMEM.
+ */
+static char *quote_path(const char *path)
 {
 	char quote = strchr(path, '"') ? '\'' : '"';
 	char *text, *end;
@@ -264,7 +269,7 @@ static int require(struct writing *writing, const char *path)
 	r = note_named(writing, path);
 	if (r <= 0)
 		return r;
-	value = ordering_quote_path(path);
+	value = quote_path(path);
 	if (!value)
 		return errno == ENOMEM ? -ENOMEM : 0;
 	fprintf(writing->to, "RequiresMountsFor=%s\n", value);

@@ -31,14 +31,6 @@ int ordering_write(const struct snapshot *snapshot, const char *rootdir, const c
 		   bool look, FILE *to);
 
 /*
- * ordering_quote_path - as a value of RequiresMountsFor=.
- *
- * Returns a string to free(3); NULL with errno EINVAL (the path cannot be written there: it has a
- * control byte, both kinds of quotes, or is no UTF-8) or ENOMEM.
- */
-char *ordering_quote_path(const char *path);
-
-/*
  * ordering_unit_name - a mount's unit, "/a b" is "a\x20b.mount": a string to free(3), NULL when
  * memory is out.
  */

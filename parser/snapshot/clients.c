@@ -466,11 +466,6 @@ size_t snapshot_n_clients(const struct snapshot *snapshot)
 	return snapshot->clients.n;
 }
 
-const struct client *snapshot_client(const struct snapshot *snapshot, size_t id)
-{
-	return snapshot->clients.items[id];
-}
-
 /* ---- who is asking ---- */
 
 bool snapshot_needs_names(const struct snapshot *snapshot)
@@ -750,9 +745,4 @@ bool client_set_is_by_address(const struct client_set *set, const struct snapsho
 {
 	/* They are in the order of types. */
 	return set->n_clients && snapshot->clients.items[set->clients[0]]->type <= CLIENT_SUBNET;
-}
-
-size_t client_set_size(const struct client_set *set)
-{
-	return set->n_clients;
 }

@@ -403,12 +403,10 @@ struct walk {
 	const struct record *within;
 	const struct rule *owner;
 	size_t medium_length;
-	size_t directory_length; /* the owner's */
 	unsigned int n_claims; /* rules that make it the same medium */
 };
 
-static void claim(struct walk *walk, const struct rule *rule, size_t medium_length,
-		  size_t directory_length)
+static void claim(struct walk *walk, const struct rule *rule, size_t medium_length)
 {
 	if (walk->owner && medium_length == walk->medium_length)
 		walk->n_claims++;
@@ -421,7 +419,6 @@ static void claim(struct walk *walk, const struct rule *rule, size_t medium_leng
 		walk->n_claims = 1;
 	walk->owner = rule;
 	walk->medium_length = medium_length;
-	walk->directory_length = directory_length;
 }
 
 static void visit_rules(struct walk *walk, const struct place *place)
@@ -436,7 +433,7 @@ static void visit_rules(struct walk *walk, const struct place *place)
 		struct rule_match match = match_rule(rule, walk->path, place->length);
 
 		if (match.is_medium) {
-			claim(walk, rule, match.medium_length, place->length);
+			claim(walk, rule, match.medium_length);
 		} else if (match.is_within && walk->clients && rule->pseudo_root != NOTHING) {
 			const struct record *within =
 				best_at(snapshot, walk->clients, place_of_media(number), 0);
@@ -562,7 +559,6 @@ static enum snapshot_found matched_medium(const struct walk *walk, enum snapshot
 		.real = &entry->export,
 		.rule = &walk->owner->public,
 		.medium_length = walk->medium_length,
-		.key_offset = walk->directory_length == 1 ? 1 : walk->directory_length + 1,
 		.parent_exported = found == SNAPSHOT_FOUND_MEDIUM && has_real_parent(walk),
 	};
 	return found;

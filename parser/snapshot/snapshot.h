@@ -150,9 +150,8 @@ ssize_t snapshot_listed(const struct snapshot *snapshot, const char *path, const
 int snapshot_copy_items(const struct snapshot *snapshot, const size_t *indices, size_t n_indices,
 			struct exports_source **ret_source);
 
-/* The clients, in order of id. */
+/* How many clients there are: the first id that none has. */
 size_t snapshot_n_clients(const struct snapshot *snapshot);
-const struct client *snapshot_client(const struct snapshot *snapshot, size_t id);
 
 /*
  * snapshot_print_etab - every plain export and rule as etab lines, in the order of the files;
@@ -229,7 +228,6 @@ enum { SNAPSHOT_CLIENT_SETS_MAX = 4096 };
  * Returns NULL when memory is out.
  */
 const struct client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain);
-size_t client_set_size(const struct client_set *set);
 /* Is any of them named by its address or a subnet? */
 bool client_set_is_by_address(const struct client_set *set, const struct snapshot *snapshot);
 
@@ -264,7 +262,6 @@ struct snapshot_match {
 	/* MEDIUM, and BELOW a medium: the path's owner, else NULL. */
 	const struct snapshot_rule *rule;
 	size_t medium_length; /* then: bytes of the path that are the medium's */
-	size_t key_offset; /* then: where in the path the key starts, after the owner's directory */
 	/* MEDIUM: a plain export of these clients covers the directory it lies in. */
 	bool parent_exported;
 };

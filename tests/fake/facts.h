@@ -11,7 +11,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "parser/snapshot/snapshot.h"
+#include "parser/snapshot/private.h"
+
+static inline size_t client_set_size(const struct client_set *set)
+{
+	return set->n_clients;
+}
 
 enum { FACTS_ADDRESSES_MAX = 4 };
 

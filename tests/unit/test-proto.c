@@ -323,16 +323,10 @@ static void test_words(void)
 	is_str(proto_errno_name(0), "EIO", "no error is EIO");
 	is_str(proto_errno_name(-5), "EIO", "a negative number is EIO");
 	is_str(proto_errno_name(100000), "EIO", "an unknown number is EIO");
-	is_int(proto_errno("ENOENT"), ENOENT, "ENOENT");
-	is_int(proto_errno("EWOULDBLOCK"), EAGAIN, "EWOULDBLOCK");
-	is_int(proto_errno("ENOTSUP"), ENOTSUP, "ENOTSUP");
-	is_int(proto_errno("EOPNOTSUPP"), EOPNOTSUPP, "EOPNOTSUPP");
-	is_int(proto_errno("ENONSENSE"), EIO, "an unknown name is EIO");
-	is_int(proto_errno("0"), EIO, "and so is a number");
+	is_str(proto_errno_name(EWOULDBLOCK), "EAGAIN", "of two names of a number one is used");
 	for (int number = 1; number < 134; number++)
-		if (strcmp(proto_errno_name(number), "EIO") != 0)
-			n_known += proto_errno(proto_errno_name(number)) == number;
-	is_int(n_known, 130, "every name is read as its number");
+		n_known += strcmp(proto_errno_name(number), "EIO") != 0;
+	is_int(n_known, 130, "every number has a name");
 }
 
 int main(void)

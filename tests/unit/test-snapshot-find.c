@@ -42,10 +42,13 @@ static const char *answer(struct snapshot *snapshot, bool for_mount, const char 
 		return "nothing";
 	snprintf(text, sizeof(text), "%s %s %s", found_words[found], match.export->path,
 		 match.real->client->name);
-	if (match.medium_length)
+	if (match.medium_length) {
+		size_t directory = strlen(match.rule->directory);
+
 		snprintf(text + strlen(text), sizeof(text) - strlen(text), " [%.*s] %s%s",
-			 (int)match.medium_length, path, path + match.key_offset,
+			 (int)match.medium_length, path, path + directory + (directory > 1),
 			 match.parent_exported ? " parent" : "");
+	}
 	return text;
 }
 
