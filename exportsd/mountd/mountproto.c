@@ -20,9 +20,6 @@ enum {
 	/* The longest reply that is no list: version 3's MNT with every flavour. */
 	REPLY_SHORT_BYTES =
 		REPLY_HEAD_BYTES + 4 + 4 + MOUNT_HANDLE_V3_MAX + 4 + 4 * MOUNTPROTO_FLAVORS_MAX,
-	LIST_FIRST_BYTES = 4096,
-	/* A list's TRUE or FALSE. */
-	LIST_MARK_BYTES = 4,
 };
 
 /* ---- calls ---- */
@@ -327,14 +324,24 @@ int mountproto_reply_pathconf(uint32_t xid, bool is_exported, struct mountproto_
 
 /* ---- lists ---- */
 
-static int make_room(struct mountproto_list *list, size_t n_bytes)
+int mountproto_list_begin(struct mountproto_list *list, uint32_t xid, size_t max_bytes)
 {
-	size_t size = list->size;
+	*list = (struct mountproto_list){
+		.xid = xid,
+		.max_bytes = max_bytes,
+		.size = REPLY_SHORT_BYTES,
+	};
+	return mountproto_reply_void(xid, &list->reply);
+}
+
+/* Returns 0, also if there may be no more; -ENOMEM. */
+static int make_room(struct mountproto_list *list)
+{
+	size_t size = list->size * 2 < list->max_bytes ? list->size * 2 : list->max_bytes;
 	uint8_t *grown;
 
-	while (size - list->reply.n_bytes < n_bytes)
-		size *= 2;
-	if (size == list->size)
+	list->is_too_long = list->size >= list->max_bytes;
+	if (list->is_too_long)
 		return 0;
 	grown = realloc(list->reply.bytes, size);
 	if (!grown)
@@ -344,110 +351,83 @@ static int make_room(struct mountproto_list *list, size_t n_bytes)
 	return 0;
 }
 
-int mountproto_list_begin(struct mountproto_list *list, uint32_t xid, size_t max_bytes)
+/* What it cannot encode has no room: the lengths of strings were looked at. */
+static int put(struct mountproto_list *list, xdrproc_t encode_item, const void *item)
 {
-	int r;
+	int r = 0;
 
-	*list = (struct mountproto_list){
-		.xid = xid,
-		.max_bytes = max_bytes,
-		.size = REPLY_SHORT_BYTES,
-	};
-	r = mountproto_reply_void(xid, &list->reply);
-	if (r < 0)
-		return r;
-	return make_room(list, LIST_FIRST_BYTES);
-}
+	while (r == 0 && !list->is_too_long) {
+		XDR xdr;
 
-/* Room must be there. */
-static void put_mark(struct mountproto_list *list, bool more)
-{
-	uint32_t word = htonl(more ? TRUE : FALSE);
-
-	memcpy(list->reply.bytes + list->reply.n_bytes, &word, sizeof(word));
-	list->reply.n_bytes += sizeof(word);
-}
-
-static size_t encoded_size(const char *text)
-{
-	return LIST_MARK_BYTES + RNDUP(strlen(text));
-}
-
-/* Is there room below the limit, and now in memory? One mark more stays free for the end. */
-static int admit(struct mountproto_list *list, size_t n_bytes)
-{
-	if (list->is_too_long ||
-	    list->reply.n_bytes + n_bytes + LIST_MARK_BYTES > list->max_bytes) {
-		list->is_too_long = true;
-		return 0;
+		xdrmem_create(&xdr, (char *)list->reply.bytes + list->reply.n_bytes,
+			      (u_int)(list->size - list->reply.n_bytes), XDR_ENCODE);
+		if (encode_item(&xdr, (void *)item)) {
+			list->reply.n_bytes += xdr_getpos(&xdr);
+			return 0;
+		}
+		r = make_room(list);
 	}
-	return make_room(list, n_bytes + LIST_MARK_BYTES);
+	return r;
 }
 
-static int put_element(struct mountproto_list *list, xdrproc_t encode_element, void *element)
+/* Is there another element? */
+static int put_mark(struct mountproto_list *list, bool more)
 {
-	XDR xdr;
+	const bool_t mark = more;
 
-	put_mark(list, true);
-	xdrmem_create(&xdr, (char *)list->reply.bytes + list->reply.n_bytes,
-		      (u_int)(list->size - list->reply.n_bytes), XDR_ENCODE);
-	if (!encode_element(&xdr, element))
-		return -EOVERFLOW;
-	list->reply.n_bytes += xdr_getpos(&xdr);
-	return 0;
+	return put(list, (xdrproc_t)xdr_bool, &mark);
+}
+
+static int put_element(struct mountproto_list *list, xdrproc_t encode_element, const void *element)
+{
+	int r = put_mark(list, true);
+
+	return r < 0 ? r : put(list, encode_element, element);
 }
 
 int mountproto_list_mount(struct mountproto_list *list, const char *client, const char *path)
 {
-	struct mount_entry entry = { .host = (char *)client, .directory = (char *)path };
-	int r;
+	const struct mount_entry entry = { .host = (char *)client, .directory = (char *)path };
 
 	if (strlen(client) > MOUNT_NAME_MAX || strlen(path) > MOUNT_PATH_MAX)
 		return 0;
-	r = admit(list, LIST_MARK_BYTES + encoded_size(client) + encoded_size(path));
-	if (r < 0 || list->is_too_long)
-		return r;
 	return put_element(list, (xdrproc_t)xdr_mount_entry, &entry);
 }
 
-/* The clients' size; 0 if none of them can be said. */
-static size_t groups_size(const char *const *clients, size_t n_clients)
+static size_t count_sayable(const char *const *clients, size_t n_clients)
 {
-	size_t size = 0;
+	size_t n = 0;
 
-	for (size_t i = 0; i < n_clients; i++) {
-		if (strlen(clients[i]) <= MOUNT_NAME_MAX)
-			size += LIST_MARK_BYTES + encoded_size(clients[i]);
-	}
-	return size;
+	for (size_t i = 0; i < n_clients; i++)
+		n += strlen(clients[i]) <= MOUNT_NAME_MAX;
+	return n;
 }
 
 int mountproto_list_export(struct mountproto_list *list, const char *path,
 			   const char *const *clients, size_t n_clients)
 {
-	size_t size = groups_size(clients, n_clients);
 	int r;
 
 	/* No clients at all means everybody: not what an export of unspeakable names means. */
-	if (strlen(path) > MOUNT_PATH_MAX || (n_clients > 0 && size == 0))
+	if (strlen(path) > MOUNT_PATH_MAX ||
+	    (n_clients > 0 && count_sayable(clients, n_clients) == 0))
 		return 0;
-	r = admit(list, 2 * LIST_MARK_BYTES + encoded_size(path) + size);
-	if (r < 0 || list->is_too_long)
-		return r;
 	r = put_element(list, (xdrproc_t)xdr_mount_path, &path);
 	for (size_t i = 0; i < n_clients && r == 0; i++) {
 		if (strlen(clients[i]) <= MOUNT_NAME_MAX)
-			r = put_element(list, (xdrproc_t)xdr_mount_name, (void *)&clients[i]);
+			r = put_element(list, (xdrproc_t)xdr_mount_name, &clients[i]);
 	}
-	put_mark(list, false);
-	return r;
+	return r < 0 ? r : put_mark(list, false);
 }
 
 int mountproto_list_end(struct mountproto_list *list, struct mountproto_reply *ret_reply)
 {
+	int r = put_mark(list, false);
+
+	if (r < 0)
+		return r;
 	if (list->is_too_long)
 		return mountproto_refuse(list->xid, MOUNTPROTO_SYSTEM_ERROR, ret_reply);
-	put_mark(list, false);
 	*ret_reply = list->reply;
 	list->reply = (struct mountproto_reply){ 0 };
 	return 0;

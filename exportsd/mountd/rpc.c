@@ -58,23 +58,6 @@ static void on_tick(void *userdata)
 
 /* ---- listening ---- */
 
-static void any_address(int family, uint16_t port, struct sockaddr_storage *ret_address,
-			socklen_t *ret_size)
-{
-	*ret_address = (struct sockaddr_storage){ 0 };
-	if (family == AF_INET6) {
-		struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-
-		memcpy(ret_address, &v6, sizeof(v6));
-		*ret_size = sizeof(v6);
-	} else {
-		struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
-
-		memcpy(ret_address, &v4, sizeof(v4));
-		*ret_size = sizeof(v4);
-	}
-}
-
 static int set_options(int fd, int family, bool is_tcp)
 {
 	const int yes = 1;
@@ -94,23 +77,13 @@ static int set_options(int fd, int family, bool is_tcp)
 	return 0;
 }
 
-static int bound_port(int fd, uint16_t *ret_port)
-{
-	struct sockaddr_storage address;
-	socklen_t size = sizeof(address);
-
-	if (getsockname(fd, (struct sockaddr *)&address, &size) < 0)
-		return -errno;
-	/* Both families have it at the same place. */
-	*ret_port = ntohs(((struct sockaddr_in *)&address)->sin_port);
-	return 0;
-}
-
+/* @port: 0: any, and then the one that was given. Both families have it at the same place. */
 static int open_socket(int family, bool is_tcp, uint16_t *port, int *ret_fd)
 {
+	/* Nothing but zeros is any address, of IPv4 as well. */
+	struct sockaddr_in6 address = { .sin6_family = family, .sin6_port = htons(*port) };
+	socklen_t size = family == AF_INET6 ? sizeof(address) : sizeof(struct sockaddr_in);
 	CLEANUP(closep) int fd = -1;
-	struct sockaddr_storage address;
-	socklen_t size;
 	int r;
 
 	fd = socket(family, (is_tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -119,14 +92,11 @@ static int open_socket(int family, bool is_tcp, uint16_t *port, int *ret_fd)
 	r = set_options(fd, family, is_tcp);
 	if (r < 0)
 		return r;
-	any_address(family, *port, &address, &size);
-	if (bind(fd, (struct sockaddr *)&address, size) < 0)
+	if (bind(fd, (struct sockaddr *)&address, size) < 0 ||
+	    (is_tcp && listen(fd, BACKLOG) < 0) ||
+	    getsockname(fd, (struct sockaddr *)&address, &size) < 0)
 		return -errno;
-	if (is_tcp && listen(fd, BACKLOG) < 0)
-		return -errno;
-	r = bound_port(fd, port);
-	if (r < 0)
-		return r;
+	*port = ntohs(address.sin6_port);
 	*ret_fd = TAKE_FD(fd);
 	return 0;
 }
