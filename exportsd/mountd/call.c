@@ -10,25 +10,14 @@
 #include <errno.h>
 #include <utlist.h>
 
-#include "exportsd/base/address.h"
-
 void mountd_caller_of(const struct rpc_call *call, struct mountd_caller *ret_caller)
 {
 	const struct sockaddr *peer = rpc_call_peer(call);
-	struct mountd_caller caller = { .address.family = peer->sa_family };
+	struct mountd_caller caller = { 0 };
 
-	if (peer->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)peer;
-
-		caller.address.v6 = v6->sin6_addr;
-		caller.address.scope = v6->sin6_scope_id;
-		caller.port = ntohs(v6->sin6_port);
-	} else {
-		const struct sockaddr_in *v4 = (const struct sockaddr_in *)peer;
-
-		caller.address.v4 = v4->sin_addr;
-		caller.port = ntohs(v4->sin_port);
-	}
+	(void)address_of_socket(peer, &caller.address);
+	/* Both families have it at the same place. */
+	caller.port = ntohs(((const struct sockaddr_in *)peer)->sin_port);
 	address_format(&caller.address, caller.text, sizeof(caller.text));
 	*ret_caller = caller;
 }

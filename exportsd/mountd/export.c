@@ -9,6 +9,8 @@
 
 #include <errno.h>
 
+#include "parser/snapshot/snapshot.h"
+
 enum {
 	/* Hosts times networks of one path beyond which hosts are not compared, but listed all. */
 	COMPARISONS_MAX = 1000000,

@@ -12,7 +12,11 @@
 #include <sys/stat.h>
 
 #include "exportsd/base/log.h"
+#include "exportsd/config/config.h"
+#include "exportsd/kernel/kernel.h"
+#include "exportsd/media/media.h"
 #include "exportsd/mountd/callout.h"
+#include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/questions/questions.h"
 
 enum {

@@ -14,10 +14,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <uthash.h>
-#include <utlist.h>
 
-#include "exportsd/base/address.h"
+#include "exportsd/config/config.h"
+#include "exportsd/mountd/rmtab.h"
+#include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/names/rollcall.h"
+#include "parser/snapshot/snapshot.h"
 
 enum {
 	/* Hosts beside netgroups beyond which nobody is asked, and hosts are listed all. */
@@ -46,6 +48,8 @@ struct mount_list {
 
 struct mountd_lists {
 	struct mount_list dump, exports;
+	/* EXPORT's under this snapshot; no bytes: not made yet */
+	struct mountproto_reply exports_reply;
 };
 
 /* ---- what was found out ---- */
@@ -209,14 +213,15 @@ static bool is_member(void *userdata, const struct client *host, const char *net
 static void answer_exports(struct mountd *mountd, struct rpc_call *call,
 			   const struct mountproto_call *request)
 {
+	struct mountd_lists *lists = mountd->lists;
 	struct mountproto_reply reply;
 	int r = 0;
 
-	if (!mountd->exports.bytes)
-		r = mountd_export_list(mountd->daemon->snapshot, is_member, &mountd->lists->exports,
-				       &mountd->exports);
+	if (!lists->exports_reply.bytes)
+		r = mountd_export_list(mountd->daemon->snapshot, is_member, &lists->exports,
+				       &lists->exports_reply);
 	if (r == 0)
-		r = mountproto_repeat(&mountd->exports, request->xid, rpc_call_reply_max(call),
+		r = mountproto_repeat(&lists->exports_reply, request->xid, rpc_call_reply_max(call),
 				      &reply);
 	mountd_send(call, r, &reply);
 }
@@ -263,7 +268,7 @@ void mountd_answer_exports(struct mountd *mountd, struct rpc_call *call,
 {
 	struct mount_list *list = &mountd->lists->exports;
 
-	if (mountd->exports.bytes || !mountd_wait(&list->calls, call, request)) {
+	if (mountd->lists->exports_reply.bytes || !mountd_wait(&list->calls, call, request)) {
 		answer_exports(mountd, call, request);
 		return;
 	}
@@ -286,6 +291,7 @@ void mountd_lists_again(struct mountd *mountd)
 {
 	struct mount_list *list = &mountd->lists->exports;
 
+	free(TAKE_PTR(mountd->lists->exports_reply.bytes));
 	forget(list);
 	if (list->calls && ask_hosts(list) != 0)
 		on_hosts_known(list);
@@ -303,5 +309,6 @@ void mountd_lists_free(struct mountd *mountd)
 		return;
 	drop_all(&mountd->lists->dump);
 	drop_all(&mountd->lists->exports);
+	free(mountd->lists->exports_reply.bytes);
 	free(TAKE_PTR(mountd->lists));
 }

@@ -28,6 +28,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "exportsd/config/config.h"
+#include "exportsd/media/media.h"
+
 enum { PRIVILEGED_PORTS = 1024 };
 
 /* ---- the export's root ---- */

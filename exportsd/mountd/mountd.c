@@ -7,11 +7,12 @@
 #include "exportsd/mountd/private.h"
 
 #include <errno.h>
-#include <stdio.h>
 
-#include "exportsd/base/log.h"
+#include "exportsd/config/config.h"
 #include "exportsd/mountd/callout.h"
-#include "exportsd/names/clients.h"
+#include "exportsd/mountd/rmtab.h"
+#include "exportsd/mountd/rmtab_file.h"
+#include "exportsd/mountd/rpcbind.h"
 
 static void answer_void(struct rpc_call *call, const struct mountproto_call *request)
 {
@@ -205,7 +206,6 @@ struct mountd *mountd_free(struct mountd *mountd)
 	rpc_free(mountd->rpc);
 	rpcbind_free(mountd->rpcbind);
 	rmtab_file_free(mountd->rmtab);
-	free(mountd->exports.bytes);
 	free(mountd);
 	return NULL;
 }
@@ -214,8 +214,6 @@ void mountd_again(struct mountd *mountd)
 {
 	if (!mountd)
 		return;
-	free(mountd->exports.bytes);
-	mountd->exports = (struct mountproto_reply){ 0 };
 	mountd_lists_again(mountd);
 	mountd_jobs_again(mountd);
 }

@@ -9,24 +9,17 @@
  * and DUMP; mountd is on top.
  */
 
-#include "exportsd/base/parts.h"
-#include "exportsd/config/config.h"
-#include "exportsd/fs/paths.h"
-#include "exportsd/kernel/kernel.h"
-#include "exportsd/media/media.h"
+#include "exportsd/base/address.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/mountd/mountproto.h"
-#include "exportsd/mountd/rmtab.h"
-#include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/mountd/rpc.h"
-#include "exportsd/mountd/rpcbind.h"
-#include "exportsd/names/names.h"
-#include "exportsd/numbers/numbers.h"
-#include "parser/snapshot/snapshot.h"
 
 struct callout;
+struct client;
 struct mountd_job;
 struct mountd_lists;
+struct rmtab_file;
+struct rpcbind;
 
 struct mountd {
 	struct daemon *daemon;
@@ -34,19 +27,16 @@ struct mountd {
 	struct rpcbind *rpcbind; /* NULL: registration is off */
 	struct rmtab_file *rmtab;
 	struct mountd_waiter *early; /* calls that need rmtab, which is not read yet */
-	struct mountproto_reply
-		exports; /* EXPORT's reply under this snapshot; no bytes: not made yet */
 	struct mountd_job *jobs;
 	struct mountd_lists *lists;
 	struct callout *callout; /* NULL: no program */
 };
 
 /* Who calls, as text and otherwise. */
-enum { CALLER_TEXT_BYTES = 64 };
 struct mountd_caller {
 	struct address address;
 	uint16_t port;
-	char text[CALLER_TEXT_BYTES];
+	char text[ADDRESS_TEXT_MAX];
 };
 void mountd_caller_of(const struct rpc_call *call, struct mountd_caller *ret_caller);
 
