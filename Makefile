@@ -49,7 +49,7 @@ $(foreach handler,$(HANDLERS),$(eval main_$(handler) := handlers/$(handler:expor
 XDR       := $(B)/exportsd/mountd/mount_xdr.o
 # A verb of the control socket is a file with a struct control_verb, a command of exportsctl one with a struct ctl_command:
 # the tables of both are made of these definitions.
-TABLES    := $(B)/exportsd/control/table.o
+TABLES    := $(B)/exportsd/control/table.o $(B)/exportsd/ctl/table.o
 PARTS     := $(call objects,$(filter-out $(MAINS),$(SOURCES))) $(XDR) $(TABLES)
 # Everything but the mains, as one archive: a program or a test takes the objects it needs, and a
 # test that brings a seam of its own (tests/fake/) has it linked in the real one's place.
@@ -94,18 +94,20 @@ $(XDR): $(B)/exportsd/mountd/mount_xdr.c
 
 # FOLDER,HEADER,TYPE: every `const struct TYPE NAME = {` in FOLDER, as an array TYPEs that NULL ends.
 define table
-$(B)/$(1)/table.c: $(wildcard $(1)/*.c) $(1)
+$(B)/$(1)/table.c: $(wildcard $(1)/*.c) $(1) Makefile
 	@mkdir -p $$(@D)
 	$$(call SAY,GEN,$$@)
-	$$(Q){ echo '#include "$(2)"'; \
-	  sed -n 's/^const struct $(3) \([a-z_]*\) = {.*/extern const struct $(3) \1;/p' $$(filter %.c,$$^); \
+	$$(Q)names=$$$$(sed -n 's/^const struct $(3) \([a-z_]*\) = {.*/\1/p' $$(filter %.c,$$^) | LC_ALL=C sort) && { \
+	  echo '#include "$(2)"'; \
+	  printf 'extern const struct $(3) %s;\n' $$$$names; \
 	  echo 'const struct $(3) *const $(3)s[] = {'; \
-	  sed -n 's/^const struct $(3) \([a-z_]*\) = {.*/\t\&\1,/p' $$(filter %.c,$$^); echo '	NULL };'; } >$$@
+	  printf '\t&%s,\n' $$$$names; echo '	NULL };'; } >$$@
 $(B)/$(1)/table.o: $(B)/$(1)/table.c
 	$$(call SAY,CC,$$<)
 	$$(Q)$$(CC) $$(XCPPFLAGS) $$(CPPFLAGS) $$(XCFLAGS) $$(CFLAGS) -c $$< -o $$@
 endef
 $(eval $(call table,exportsd/control,exportsd/control/verb.h,control_verb))
+$(eval $(call table,exportsd/ctl,exportsd/ctl/ctl.h,ctl_command))
 
 # Who includes the generated header must not be compiled before it is there.
 $(PRODUCT) $(call objects,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c)): | $(B)/exportsd/mountd/mount_xdr.h

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 
 #include "exportsd/config/config.h"
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/check_media.h"
 #include "exportsd/exports/facts_now.h"
 #include "exportsd/kernel/kernel.h"
 #include "exportsd/kernel/tls.h"
@@ -150,9 +150,10 @@ static void print_summary(const struct diags *diags, const struct snapshot *snap
 	print_count(diags->n_warnings, "warning", "warnings", "\n");
 }
 
-static int check(const struct invocation *invocation, struct reading *reading, struct diags *diags)
+static int check(const struct ctl_invocation *invocation, struct reading *reading,
+		 struct diags *diags)
 {
-	bool etab = invocation->options & COMMAND_ETAB;
+	bool etab = ctl_option(invocation, "etab");
 	struct snapshot *snapshot = NULL;
 	int r = *invocation->arguments ? use_arguments(reading, invocation->arguments)
 				       : use_config(reading, invocation->config_file, diags);
@@ -172,7 +173,7 @@ static int check(const struct invocation *invocation, struct reading *reading, s
 	return r;
 }
 
-static int check_files(const struct invocation *invocation)
+static int check_files(const struct ctl_invocation *invocation)
 {
 	struct reading reading = { 0 };
 	struct diags diags = { 0 };
@@ -189,9 +190,17 @@ static int check_files(const struct invocation *invocation)
 	return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int command_check(const struct invocation *invocation)
+static int run(const struct ctl_invocation *invocation)
 {
-	if (invocation->options & COMMAND_MEDIA)
-		return command_check_media(invocation);
-	return check_files(invocation);
+	return ctl_option(invocation, "media") ? check_media(invocation) : check_files(invocation);
 }
+
+const struct ctl_command ctl_check = {
+	.name = "check",
+	.usage = "[--etab | --media] [FILE...]",
+	.summary = "read exports files, and report every fault",
+	.max = CTL_ANY_NUMBER,
+	.options = { { "etab", .summary = "print the exports in etab's form" },
+		     { "media", .summary = "try file handles instead of reading files" } },
+	.run = run,
+};

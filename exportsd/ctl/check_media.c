@@ -7,10 +7,11 @@
  * The handles of all are taken first, so that the kernel's memory is emptied once.
  */
 
+#include "exportsd/ctl/check_media.h"
+
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/ctl/commands.h"
 #include "exportsd/ctl/handlecheck.h"
 
 struct checked {
@@ -43,28 +44,16 @@ static struct checked **add(struct checked **end, const char *path)
 	return &(*end)->next;
 }
 
-/*
- * Every medium that is mounted now. Returns false if the daemon could not be asked, which was said.
- */
-static bool add_mounted(const struct invocation *invocation, struct checked **end)
+/* @userdata: where the next one goes */
+static bool add_mounted(void *userdata, const struct proto_message *message)
 {
-	const struct proto_message *message;
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE;
+	struct checked ***end = userdata;
+	const char *path = proto_get(message, "path");
 
-	if (!ask_daemon(invocation, "status", NULL, NULL, &caller))
-		return false;
-	while (next_answer(caller, &message)) {
-		const char *path = proto_get(message, "path"), *state = proto_get(message, "state");
-
-		if (is_outcome(message, "status", &exit_code))
-			break;
-		if (str_equal(message->word, "medium") && path && state &&
-		    str_equal(state, "mounted"))
-			end = add(end, path);
-	}
-	caller_close(caller);
-	return exit_code == EXIT_SUCCESS;
+	if (path && is_entry(message, "medium") &&
+	    str_equal(proto_get(message, "state") ?: "", "mounted"))
+		*end = add(*end, path);
+	return true;
 }
 
 static bool needs_eviction(const struct checked *all)
@@ -98,15 +87,17 @@ static bool report(struct checked *checked)
 	return !handlecheck_is_bad(verdict);
 }
 
-int command_check_media(const struct invocation *invocation)
+int check_media(const struct ctl_invocation *invocation)
 {
 	struct checked *all = NULL, **end = &all;
 	bool good = true;
-	int r;
+	int r = 0;
 
 	for (size_t i = 0; invocation->arguments[i]; i++)
 		end = add(end, invocation->arguments[i]);
-	if (!*invocation->arguments && !add_mounted(invocation, end)) {
+	if (!*invocation->arguments)
+		r = ctl_ask(invocation, "status", add_mounted, &end, "status", NULL);
+	if (r != 0) {
 		checked_free(all);
 		return EXIT_FAILURE;
 	}

@@ -4,14 +4,14 @@
  * eject.c - exportsctl eject and busy: who uses a medium, and an end to that.
  *
  * Who holds it is found out here, not in the daemon: walking all processes takes time. While it is
- * waited for, a terminal shows the holders in one line that is drawn over itself; anything else
- * gets a line whenever they have changed.
+ * waited for, the holders are shown.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 #include "exportsd/ctl/holders.h"
 
 /* ---- holders ---- */
@@ -53,46 +53,62 @@ int print_holders(const struct proto_message *medium)
 	return n;
 }
 
-int command_busy(const struct invocation *invocation)
+/* ---- busy ---- */
+
+struct busy {
+	const char *path;
+	int n_holders;
+};
+
+static bool on_status(void *userdata, const struct proto_message *message)
+{
+	struct busy *busy = userdata;
+
+	if (is_entry(message, "medium")) {
+		print_shown(stdout, proto_get(message, "path") ?: busy->path);
+		printf(": %s\n", proto_get(message, "state") ?: "?");
+		busy->n_holders = print_holders(message);
+	} else if (is_entry(message, "client")) {
+		fputs("  it was handed to ", stdout);
+		print_shown(stdout, proto_get(message, "client") ?: "?");
+		putchar('\n');
+	}
+	return true;
+}
+
+static int run_busy(const struct ctl_invocation *invocation)
 {
 	CLEANUP(freep) char *path = absolute_path(invocation->arguments[0]);
-	const struct proto_message *message;
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE, n = 0;
+	struct busy busy = { .path = path };
+	int exit_code = ctl_ask(invocation, path, on_status, &busy, "status", "path", path, NULL);
 
-	if (!path || !ask_daemon(invocation, "status", "path", path, &caller))
-		return EXIT_FAILURE;
-	while (next_answer(caller, &message)) {
-		if (is_outcome(message, path, &exit_code))
-			break;
-		if (str_equal(message->word, "medium")) {
-			print_shown(stdout, proto_get(message, "path") ?: path);
-			printf(": %s\n", proto_get(message, "state") ?: "?");
-			n = print_holders(message);
-		} else if (str_equal(message->word, "client")) {
-			fputs("  it was handed to ", stdout);
-			print_shown(stdout, proto_get(message, "client") ?: "?");
-			putchar('\n');
-		}
-	}
-	if (exit_code == 0 && n == 0)
+	if (exit_code == 0 && busy.n_holders == 0)
 		puts("  nobody holds it");
-	caller_close(caller);
-	return n < 0 ? EXIT_FAILURE : exit_code;
+	return busy.n_holders < 0 ? EXIT_FAILURE : exit_code;
 }
+
+const struct ctl_command ctl_busy = {
+	.name = "busy",
+	.usage = "PATH",
+	.summary = "who holds a medium: clients, processes",
+	.min = 1,
+	.max = 1,
+	.run = run_busy,
+};
 
 /* ---- eject ---- */
 
-struct waiting {
-	bool terminal, drawn;
-	char *last;
+struct ejecting {
+	const char *path;
+	struct ctl_line line;
 };
 
 static void note_holder(void *userdata, const struct holder *holder)
 {
 	FILE *to = userdata;
+	bool is_first = ftell(to) == (long)strlen("waiting for ");
 
-	fprintf(to, "%s%s %s (%s)", ftell(to) ? "; " : "", kinds[holder->kind], holder->who,
+	fprintf(to, "%s%s %s (%s)", is_first ? "" : "; ", kinds[holder->kind], holder->who,
 		holder->what);
 }
 
@@ -106,37 +122,13 @@ static char *describe_holders(const struct proto_message *message)
 
 	if (!to)
 		return NULL;
+	fputs("waiting for ", to);
 	if (device_of(message, &device) && holders_each("/proc", device, note_holder, to) == 0)
 		fputs("whoever used it just now", to);
 	if (fclose(to) == 0)
 		return text;
 	free(text);
 	return NULL;
-}
-
-static void clear_line(struct waiting *waiting)
-{
-	if (waiting->drawn)
-		fputs("\r\033[K", stderr);
-	waiting->drawn = false;
-}
-
-static void show_waiting(struct waiting *waiting, const struct proto_message *message)
-{
-	char *text = describe_holders(message);
-
-	if (!text || (waiting->last && str_equal(waiting->last, text))) {
-		free(text);
-		return;
-	}
-	clear_line(waiting);
-	fputs("waiting for ", stderr);
-	print_shown(stderr, text);
-	if (!waiting->terminal)
-		fputc('\n', stderr);
-	waiting->drawn = waiting->terminal;
-	free(waiting->last);
-	waiting->last = text;
 }
 
 static void show_hit(const struct proto_message *message)
@@ -156,50 +148,68 @@ static void show_hit(const struct proto_message *message)
 	(void)fflush(stdout);
 }
 
-static bool ask_eject(const struct invocation *invocation, const char *path,
-		      struct caller **ret_caller)
+static bool on_message(void *userdata, const struct proto_message *message)
 {
-	struct proto_writer request = { 0 };
+	struct ejecting *ejecting = userdata;
 
-	proto_begin(&request, "eject");
-	proto_put(&request, "path", path);
-	proto_put_u64(&request, "wait-ms", invocation->wait_seconds * UINT64_C(1000));
-	if (invocation->options & COMMAND_FORCE)
-		proto_put(&request, "force", "1");
-	return send_request(invocation, &request, ret_caller);
+	if (proto_outcome(message->word) >= 0)
+		ctl_line_end(&ejecting->line);
+	if (is_done(message)) {
+		print_shown(stdout, proto_get(message, "path") ?: ejecting->path);
+		puts(": ejected");
+	} else if (is_entry(message, "waiting")) {
+		ctl_line_show(&ejecting->line, describe_holders(message));
+	} else if (is_entry(message, "hit")) {
+		show_hit(message);
+	}
+	return true;
 }
 
-int command_eject(const struct invocation *invocation)
+/* Returns false, and that was said, if it is none. */
+static bool parse_seconds(const char *text, char *ret_msec, size_t size)
+{
+	enum { SECONDS_MAX = 7 * 24 * 3600 };
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || end == text || *end || *text == '-' || value > SECONDS_MAX) {
+		complain("--wait takes seconds, up to %d", SECONDS_MAX);
+		return false;
+	}
+	(void)snprintf(ret_msec, size, "%lu000", value);
+	return true;
+}
+
+static int run_eject(const struct ctl_invocation *invocation)
 {
 	CLEANUP(freep) char *path = absolute_path(invocation->arguments[0]);
-	struct waiting waiting = { .terminal = isatty(STDERR_FILENO) };
-	const struct proto_message *message;
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE;
-	bool is_over = false;
+	const char *force = ctl_option(invocation, "force") ? "1" : NULL;
+	struct ejecting ejecting = { .path = path };
+	char wait_msec[32];
+	int exit_code;
 
-	if (!path || !ask_eject(invocation, path, &caller))
-		return EXIT_FAILURE;
-	while (!is_over && next_answer(caller, &message)) {
-		if (proto_outcome(message->word) >= 0)
-			clear_line(&waiting);
-		is_over = is_outcome(message, path, &exit_code);
-		if (is_over && exit_code == 0) {
-			print_shown(stdout, proto_get(message, "path") ?: path);
-			puts(": ejected");
-		}
-		if (str_equal(message->word, "waiting"))
-			show_waiting(&waiting, message);
-		else if (str_equal(message->word, "hit"))
-			show_hit(message);
-	}
-	clear_line(&waiting);
-	if (!is_over) /* next_answer() has said what happened */
-		complain(
-			"%s: not known to be ejected; exportsd does not go on with it after a restart: "
-			"eject it again",
-			path);
-	free(waiting.last);
-	caller_close(caller);
+	if (!parse_seconds(ctl_option(invocation, "wait") ?: "0", wait_msec, sizeof(wait_msec)))
+		return CTL_EXIT_USAGE;
+	exit_code = ctl_ask(invocation, path, on_message, &ejecting, "eject", "path", path,
+			    "wait-ms", wait_msec, "force", force, NULL);
+	ctl_line_end(&ejecting.line);
+	if (exit_code == CTL_EXIT_LOST) /* and that was said */
+		complain("%s: not known to be ejected; exportsd does not go on with it after a "
+			 "restart: eject it again",
+			 path);
 	return exit_code;
 }
+
+const struct ctl_command ctl_eject = {
+	.name = "eject",
+	.usage = "PATH [--wait SECONDS] [--force]",
+	.summary = "unmount a medium, and have its handler give it up",
+	.min = 1,
+	.max = 1,
+	.options = { { "wait", .argument = "SECONDS",
+		       .summary = "wait so long for who uses a medium" },
+		     { "force", .summary = "take away what NFSv4 clients hold" } },
+	.run = run_eject,
+};

@@ -11,62 +11,51 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 #include "exportsd/ctl/json.h"
 
 enum { ATTEMPTS = 5 };
 
 /* What came so far: text, or JSON. */
 struct listing {
-	unsigned int options;
+	bool as_json, with_places, is_last_attempt;
+	bool has_changed; /* the exports, while they were listed */
 	char *text;
 	size_t length;
 	FILE *to;
 	struct json_object *array;
 };
 
-static bool listing_begin(struct listing *listing)
+static bool add_export(void *userdata, const struct proto_message *message)
 {
-	listing->array = json_object_new_array();
-	listing->to = open_memstream(&listing->text, &listing->length);
-	return listing->array && listing->to;
-}
+	struct listing *listing = userdata;
 
-static void listing_done(struct listing *listing)
-{
-	if (listing->to)
-		fclose(listing->to);
-	free(listing->text);
-	json_object_put(listing->array);
-}
-
-static void add_export(struct listing *listing, const struct proto_message *message)
-{
-	const char *etab = proto_get(message, "etab") ?: "";
-
-	if (listing->options & COMMAND_JSON) {
-		json_object_array_add(listing->array, json_of_message(message));
-		return;
+	if (proto_outcome(message->word) >= 0) {
+		listing->has_changed =
+			!listing->is_last_attempt && proto_outcome(message->word) == PROTO_BUSY;
+		return !listing->has_changed;
 	}
-	fputs(etab, listing->to);
-	if (listing->options & COMMAND_VERBOSE) {
+	if (listing->as_json) {
+		json_object_array_add(listing->array, json_of_message(message));
+		return true;
+	}
+	fputs(proto_get(message, "etab") ?: "", listing->to);
+	if (listing->with_places) {
 		fputs("\t# ", listing->to);
 		print_shown(listing->to, proto_get(message, "file") ?: "?");
 		fprintf(listing->to, ":%s", proto_get(message, "line") ?: "?");
 	}
 	fputc('\n', listing->to);
+	return true;
 }
 
 static int print_listing(struct listing *listing)
 {
-	int r = fclose(listing->to);
-
-	listing->to = NULL;
-	if (r != 0) {
+	if (fclose(TAKE_PTR(listing->to)) != 0) {
 		complain("out of memory");
 		return EXIT_FAILURE;
 	}
-	if (listing->options & COMMAND_JSON)
+	if (listing->as_json)
 		json_print(listing->array);
 	else
 		fwrite(listing->text, 1, listing->length, stdout);
@@ -74,35 +63,30 @@ static int print_listing(struct listing *listing)
 }
 
 /* One attempt. @ret_again: the exports changed while they were listed */
-static int list(const struct invocation *invocation, bool last, bool *ret_again)
+static int list(const struct ctl_invocation *invocation, bool is_last, bool *ret_again)
 {
-	struct listing listing = { .options = invocation->options };
-	const struct proto_message *message;
-	struct caller *caller = NULL;
+	struct listing listing = {
+		.as_json = ctl_option(invocation, "json"),
+		.with_places = ctl_option(invocation, "verbose"),
+		.is_last_attempt = is_last,
+		.array = json_object_new_array(),
+	};
 	int exit_code = EXIT_FAILURE;
 
-	*ret_again = false;
-	if (!ask_daemon(invocation, "exports", NULL, NULL, &caller))
-		return EXIT_FAILURE;
-	if (listing_begin(&listing)) {
-		while (next_answer(caller, &message)) {
-			*ret_again = !last && proto_outcome(message->word) == PROTO_BUSY;
-			if (*ret_again)
-				break;
-			if (is_outcome(message, "exports", &exit_code)) {
-				if (exit_code == 0)
-					exit_code = print_listing(&listing);
-				break;
-			}
-			add_export(&listing, message);
-		}
-	}
-	listing_done(&listing);
-	caller_close(caller);
+	listing.to = open_memstream(&listing.text, &listing.length);
+	if (listing.to)
+		exit_code = ctl_ask(invocation, "exports", add_export, &listing, "exports", NULL);
+	if (exit_code == 0)
+		exit_code = print_listing(&listing);
+	if (listing.to)
+		fclose(listing.to);
+	free(listing.text);
+	json_object_put(listing.array);
+	*ret_again = listing.has_changed;
 	return exit_code;
 }
 
-int command_exports(const struct invocation *invocation)
+static int run(const struct ctl_invocation *invocation)
 {
 	bool again = true;
 	int exit_code = EXIT_FAILURE;
@@ -111,3 +95,11 @@ int command_exports(const struct invocation *invocation)
 		exit_code = list(invocation, attempt == ATTEMPTS, &again);
 	return exit_code;
 }
+
+const struct ctl_command ctl_exports = {
+	.name = "exports",
+	.usage = "[-v | --json]",
+	.summary = "the exports in force, in etab's form; -v: with the lines they come from",
+	.options = { CTL_JSON, { "verbose", 'v', NULL, "print more" } },
+	.run = run,
+};

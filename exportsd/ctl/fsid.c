@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * fsid.c - exportsctl fsid: the number store.
+ * fsid.c - exportsctl fsid list, set, retire, verify, copy, export: what the number store says, and
+ * what is told it.
  */
 
 #include <errno.h>
 #include <inttypes.h>
 #include <time.h>
 
-#include "exportsd/ctl/fsid_recover.h"
+#include "exportsd/ctl/fsid_rows.h"
 #include "exportsd/ctl/json.h"
 #include "exportsd/numbers/file.h"
 #include "exportsd/numbers/text.h"
@@ -49,127 +50,98 @@ static struct json_object *json_of_number(struct entries *entries, const struct 
 	return object;
 }
 
-static int list(const struct invocation *invocation, struct fsid_store *store)
+static int run_list(const struct ctl_invocation *invocation)
 {
-	const char *argument = invocation->arguments[1];
+	const char *argument = invocation->arguments[0];
 	CLEANUP(freep) char *path = argument ? absolute_path(argument) : NULL;
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
 	struct json_object *all = json_object_new_array();
+	bool as_json = ctl_option(invocation, "json");
 	struct entries entries = {};
-	int n_good = fsid_read_all(store, &entries);
+	int n_good = fsid_store_open(invocation, &store) ? fsid_read_all(&store, &entries) : -1;
 
 	for (const struct number *entry = NULL;
 	     n_good >= 0 && (entry = entries_next(&entries, entry ? entry->number : 0));) {
 		if (path && !str_equal(path, entry->path))
 			continue;
-		if (invocation->options & COMMAND_JSON)
+		if (as_json)
 			json_object_array_add(all, json_of_number(&entries, entry));
 		else
 			print_number(&entries, entry);
 	}
-	if (n_good >= 0 && invocation->options & COMMAND_JSON)
+	if (n_good >= 0 && as_json)
 		json_print(all);
 	json_object_put(all);
 	entries_done(&entries);
 	return n_good < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+const struct ctl_command ctl_fsid_list = {
+	.name = "fsid list",
+	.usage = "[PATH] [--json]",
+	.summary = "all numbers, or those of a path",
+	.max = 1,
+	.options = { CTL_JSON },
+	.run = run_list,
+};
+
 /* ---- set, retire: with a daemon ---- */
 
-static int ask_one(const struct invocation *invocation, struct fsid_store *store,
-		   struct proto_writer *request, const char *subject)
+static int run_set(const struct ctl_invocation *invocation)
 {
-	const struct proto_message *message;
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE;
+	char **arguments = invocation->arguments;
+	CLEANUP(freep) char *path = absolute_path(arguments[0]);
 
-	if (!store->caller) {
-		proto_writer_done(request);
-		complain("exportsd does not run; numbers are set and retired while it does");
-		return EXIT_FAILURE;
-	}
-	if (!send_request(invocation, request, &caller))
-		return EXIT_FAILURE;
-	while (next_answer(caller, &message) && !is_outcome(message, subject, &exit_code))
-		;
-	caller_close(caller);
-	return exit_code;
+	return ctl_ask(invocation, path, NULL, NULL, "fsid-set", "path", path, "fsid", arguments[1],
+		       "identity", arguments[2], NULL);
 }
 
-static int set(const struct invocation *invocation, struct fsid_store *store)
-{
-	CLEANUP(freep) char *path = absolute_path(invocation->arguments[1]);
-	struct proto_writer request = {};
+const struct ctl_command ctl_fsid_set = {
+	.name = "fsid set",
+	.usage = "PATH FSID [IDENTITY]",
+	.summary = "give a path this number",
+	.min = 2,
+	.max = 3,
+	.run = run_set,
+};
 
-	if (!path)
-		return EXIT_FAILURE;
-	proto_begin(&request, "fsid-set");
-	proto_put(&request, "path", path);
-	proto_put(&request, "fsid", invocation->arguments[2]);
-	proto_put(&request, "identity", invocation->arguments[3]);
-	return ask_one(invocation, store, &request, path);
+static int run_retire(const struct ctl_invocation *invocation)
+{
+	const char *number = invocation->arguments[0];
+
+	return ctl_ask(invocation, number, NULL, NULL, "fsid-retire", "fsid", number, NULL);
 }
 
-static int retire(const struct invocation *invocation, struct fsid_store *store)
-{
-	struct proto_writer request = {};
-
-	proto_begin(&request, "fsid-retire");
-	proto_put(&request, "fsid", invocation->arguments[1]);
-	return ask_one(invocation, store, &request, invocation->arguments[1]);
-}
+const struct ctl_command ctl_fsid_retire = {
+	.name = "fsid retire",
+	.usage = "FSID",
+	.summary = "use a number for no new handle",
+	.min = 1,
+	.max = 1,
+	.run = run_retire,
+};
 
 /* ---- verify ---- */
 
-/* What is known of one copy. */
-struct verdict {
-	const char *file;
-	const char *state;
-	const char *message; /* or NULL */
-	uint64_t rows;
-};
-
-static void say_verdict(const struct invocation *invocation, struct json_object *all,
-			const struct verdict *verdict)
+/* @all: gets the copy; NULL: it is printed */
+static bool say_copy(void *all, const struct proto_message *copy)
 {
-	struct json_object *object;
+	const char *message = proto_get(copy, "message");
 
-	if (!(invocation->options & COMMAND_JSON)) {
-		print_shown(stdout, verdict->file);
-		printf(": %s, %" PRIu64 " rows", verdict->state, verdict->rows);
-		if (verdict->message) {
-			fputs(": ", stdout);
-			print_shown(stdout, verdict->message);
-		}
-		putchar('\n');
-		return;
+	if (proto_outcome(copy->word) >= 0)
+		return true;
+	if (all) {
+		json_object_array_add(all, json_of_message(copy));
+		return true;
 	}
-	object = json_object_new_object();
-	json_add_text(object, "file", verdict->file);
-	json_object_object_add(object, "state", json_object_new_string(verdict->state));
-	json_object_object_add(object, "rows", json_object_new_uint64(verdict->rows));
-	if (verdict->message)
-		json_add_text(object, "message", verdict->message);
-	json_object_array_add(all, object);
-}
-
-static int verify_daemon(const struct invocation *invocation, struct json_object *all)
-{
-	const struct proto_message *message;
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE;
-
-	if (!ask_daemon(invocation, "fsid-verify", NULL, NULL, &caller))
-		return EXIT_FAILURE;
-	while (next_answer(caller, &message) && !is_outcome(message, "verify", &exit_code)) {
-		struct verdict verdict = { .file = proto_get(message, "file") ?: "?",
-					   .state = proto_get(message, "state") ?: "?",
-					   .message = proto_get(message, "message") };
-
-		(void)proto_get_u64(message, "rows", UINT64_MAX, &verdict.rows);
-		say_verdict(invocation, all, &verdict);
+	print_shown(stdout, proto_get(copy, "file") ?: "?");
+	printf(": %s, %" PRIu64 " rows", proto_get(copy, "state") ?: "?", get_number(copy, "rows"));
+	if (message) {
+		fputs(": ", stdout);
+		print_shown(stdout, message);
 	}
-	caller_close(caller);
-	return exit_code;
+	putchar('\n');
+	return true;
 }
 
 struct verifying {
@@ -184,90 +156,116 @@ static int verify_row(void *userdata, const struct store_row *row)
 	return fsid_join(verifying->entries, row, verifying->file);
 }
 
-/* Returns whether it is good. */
-static bool verify_file(const struct invocation *invocation, struct json_object *all,
-			const char *name, struct entries *entries)
+static const char *state_of_copy(int r)
+{
+	switch (r) {
+	case -ENOENT: return "missing";
+	case -EUCLEAN: return "damaged";
+	case -EEXIST: return "contradicting";
+	default: return "failed";
+	}
+}
+
+/* Says what the daemon would say of it. Returns whether it is good. */
+static bool verify_file(struct json_object *all, const char *name, struct entries *entries)
 {
 	struct verifying verifying = { entries, name };
 	CLEANUP(freep) char *why = NULL;
-	struct verdict verdict = { .file = name, .state = "good" };
+	const char *state = "good";
 	struct store_file *file = NULL;
+	char rows[32] = "0";
 	int r = store_file_open(name, STORE_FILE_WHOLE, &file, &why);
 
 	if (r >= 0) {
-		verdict.rows = store_file_totals(file)->n;
+		(void)snprintf(rows, sizeof(rows), "%" PRIu64, store_file_totals(file)->n);
 		r = store_file_read(file, verify_row, &verifying, &why);
 	}
 	if (r >= 0 && !store_file_is_complete(file))
-		verdict.state = "partial";
+		state = "partial";
+	else if (r < 0)
+		state = state_of_copy(r);
 	store_file_close(file);
-	if (r < 0) {
-		verdict.state = r == -ENOENT	? "missing"
-				: r == -EUCLEAN ? "damaged"
-				: r == -EEXIST	? "contradicting"
-						: "failed";
-		verdict.message = why ?: strerror(-r);
-	}
-	say_verdict(invocation, all, &verdict);
-	return str_equal(verdict.state, "good");
+	say_copy(all,
+		 &(struct proto_message){
+			 .word = "copy",
+			 .fields = (struct proto_field[]){ { "file", name },
+							   { "state", state },
+							   { "rows", rows },
+							   { "message", why ?: strerror(-r) } },
+			 .n_fields = r < 0 ? 4 : 3,
+		 });
+	return str_equal(state, "good");
 }
 
-static int verify(const struct invocation *invocation, struct fsid_store *store)
+static int run_verify(const struct ctl_invocation *invocation)
 {
-	struct json_object *all = json_object_new_array();
+	bool as_json = ctl_option(invocation, "json");
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
+	struct json_object *all = as_json ? json_object_new_array() : NULL;
 	struct entries entries = {};
 	int exit_code = EXIT_SUCCESS;
 
-	if (store->caller)
-		exit_code = verify_daemon(invocation, all);
+	if (!fsid_store_open(invocation, &store))
+		exit_code = EXIT_FAILURE;
+	else if (store.has_daemon)
+		exit_code = ctl_ask(invocation, "verify", say_copy, all, "fsid-verify", NULL);
 	else
-		for (char **file = store->files; *file; file++)
-			if (!verify_file(invocation, all, *file, &entries))
+		for (char **file = store.files; *file; file++)
+			if (!verify_file(all, *file, &entries))
 				exit_code = EXIT_FAILURE;
-	if (invocation->options & COMMAND_JSON)
+	if (all)
 		json_print(all);
 	json_object_put(all);
 	entries_done(&entries);
 	return exit_code;
 }
 
+const struct ctl_command ctl_fsid_verify = {
+	.name = "fsid verify",
+	.usage = "[--json]",
+	.summary = "read each copy as a whole, and compare them",
+	.options = { CTL_JSON },
+	.run = run_verify,
+};
+
 /* ---- copy, export ---- */
 
-/* Every number, or a complaint. */
-static bool read_store(struct fsid_store *store, struct entries *entries)
+static int run_copy(const struct ctl_invocation *invocation)
 {
-	int n_good = fsid_read_all(store, entries);
-
-	if (n_good == 0)
-		complain("no copy of the number store is good: exportsctl fsid recover");
-	return n_good > 0;
-}
-
-static int copy(const struct invocation *invocation, struct fsid_store *store)
-{
+	const char *file = invocation->arguments[0];
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
 	struct entries entries = {};
 	int r = -EIO;
 
-	if (read_store(store, &entries)) {
-		r = fsid_write_file(invocation->arguments[1], &entries);
+	if (fsid_store_open(invocation, &store) && fsid_read_store(&store, &entries)) {
+		r = fsid_write_file(file, &entries);
 		if (r == -EUCLEAN)
-			complain("'%s' is there and no good copy: it was left as it is",
-				 invocation->arguments[1]);
+			complain("'%s' is there and no good copy: it was left as it is", file);
 		if (r == 0)
-			printf("%zu numbers in '%s'\n", entries.n, invocation->arguments[1]);
+			printf("%zu numbers in '%s'\n", entries.n, file);
 	}
 	entries_done(&entries);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-static int export(const struct invocation *invocation, struct fsid_store *store)
+const struct ctl_command ctl_fsid_copy = {
+	.name = "fsid copy",
+	.usage = "FILE",
+	.summary = "write all numbers to a file that can take a copy's place",
+	.min = 1,
+	.max = 1,
+	.run = run_copy,
+};
+
+static int run_export(const struct ctl_invocation *invocation)
 {
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
 	CLEANUP(freep) char *bytes = NULL;
 	struct entries entries = {};
 	size_t n_bytes;
 	int r = -EIO;
 
-	if (read_store(store, &entries)) {
+	if (fsid_store_open(invocation, &store) && fsid_read_store(&store, &entries)) {
 		r = store_text_write(&entries, NULL, &bytes, &n_bytes);
 		if (r == 0 && (fwrite(bytes, 1, n_bytes, stdout) != n_bytes || fflush(stdout)))
 			r = -errno;
@@ -278,126 +276,8 @@ static int export(const struct invocation *invocation, struct fsid_store *store)
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* ---- recover, import ---- */
-
-/*
- * With a daemon it compares them with what it knows; without, they are joined to what the copies
- * say.
- */
-static int take(struct fsid_store *store, struct entries *entries)
-{
-	size_t n_before = entries->n;
-	bool done;
-
-	if (!store->caller && fsid_read_all(store, entries) < 0)
-		return EXIT_FAILURE;
-	done = fsid_write_all(store, entries);
-	if (done)
-		printf("%zu numbers taken\n", n_before);
-	return done ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int begin_new(struct fsid_store *store)
-{
-	struct entries entries = {};
-	int n_good = store->caller ? 1 : fsid_read_all(store, &entries);
-	bool done = false;
-
-	if (n_good > 0)
-		complain("the number store is good: it is not begun anew");
-	else if (n_good == 0) {
-		entries_done(&entries);
-		entries = (struct entries){};
-		done = fsid_write_all(store, &entries);
-	}
-	if (done)
-		puts("the number store is empty now; new media get, nearly always, the numbers they had");
-	entries_done(&entries);
-	return done ? EXIT_SUCCESS : EXIT_FAILURE;
-}
-
-static int recover(const struct invocation *invocation, struct fsid_store *store)
-{
-	struct entries entries = {};
-	int exit_code = EXIT_FAILURE;
-
-	if (invocation->options & COMMAND_NEW)
-		return begin_new(store);
-	if (fsid_read_file(invocation, store, invocation->from, &entries))
-		exit_code = take(store, &entries);
-	entries_done(&entries);
-	return exit_code;
-}
-
-static int import(const struct invocation *invocation, struct fsid_store *store)
-{
-	struct entries entries = {};
-	int exit_code = EXIT_FAILURE;
-
-	if (fsid_read_fsidd(invocation->arguments[1], &entries))
-		exit_code = take(store, &entries);
-	entries_done(&entries);
-	return exit_code;
-}
-
-/* ---- which one ---- */
-
-static const struct {
-	const char *name;
-	unsigned int min, max; /* arguments */
-	unsigned int options;
-	int (*run)(const struct invocation *invocation, struct fsid_store *store);
-} verbs[] = {
-	{ "list", 0, 1, COMMAND_JSON, list },
-	{ "set", 2, 3, 0, set },
-	{ "retire", 1, 1, 0, retire },
-	{ "verify", 0, 0, COMMAND_JSON, verify },
-	{ "copy", 1, 1, 0, copy },
-	{ "export", 0, 0, 0, export },
-	{ "publish", 0, 0, 0, fsid_publish },
-	{ "recover", 0, 0, COMMAND_FROM | COMMAND_NEW | COMMAND_UNTRUSTED, recover },
-	{ "import", 1, 1, 0, import },
+const struct ctl_command ctl_fsid_export = {
+	.name = "fsid export",
+	.summary = "print all numbers as text",
+	.run = run_export,
 };
-
-static int usage(void)
-{
-	fputs("Usage: exportsctl fsid PATH\n"
-	      "       exportsctl fsid list [PATH] [--json]\n"
-	      "       exportsctl fsid set PATH FSID [IDENTITY]\n"
-	      "       exportsctl fsid retire FSID\n"
-	      "       exportsctl fsid verify [--json]\n"
-	      "       exportsctl fsid copy FILE\n"
-	      "       exportsctl fsid export\n"
-	      "       exportsctl fsid publish\n"
-	      "       exportsctl fsid recover {--from FILE [--untrusted] | --new}\n"
-	      "       exportsctl fsid import FSIDD-DATABASE\n",
-	      stderr);
-	return EXIT_USAGE;
-}
-
-int command_fsid(const struct invocation *invocation)
-{
-	const char *word = invocation->arguments[0];
-	unsigned int n = 0;
-
-	while (invocation->arguments[n + 1])
-		n++;
-	for (size_t i = 0; i < N_ELEMENTS(verbs); i++) {
-		struct fsid_store store;
-		int exit_code;
-
-		if (!str_equal(verbs[i].name, word))
-			continue;
-		if (n < verbs[i].min || n > verbs[i].max || invocation->options & ~verbs[i].options)
-			return usage();
-		if (verbs[i].run == recover &&
-		    !(invocation->options & COMMAND_NEW) == !invocation->from)
-			return usage();
-		if (!fsid_store_open(invocation, &store))
-			return EXIT_FAILURE;
-		exit_code = verbs[i].run(invocation, &store);
-		fsid_store_close(&store);
-		return exit_code;
-	}
-	return n || invocation->options ? usage() : command_number(invocation);
-}

@@ -17,7 +17,7 @@
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 
-#include "exportsd/ctl/fsid_recover.h"
+#include "exportsd/ctl/fsid_rows.h"
 #include "exportsd/numbers/text.h"
 #include "parser/file.h"
 
@@ -95,48 +95,52 @@ static void publish_at(struct publishing *publishing, const char *path)
 }
 
 /* Plain exports that some client may write to. */
-static bool publish_everywhere(const struct invocation *invocation, struct publishing *publishing)
+static bool publish_export(void *userdata, const struct proto_message *message)
 {
-	const struct proto_message *message;
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE;
+	const char *path = proto_get(message, "path"), *etab = proto_get(message, "etab");
 
-	if (!ask_daemon(invocation, "exports", NULL, NULL, &caller))
-		return false;
-	while (next_answer(caller, &message) && !is_outcome(message, "exports", &exit_code)) {
-		const char *path = proto_get(message, "path"), *etab = proto_get(message, "etab");
-
-		if (path && *path == '/' && etab && strstr(etab, "(rw,") &&
-		    !proto_get(message, "handler"))
-			publish_at(publishing, path);
-	}
-	caller_close(caller);
-	return exit_code == EXIT_SUCCESS && publishing->n_failed == 0;
+	if (path && *path == '/' && etab && strstr(etab, "(rw,") && !proto_get(message, "handler"))
+		publish_at(userdata, path);
+	return true;
 }
 
-int fsid_publish(const struct invocation *invocation, struct fsid_store *store)
+static int publish(struct fsid_store *store)
 {
 	unsigned char key[STORE_KEY_BYTES];
 	struct publishing publishing = {};
 	CLEANUP(freep) char *bytes = NULL;
 	struct entries entries = {};
-	bool done = false;
-	int r;
+	int exit_code = EXIT_FAILURE;
+	int r = store_key_read(store->config->state_directory, true, key);
 
-	if (!store->caller) {
-		complain("exportsd does not run; it knows what is exported");
-		return EXIT_FAILURE;
-	}
-	r = store_key_read(store->config->state_directory, true, key);
 	if (r < 0)
 		complain("cannot use the key in %s: %s", store->config->state_directory,
 			 strerror(-r));
 	else if (fsid_read_all(store, &entries) > 0 &&
 		 store_text_write(&entries, key, &bytes, &publishing.n_bytes) == 0) {
 		publishing.bytes = bytes;
-		done = publish_everywhere(invocation, &publishing);
+		exit_code = ctl_ask(store->invocation, "exports", publish_export, &publishing,
+				    "exports", NULL);
 	}
 	entries_done(&entries);
 	free(publishing.done);
-	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+	return publishing.n_failed ? EXIT_FAILURE : exit_code;
 }
+
+static int run(const struct ctl_invocation *invocation)
+{
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
+
+	if (!fsid_store_open(invocation, &store))
+		return EXIT_FAILURE;
+	if (store.has_daemon)
+		return publish(&store);
+	complain("exportsd does not run; it knows what is exported");
+	return EXIT_FAILURE;
+}
+
+const struct ctl_command ctl_fsid_publish = {
+	.name = "fsid publish",
+	.summary = "write a copy to each writable exported file system",
+	.run = run,
+};

@@ -8,7 +8,7 @@
  * MAC, or be trusted by name.
  */
 
-#include "exportsd/ctl/fsid_recover.h"
+#include "exportsd/ctl/fsid_rows.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -95,7 +95,7 @@ static bool refuse_untrusted(const char *name, const struct stat *st, bool has_m
 	return true;
 }
 
-static bool read_text(const struct invocation *invocation, const struct fsid_store *store,
+static bool read_text(const struct ctl_invocation *invocation, const struct fsid_store *store,
 		      struct source *source, int fd, const struct stat *st)
 {
 	CLEANUP(freep) char *bytes = read_whole(fd, (size_t)st->st_size), *why = NULL;
@@ -115,7 +115,7 @@ static bool read_text(const struct invocation *invocation, const struct fsid_sto
 			complain("'%s': %s", source->name, why ?: strerror(-r));
 		return false;
 	}
-	return invocation->options & COMMAND_UNTRUSTED ||
+	return ctl_option(invocation, "untrusted") ||
 	       !refuse_untrusted(source->name, st, has_key && r == 0, has_key);
 }
 
@@ -164,14 +164,14 @@ static bool read_private_copy(struct source *source, const char *copy)
 	return r >= 0 || source->n > 0;
 }
 
-static bool read_copy_of_store(const struct invocation *invocation, struct source *source, int fd,
-			       const struct stat *st)
+static bool read_copy_of_store(const struct ctl_invocation *invocation, struct source *source,
+			       int fd, const struct stat *st)
 {
 	char directory[] = "/tmp/exportsctl-XXXXXX", copy[sizeof(directory) + 16];
 	char log[sizeof(copy) + 4];
 	bool done;
 
-	if (!(invocation->options & COMMAND_UNTRUSTED) &&
+	if (!(ctl_option(invocation, "untrusted")) &&
 	    refuse_untrusted(source->name, st, false, true))
 		return false;
 	if (!mkdtemp(directory)) {
@@ -190,8 +190,8 @@ static bool read_copy_of_store(const struct invocation *invocation, struct sourc
 	return done;
 }
 
-bool fsid_read_file(const struct invocation *invocation, const struct fsid_store *store,
-		    const char *name, struct entries *entries)
+static bool read_file(const struct ctl_invocation *invocation, const struct fsid_store *store,
+		      const char *name, struct entries *entries)
 {
 	struct source source = { .name = name, .entries = entries };
 	static const char sqlite_magic[] = "SQLite format 3";
@@ -228,7 +228,7 @@ static int take_fsidd_row(sqlite3_stmt *statement, struct source *source)
 	return take_row(source, &row) < 0 ? -1 : 1;
 }
 
-bool fsid_read_fsidd(const char *name, struct entries *entries)
+static bool read_fsidd(const char *name, struct entries *entries)
 {
 	struct source source = { .name = name, .entries = entries };
 	sqlite3_stmt *statement = NULL;
@@ -250,3 +250,91 @@ bool fsid_read_fsidd(const char *name, struct entries *entries)
 	sqlite3_close(db);
 	return taken >= 0 && rc == SQLITE_DONE;
 }
+
+/* ---- the commands ---- */
+
+/*
+ * With a daemon it compares them with what it knows; without, they are joined to what the copies
+ * say.
+ */
+static int take(struct fsid_store *store, struct entries *entries)
+{
+	size_t n_before = entries->n;
+	bool done;
+
+	if (!store->has_daemon && fsid_read_all(store, entries) < 0)
+		return EXIT_FAILURE;
+	done = fsid_write_all(store, entries);
+	if (done)
+		printf("%zu numbers taken\n", n_before);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int begin_new(struct fsid_store *store)
+{
+	struct entries entries = {};
+	int n_good = store->has_daemon ? 1 : fsid_read_all(store, &entries);
+	bool done = false;
+
+	if (n_good > 0)
+		complain("the number store is good: it is not begun anew");
+	else if (n_good == 0) {
+		entries_done(&entries);
+		entries = (struct entries){};
+		done = fsid_write_all(store, &entries);
+	}
+	if (done)
+		puts("the number store is empty now; new media get, nearly always, the numbers they had");
+	entries_done(&entries);
+	return done ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int run_recover(const struct ctl_invocation *invocation)
+{
+	const char *from = ctl_option(invocation, "from");
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
+	struct entries entries = {};
+	int exit_code = EXIT_FAILURE;
+
+	if (!from == !ctl_option(invocation, "new"))
+		return CTL_EXIT_USAGE;
+	if (!fsid_store_open(invocation, &store))
+		return EXIT_FAILURE;
+	if (!from)
+		return begin_new(&store);
+	if (read_file(invocation, &store, from, &entries))
+		exit_code = take(&store, &entries);
+	entries_done(&entries);
+	return exit_code;
+}
+
+const struct ctl_command ctl_fsid_recover = {
+	.name = "fsid recover",
+	.usage = "{--from FILE [--untrusted] | --new}",
+	.summary = "take the numbers in a file, or begin with none",
+	.options = { { "from", .argument = "FILE", .summary = "take numbers from FILE" },
+		     { "untrusted", .summary = "believe a file that others could have written" },
+		     { "new", .summary = "begin with no numbers" } },
+	.run = run_recover,
+};
+
+static int run_import(const struct ctl_invocation *invocation)
+{
+	CLEANUP(fsid_store_close) struct fsid_store store = {};
+	struct entries entries = {};
+	int exit_code = EXIT_FAILURE;
+
+	if (fsid_store_open(invocation, &store) && read_fsidd(invocation->arguments[0], &entries))
+		exit_code = take(&store, &entries);
+	entries_done(&entries);
+	return exit_code;
+}
+
+const struct ctl_command ctl_fsid_import = {
+	.name = "fsid import",
+	.usage = "DATABASE",
+	.summary = "take the numbers of fsidd's database",
+	.min = 1,
+	.max = 1,
+	.run = run_import,
+};

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "exportsd/base/caller.h"
 #include "exportsd/numbers/file.h"
 #include "exportsd/numbers/place.h"
 
@@ -28,9 +29,10 @@ void fsid_progress(const char *what, size_t n, size_t of)
 		n == of ? "\r\033[K" : "\033[K");
 }
 
-bool fsid_store_open(const struct invocation *invocation, struct fsid_store *ret_store)
+bool fsid_store_open(const struct ctl_invocation *invocation, struct fsid_store *ret_store)
 {
 	struct diags diags = { 0 };
+	struct caller *caller = NULL;
 	int r;
 
 	*ret_store = (struct fsid_store){ .invocation = invocation };
@@ -43,25 +45,21 @@ bool fsid_store_open(const struct invocation *invocation, struct fsid_store *ret
 						     ret_store->config->number_copies);
 	if (r != 0 || !ret_store->files) {
 		complain("cannot read the configuration");
-		fsid_store_close(ret_store);
 		return false;
 	}
-	r = caller_open(&ret_store->caller, invocation->socket);
+	r = caller_open(&caller, invocation->socket);
+	caller_close(caller);
+	ret_store->has_daemon = r == 0;
 	if (r == 0 || r == -ENOENT || r == -ECONNREFUSED)
 		return true;
 	complain("cannot ask exportsd at %s: %s", invocation->socket, strerror(-r));
-	fsid_store_close(ret_store);
 	return false;
 }
 
 void fsid_store_close(struct fsid_store *store)
 {
-	caller_close(store->caller);
 	config_free(store->config);
 	free(store->files);
-	store->caller = NULL;
-	store->config = NULL;
-	store->files = NULL;
 }
 
 int fsid_join(struct entries *entries, const struct store_row *row, const char *name)
@@ -102,36 +100,11 @@ static bool row_of_message(const struct proto_message *message, struct store_row
 	return true;
 }
 
-static bool ask(struct fsid_store *store, struct proto_writer *request)
+static bool join_message(void *userdata, const struct proto_message *message)
 {
-	int r = proto_end(request);
+	struct store_row row;
 
-	if (r == 0)
-		r = caller_ask(store->caller, request);
-	proto_writer_done(request);
-	if (r < 0)
-		complain("cannot ask exportsd: %s", strerror(-r));
-	return r == 0;
-}
-
-static int read_daemon(struct fsid_store *store, struct entries *entries)
-{
-	const struct proto_message *message;
-	struct proto_writer request = {};
-	int exit_code = 1;
-
-	proto_begin(&request, "fsid-list");
-	if (!ask(store, &request))
-		return -1;
-	while (next_answer(store->caller, &message)) {
-		struct store_row row;
-
-		if (is_outcome(message, "the numbers", &exit_code))
-			return exit_code == 0 ? 1 : -1;
-		if (row_of_message(message, &row) && fsid_join(entries, &row, "the daemon") < 0)
-			return -1;
-	}
-	return -1;
+	return !row_of_message(message, &row) || fsid_join(userdata, &row, "the daemon") == 0;
 }
 
 struct reading {
@@ -171,8 +144,11 @@ int fsid_read_all(struct fsid_store *store, struct entries *entries)
 {
 	int n_good = 0;
 
-	if (store->caller)
-		return read_daemon(store, entries);
+	if (store->has_daemon)
+		return ctl_ask(store->invocation, "the numbers", join_message, entries, "fsid-list",
+			       NULL) == EXIT_SUCCESS
+			       ? 1
+			       : -1;
 	for (char **file = store->files; *file; file++) {
 		int r = read_copy(*file, entries);
 
@@ -181,6 +157,15 @@ int fsid_read_all(struct fsid_store *store, struct entries *entries)
 		n_good += r;
 	}
 	return n_good;
+}
+
+bool fsid_read_store(struct fsid_store *store, struct entries *entries)
+{
+	int n_good = fsid_read_all(store, entries);
+
+	if (n_good == 0)
+		complain("no copy of the number store is good: exportsctl fsid recover");
+	return n_good > 0;
 }
 
 /* ---- writing ---- */
@@ -215,13 +200,10 @@ static size_t put_facts(struct proto_writer *request, const struct entries *entr
 static bool write_daemon(struct fsid_store *store, const struct entries *entries, bool dry)
 {
 	for (size_t i = 0; i < entries->n;) {
-		const struct proto_message *message;
 		struct proto_writer request = {};
-		int exit_code = 1;
 
 		i += put_facts(&request, entries, i, dry);
-		if (!ask(store, &request) || !next_answer(store->caller, &message) ||
-		    !is_outcome(message, "refused", &exit_code) || exit_code)
+		if (ctl_send(store->invocation, "refused", NULL, NULL, &request) != EXIT_SUCCESS)
 			return false;
 		if (!dry)
 			fsid_progress("recording", i, entries->n);
@@ -283,7 +265,7 @@ bool fsid_write_all(struct fsid_store *store, const struct entries *entries)
 {
 	size_t n_written = 0;
 
-	if (store->caller)
+	if (store->has_daemon)
 		return write_daemon(store, entries, true) && write_daemon(store, entries, false);
 	for (char **file = store->files; *file; file++)
 		n_written += write_copy(*file, entries) == 0;

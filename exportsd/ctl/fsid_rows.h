@@ -9,18 +9,19 @@
  */
 
 #include "exportsd/config/config.h"
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 #include "exportsd/numbers/entries.h"
 
 /* The daemon, or the configured copies. */
 struct fsid_store {
-	const struct invocation *invocation;
+	const struct ctl_invocation *invocation;
 	struct config *config;
 	char **files; /* ended by NULL */
-	struct caller *caller; /* NULL: no daemon runs */
+	bool has_daemon; /* one runs */
 };
 
-bool fsid_store_open(const struct invocation *invocation, struct fsid_store *ret_store);
+/* fsid_store_open - for a command. Close it in any case. */
+bool fsid_store_open(const struct ctl_invocation *invocation, struct fsid_store *ret_store);
 void fsid_store_close(struct fsid_store *store);
 
 /*
@@ -30,6 +31,9 @@ void fsid_store_close(struct fsid_store *store);
  * Returns how many copies are good (1 for the daemon); -1: it failed.
  */
 int fsid_read_all(struct fsid_store *store, struct entries *entries);
+
+/* fsid_read_store - the same, and a complaint if no copy is good. */
+bool fsid_read_store(struct fsid_store *store, struct entries *entries);
 
 /* fsid_join - another row; a contradiction is said, as from @name. Returns 0; -EEXIST; -ENOMEM. */
 int fsid_join(struct entries *entries, const struct store_row *row, const char *name);

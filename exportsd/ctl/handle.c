@@ -17,7 +17,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 #include "exportsd/ctl/json.h"
 #include "exportsd/kernel/filehandle.h"
 #include "parser/escape.h"
@@ -162,45 +162,22 @@ static const char *file_error(int error)
 
 /* ---- what is known ---- */
 
-/* A path that the file system id means; strings are its own. */
+/* A path that the file system id means. */
 struct place {
 	struct place *next;
-	char *path, *kind, *identity, *identity_now, *state;
-	uint64_t number_now; /* 0: this one is */
-	bool retired, fits;
+	struct proto_message message; /* a copy */
 	bool has_file;
 	struct file file;
 };
 
-static char *copy_value(const struct proto_message *message, const char *key)
+static const char *value_of(const struct place *place, const char *key)
 {
-	const char *value = proto_get(message, key);
-
-	return value ? strdup(value) : NULL;
+	return proto_get(&place->message, key);
 }
 
-static bool is_set(const struct proto_message *message, const char *key)
+static bool is_set(const struct place *place, const char *key)
 {
-	const char *value = proto_get(message, key);
-
-	return value && str_equal(value, "1");
-}
-
-static struct place *place_new(const struct proto_message *message)
-{
-	struct place *place = calloc(1, sizeof(*place));
-
-	if (!place)
-		return NULL;
-	place->path = copy_value(message, "path");
-	place->kind = copy_value(message, "kind");
-	place->identity = copy_value(message, "identity");
-	place->identity_now = copy_value(message, "identity-now");
-	place->state = copy_value(message, "state");
-	place->retired = is_set(message, "retired");
-	place->fits = is_set(message, "fits");
-	(void)proto_get_u64(message, "fsid", UINT32_MAX, &place->number_now);
-	return place;
+	return get_number(&place->message, key) == 1;
 }
 
 static void places_free(struct place *place)
@@ -208,58 +185,54 @@ static void places_free(struct place *place)
 	while (place) {
 		struct place *next = place->next;
 
-		free(place->path);
-		free(place->kind);
-		free(place->identity);
-		free(place->identity_now);
-		free(place->state);
+		copy_done(&place->message);
 		free(place);
 		place = next;
 	}
 }
 
+/* @userdata: where the next one goes */
+static bool add_place(void *userdata, const struct proto_message *message)
+{
+	struct place ***end = userdata;
+	struct place *place = is_entry(message, "place") ? calloc(1, sizeof(*place)) : NULL;
+
+	if (place && copy_message(message, &place->message)) {
+		**end = place;
+		*end = &place->next;
+	} else {
+		free(place);
+	}
+	return true;
+}
+
 /* Asks the daemon. Returns false if it could not be asked, which was said. */
-static bool find_places(const struct invocation *invocation, const struct filehandle_facts *facts,
-			struct place **ret_places)
+static bool find_places(const struct ctl_invocation *invocation,
+			const struct filehandle_facts *facts, struct place **ret_places)
 {
 	CLEANUP(freep) char *hex = escape_hex(facts->fsid, kernel_fsid_length(facts->fsid_type));
-	const struct proto_message *message;
-	struct proto_writer request = { 0 };
-	struct caller *caller = NULL;
-	struct place **end = ret_places;
-	int exit_code = EXIT_FAILURE;
+	char type[16];
 
-	if (!hex)
-		return false;
-	proto_begin(&request, "handle");
-	proto_put_u64(&request, "fsid-type", facts->fsid_type);
-	proto_put(&request, "fsid", hex);
-	if (!send_request(invocation, &request, &caller))
-		return false;
-	while (next_answer(caller, &message)) {
-		if (is_outcome(message, "handle", &exit_code))
-			break;
-		*end = place_new(message);
-		if (*end)
-			end = &(*end)->next;
-	}
-	caller_close(caller);
-	return exit_code == EXIT_SUCCESS;
+	(void)snprintf(type, sizeof(type), "%d", facts->fsid_type);
+	return hex && ctl_ask(invocation, "handle", add_place, &ret_places, "handle", "fsid-type",
+			      type, "fsid", hex, NULL) == EXIT_SUCCESS;
 }
 
 static bool is_medium(const struct place *place)
 {
-	return place->kind && str_equal(place->kind, "medium");
+	return str_equal(value_of(place, "kind") ?: "", "medium");
 }
 
 /* What is not mounted, or holds another medium, has no such file. */
 static void find_files(struct place *places, const struct filehandle_facts *facts)
 {
 	for (struct place *place = places; place; place = place->next) {
-		if (!place->path || (is_medium(place) && !place->fits))
+		const char *path = value_of(place, "path");
+
+		if (!path || (is_medium(place) && !is_set(place, "fits")))
 			continue;
 		place->has_file = true;
-		find_file(place->path, facts, &place->file);
+		find_file(path, facts, &place->file);
 	}
 }
 
@@ -322,23 +295,27 @@ static void print_fileid(const struct filehandle_facts *facts)
 
 static void print_medium(const struct place *place)
 {
-	if (place->identity)
-		print_line("medium", "%s%s", place->identity,
-			   place->retired ? " (the number is retired)" : "");
-	else if (place->retired)
+	const char *identity = value_of(place, "identity");
+	const char *identity_now = value_of(place, "identity-now");
+	bool is_retired = is_set(place, "retired");
+
+	if (identity)
+		print_line("medium", "%s%s", identity,
+			   is_retired ? " (the number is retired)" : "");
+	else if (is_retired)
 		print_line("medium", "the number is retired");
-	if (place->identity && place->identity_now)
+	if (identity && identity_now)
 		print_line("",
-			   "there now: %s, number %llu: until the other is back this handle is "
+			   "there now: %s, number %s: until the other is back this handle is "
 			   "stale",
-			   place->identity_now, (unsigned long long)place->number_now);
-	if (!place->fits && !place->identity_now)
+			   identity_now, value_of(place, "fsid") ?: "?");
+	if (!identity_now && !is_set(place, "fits"))
 		print_line("", "not mounted now: exportsctl mount would tell which file this is");
 }
 
 static void print_place(const struct place *place)
 {
-	print_line("path", "%s", place->path ?: "?");
+	print_line("path", "%s", value_of(place, "path") ?: "?");
 	if (is_medium(place))
 		print_medium(place);
 	if (!place->has_file)
@@ -373,11 +350,6 @@ static void print_handle(const struct filehandle *handle, const struct filehandl
 
 /* ---- for programs ---- */
 
-static void add_number(struct json_object *object, const char *name, uint64_t number)
-{
-	json_object_object_add(object, name, json_object_new_uint64(number));
-}
-
 static void add_hex(struct json_object *object, const char *name, const uint8_t *bytes,
 		    size_t n_bytes)
 {
@@ -389,46 +361,41 @@ static void add_hex(struct json_object *object, const char *name, const uint8_t 
 
 static void add_facts(struct json_object *object, const struct filehandle_facts *facts)
 {
-	const char *name = filehandle_fileid_name(facts->fileid_type);
-
 	json_add_text(object, "fsid_type", filehandle_fsid_name(facts->fsid_type));
 	if (facts->fsid_type == FSID_NUM)
-		add_number(object, "fsid", facts->number);
+		json_add_number(object, "fsid", facts->number);
 	if (facts->has_device) {
-		add_number(object, "major", facts->major);
-		add_number(object, "minor", facts->minor);
+		json_add_number(object, "major", facts->major);
+		json_add_number(object, "minor", facts->minor);
 	}
 	if (facts->has_uuid)
 		add_hex(object, "uuid", facts->uuid, facts->uuid_length);
 	if (facts->has_root_inode)
-		add_number(object, "root_inode", facts->root_inode);
-	add_number(object, "fileid_type", facts->fileid_type);
-	if (name)
-		json_add_text(object, "fileid_name", name);
+		json_add_number(object, "root_inode", facts->root_inode);
+	json_add_number(object, "fileid_type", facts->fileid_type);
+	json_add_text(object, "fileid_name", filehandle_fileid_name(facts->fileid_type));
 	add_hex(object, "fileid", facts->fileid, facts->fileid_length);
 	if (facts->has_inode) {
-		add_number(object, "inode", facts->inode);
-		add_number(object, "generation", facts->generation);
+		json_add_number(object, "inode", facts->inode);
+		json_add_number(object, "generation", facts->generation);
 	}
 	if (facts->has_parent)
-		add_number(object, "parent_inode", facts->parent_inode);
+		json_add_number(object, "parent_inode", facts->parent_inode);
 }
 
 static struct json_object *json_of_place(const struct place *place)
 {
 	struct json_object *object = json_object_new_object();
 
-	json_add_text(object, "path", place->path ?: "");
-	json_add_text(object, "kind", place->kind ?: "");
-	if (place->identity)
-		json_add_text(object, "identity", place->identity);
-	if (place->identity_now)
-		json_add_text(object, "identity_now", place->identity_now);
-	if (place->number_now)
-		add_number(object, "fsid_now", place->number_now);
-	if (place->state)
-		json_add_text(object, "state", place->state);
-	json_object_object_add(object, "retired", json_object_new_boolean(place->retired));
+	json_add_text(object, "path", value_of(place, "path") ?: "");
+	json_add_text(object, "kind", value_of(place, "kind") ?: "");
+	json_add_text(object, "identity", value_of(place, "identity"));
+	json_add_text(object, "identity_now", value_of(place, "identity-now"));
+	if (value_of(place, "fsid"))
+		json_add_number(object, "fsid_now", get_number(&place->message, "fsid"));
+	json_add_text(object, "state", value_of(place, "state"));
+	json_object_object_add(object, "retired",
+			       json_object_new_boolean(is_set(place, "retired")));
 	if (place->has_file && place->file.error)
 		json_add_text(object, "error", file_error(place->file.error));
 	else if (place->has_file && *place->file.path)
@@ -443,9 +410,9 @@ static void print_json(const struct filehandle *handle, const struct filehandle_
 	struct json_object *array = json_object_new_array();
 
 	add_hex(object, "handle", handle->bytes, handle->n_bytes);
-	add_number(object, "bytes", handle->n_whole);
+	json_add_number(object, "bytes", handle->n_whole);
 	if (handle->n_whole == handle->n_bytes)
-		add_number(object, "hash", filehandle_hash(handle->bytes, handle->n_bytes));
+		json_add_number(object, "hash", filehandle_hash(handle->bytes, handle->n_bytes));
 	if (facts->fault == FILEHANDLE_GOOD)
 		add_facts(object, facts);
 	else
@@ -459,9 +426,9 @@ static void print_json(const struct filehandle *handle, const struct filehandle_
 
 /* ---- the command ---- */
 
-static int explain(const struct invocation *invocation, const struct filehandle *handle)
+static int explain(const struct ctl_invocation *invocation, const struct filehandle *handle)
 {
-	bool json = invocation->options & COMMAND_JSON, asked;
+	bool json = ctl_option(invocation, "json"), asked;
 	struct filehandle_facts facts;
 	struct place *places = NULL;
 
@@ -483,7 +450,7 @@ static int explain(const struct invocation *invocation, const struct filehandle 
 	return asked ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int command_handle(const struct invocation *invocation)
+static int run(const struct ctl_invocation *invocation)
 {
 	CLEANUP(freep) char *text = join_arguments(invocation->arguments);
 	struct filehandle handle;
@@ -501,3 +468,13 @@ int command_handle(const struct invocation *invocation)
 		complain("this is no file handle: %s", r == -ENOMEM ? strerror(ENOMEM) : why);
 	return EXIT_FAILURE;
 }
+
+const struct ctl_command ctl_handle = {
+	.name = "handle",
+	.usage = "HEX... [--json]",
+	.summary = "what a file handle is the handle of: path, medium, file",
+	.min = 1,
+	.max = CTL_ANY_NUMBER,
+	.options = { CTL_JSON },
+	.run = run,
+};

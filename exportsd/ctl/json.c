@@ -82,6 +82,8 @@ void json_add_text(struct json_object *object, const char *name, const char *tex
 	CLEANUP(freep) char *long_name = NULL;
 	CLEANUP(freep) char *escaped = NULL;
 
+	if (!text)
+		return;
 	if (is_utf8(text)) {
 		json_object_object_add(object, name, json_object_new_string(text));
 		return;
@@ -91,6 +93,11 @@ void json_add_text(struct json_object *object, const char *name, const char *tex
 		long_name = NULL;
 	if (escaped && long_name)
 		json_object_object_add(object, long_name, json_object_new_string(escaped));
+}
+
+void json_add_number(struct json_object *object, const char *name, uint64_t number)
+{
+	json_object_object_add(object, name, json_object_new_uint64(number));
 }
 
 struct json_object *json_of_message(const struct proto_message *message)
@@ -113,7 +120,7 @@ struct json_object *json_of_message(const struct proto_message *message)
 				json_object_new_boolean(str_equal(field->value, "1")));
 		else if (!is_text(field->key) &&
 			 proto_get_u64(message, field->key, UINT64_MAX, &number) == 0)
-			json_object_object_add(object, name, json_object_new_uint64(number));
+			json_add_number(object, name, number);
 		else
 			json_add_text(object, name, field->value);
 	}

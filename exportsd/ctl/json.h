@@ -12,9 +12,10 @@
 /*
  * json_add_text - a member that holds text. JSON is UTF-8, paths are bytes: where they are not
  * UTF-8, the member's name gets "_escaped" behind it, and bytes that are not ASCII, control bytes
- * and backslashes are \ooo in it.
+ * and backslashes are \ooo in it. @text: NULL: no member
  */
 void json_add_text(struct json_object *object, const char *name, const char *text);
+void json_add_number(struct json_object *object, const char *name, uint64_t number);
 
 /*
  * json_of_message - its fields as members: '-' in keys becomes '_', numbers are numbers, yes and no

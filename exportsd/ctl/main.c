@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 
 /*
- * exportsctl(8): options, the table of commands, help.
+ * exportsctl(8): the command line and the help, both from the table of commands.
  */
 
 #include <errno.h>
@@ -9,43 +9,74 @@
 #include <stdio.h>
 
 #include "exportsd/config/config.h"
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 
-struct command {
-	const char *name;
-	const char *arguments;
-	unsigned int min, max; /* how many */
-	unsigned int options; /* enum command_option it takes */
-	const char *help;
-	int (*run)(const struct invocation *invocation);
+enum {
+	ALL_OPTIONS_MAX = 32,
+	OWN_OPTION = 256, /* getopt_long(3)'s value of the first option of commands */
+	SOCKET_OPTION = OWN_OPTION + ALL_OPTIONS_MAX,
+	SUMMARY_COLUMN = 36,
 };
 
-enum { ANY_NUMBER = 1024 * 1024 };
-
-static const struct command commands[] = {
-	{ "status", "[PATH] [--json]", 0, 1, COMMAND_JSON,
-	  "the daemon, and every medium: state, number, clients, since when", command_status },
-	{ "exports", "[-v | --json]", 0, 0, COMMAND_JSON | COMMAND_VERBOSE,
-	  "the exports in force, in etab's form; -v: with the lines they come from",
-	  command_exports },
-	{ "check", "[--etab | --media] [FILE...]", 0, ANY_NUMBER, COMMAND_ETAB | COMMAND_MEDIA,
-	  "read exports files and report every fault; --etab: print the result;"
-	  " --media: try file handles of what is mounted",
-	  command_check },
-	{ "reload", "", 0, 0, 0, "read the exports files anew; with faults nothing changes",
-	  command_reload },
-	{ "mount", "PATH", 1, 1, 0, "have a medium mounted, and wait for it", command_mount },
-	{ "busy", "PATH", 1, 1, 0, "who holds a medium: clients, processes", command_busy },
-	{ "eject", "PATH [--wait S] [--force]", 1, 1, COMMAND_FORCE | COMMAND_WAIT,
-	  "unmount a medium, and have its handler give it up", command_eject },
-	{ "fsid", "PATH | VERB ...", 1, 4,
-	  COMMAND_JSON | COMMAND_FROM | COMMAND_NEW | COMMAND_UNTRUSTED,
-	  "the number of a path; the number store: list, set, retire, verify, copy, export, publish, recover, import",
-	  command_fsid },
-	{ "path", "FSID", 1, 1, 0, "the path of a number", command_path },
-	{ "handle", "HEX... [--json]", 1, ANY_NUMBER, COMMAND_JSON,
-	  "what a file handle is the handle of: path, medium, file", command_handle },
+/* Every option of some command, once, and what was given. */
+struct own_option {
+	const struct ctl_option *option;
+	const char *value;
+	bool is_given;
 };
+static struct own_option own_options[ALL_OPTIONS_MAX];
+static size_t n_own_options;
+
+static struct own_option *find_own(const char *name)
+{
+	for (size_t i = 0; i < n_own_options; i++)
+		if (str_equal(own_options[i].option->name, name))
+			return &own_options[i];
+	return NULL;
+}
+
+static void gather_options(void)
+{
+	for (size_t i = 0; ctl_commands[i]; i++)
+		for (const struct ctl_option *option = ctl_commands[i]->options; option->name;
+		     option++)
+			if (!find_own(option->name) && n_own_options < ALL_OPTIONS_MAX)
+				own_options[n_own_options++].option = option;
+}
+
+/* ---- help ---- */
+
+static void print_row(int column, const char *summary)
+{
+	if (column >= SUMMARY_COLUMN)
+		column = printf("\n") - 1;
+	printf("%*s%s", SUMMARY_COLUMN - column, "", summary);
+}
+
+static bool has_option(const struct ctl_command *command, const char *name)
+{
+	for (const struct ctl_option *option = command->options; option->name; option++)
+		if (str_equal(option->name, name))
+			return true;
+	return false;
+}
+
+static void print_option(const struct ctl_option *option)
+{
+	const char *before = " (";
+	int column = 0;
+
+	column += option->letter ? printf("  -%c, ", option->letter) : printf("      ");
+	column += printf("--%s%s%s", option->name, option->argument ? " " : "",
+			 option->argument ?: "");
+	print_row(column, option->summary);
+	for (size_t i = 0; ctl_commands[i]; i++)
+		if (has_option(ctl_commands[i], option->name)) {
+			printf("%s%s", before, ctl_commands[i]->name);
+			before = ", ";
+		}
+	puts(")");
+}
 
 static void print_help(void)
 {
@@ -54,118 +85,143 @@ static void print_help(void)
 	     "Ask exportsd, and check what it is to read.\n"
 	     "\n"
 	     "Commands:");
-	for (size_t i = 0; i < N_ELEMENTS(commands); i++)
-		printf("  %-7s %-28s %s\n", commands[i].name, commands[i].arguments,
-		       commands[i].help);
-	puts("\n"
-	     "Options:\n"
-	     "      --json         print JSON (status, exports, handle, fsid list and verify)\n"
-	     "      --etab         print the exports in etab's form (check)\n"
-	     "      --media        try file handles instead of reading files (check)\n"
-	     "      --wait S       wait so many seconds for who uses a medium (eject)\n"
-	     "      --force        take away what NFSv4 clients hold (eject)\n"
-	     "      --from FILE    take numbers from FILE (fsid recover); --untrusted: whoever may have written it\n"
-	     "      --new          begin with no numbers (fsid recover)\n"
-	     "  -v, --verbose      print more (exports)\n"
-	     "  -c, --config FILE  read FILE instead of /etc/exportsd.conf\n"
-	     "      --socket FILE  ask the daemon there; also EXPORTSCTL_SOCKET in the environment\n"
-	     "  -h, --help         this text\n"
-	     "  -V, --version      print the version\n"
+	for (size_t i = 0; ctl_commands[i]; i++) {
+		const struct ctl_command *command = ctl_commands[i];
+
+		print_row(printf("  %s%s%s", command->name, command->usage ? " " : "",
+				 command->usage ?: ""),
+			  command->summary);
+		putchar('\n');
+	}
+	puts("\nOptions:");
+	for (size_t i = 0; i < n_own_options; i++)
+		print_option(own_options[i].option);
+	puts("  -c, --config FILE                 read FILE instead of /etc/exportsd.conf\n"
+	     "      --socket FILE                 ask the daemon there; also EXPORTSCTL_SOCKET in the environment\n"
+	     "  -h, --help                        this text\n"
+	     "  -V, --version                     print the version\n"
 	     "\n"
 	     "Exit code: 0 done, 1 failed, 2 wrong usage. See exportsctl(8).");
 }
 
-static const struct command *find_command(const char *name)
+/* Of a command, and of those of its group. */
+static int usage_error(const struct ctl_command *command)
 {
-	for (size_t i = 0; i < N_ELEMENTS(commands); i++)
-		if (str_equal(commands[i].name, name))
-			return &commands[i];
-	return NULL;
-}
+	size_t length = command ? strlen(command->name) : 0;
 
-static int usage_error(const struct command *command)
-{
-	if (command)
-		fprintf(stderr, "Usage: exportsctl %s %s\n", command->name, command->arguments);
-	else
-		fputs("exportsctl --help lists the commands\n", stderr);
-	return EXIT_USAGE;
-}
+	for (size_t i = 0; command && ctl_commands[i]; i++) {
+		const struct ctl_command *other = ctl_commands[i];
 
-static bool parse_seconds(const char *text, uint32_t *ret_seconds)
-{
-	enum { SECONDS_MAX = 7 * 24 * 3600 };
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || *text == '-' || value > SECONDS_MAX) {
-		complain("--wait takes seconds, up to %d", SECONDS_MAX);
-		return false;
+		if (strncmp(other->name, command->name, length) == 0 &&
+		    (other == command || other->name[length] == ' '))
+			fprintf(stderr, "Usage: exportsctl %s%s%s\n", other->name,
+				other->usage ? " " : "", other->usage ?: "");
 	}
-	*ret_seconds = (uint32_t)value;
-	return true;
+	if (!command)
+		fputs("exportsctl --help lists the commands\n", stderr);
+	return CTL_EXIT_USAGE;
+}
+
+/* ---- the command line ---- */
+
+static void make_table(struct option *ret_options, char *ret_letters)
+{
+	static const struct option common[] = {
+		{ "config", required_argument, NULL, 'c' },
+		{ "socket", required_argument, NULL, SOCKET_OPTION },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+	};
+
+	for (size_t i = 0; i < n_own_options; i++) {
+		const struct ctl_option *option = own_options[i].option;
+
+		*ret_options++ =
+			(struct option){ option->name,
+					 option->argument ? required_argument : no_argument, NULL,
+					 OWN_OPTION + (int)i };
+		if (option->letter)
+			*ret_letters++ = option->letter;
+	}
+	memcpy(ret_options, common, sizeof(common));
+	strcpy(ret_letters, "c:hV");
+}
+
+static void note_option(int option)
+{
+	for (size_t i = 0; i < n_own_options; i++)
+		if (option == OWN_OPTION + (int)i || option == own_options[i].option->letter) {
+			own_options[i].is_given = true;
+			own_options[i].value = optarg ?: "";
+		}
 }
 
 /* Returns 0, or an exit code plus one. */
-static int parse_options(int argc, char **argv, struct invocation *invocation)
+static int parse_options(int argc, char **argv, struct ctl_invocation *invocation)
 {
-	enum {
-		OPTION_JSON = 256,
-		OPTION_ETAB,
-		OPTION_SOCKET,
-		OPTION_FROM,
-		OPTION_NEW,
-		OPTION_UNTRUSTED,
-		OPTION_FORCE,
-		OPTION_WAIT,
-		OPTION_MEDIA,
-	};
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, OPTION_JSON },
-		{ "etab", no_argument, NULL, OPTION_ETAB },
-		{ "media", no_argument, NULL, OPTION_MEDIA },
-		{ "verbose", no_argument, NULL, 'v' },
-		{ "config", required_argument, NULL, 'c' },
-		{ "force", no_argument, NULL, OPTION_FORCE },
-		{ "wait", required_argument, NULL, OPTION_WAIT },
-		{ "socket", required_argument, NULL, OPTION_SOCKET },
-		{ "from", required_argument, NULL, OPTION_FROM },
-		{ "new", no_argument, NULL, OPTION_NEW },
-		{ "untrusted", no_argument, NULL, OPTION_UNTRUSTED },
-		{ "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },
-		{ 0 },
-	};
+	struct option options[ALL_OPTIONS_MAX + 5] = { 0 };
+	char letters[ALL_OPTIONS_MAX + 5] = "";
 	int option;
 
-	while ((option = getopt_long(argc, argv, "vc:hV", options, NULL)) != -1) {
+	make_table(options, letters);
+	while ((option = getopt_long(argc, argv, letters, options, NULL)) != -1) {
 		switch (option) {
-		case OPTION_JSON: invocation->options |= COMMAND_JSON; break;
-		case OPTION_ETAB: invocation->options |= COMMAND_ETAB; break;
-		case OPTION_MEDIA: invocation->options |= COMMAND_MEDIA; break;
-		case 'v': invocation->options |= COMMAND_VERBOSE; break;
 		case 'c': invocation->config_file = optarg; break;
-		case OPTION_FORCE: invocation->options |= COMMAND_FORCE; break;
-		case OPTION_WAIT:
-			invocation->options |= COMMAND_WAIT;
-			if (!parse_seconds(optarg, &invocation->wait_seconds))
-				return usage_error(NULL) + 1;
-			break;
-		case OPTION_SOCKET: invocation->socket = optarg; break;
-		case OPTION_NEW: invocation->options |= COMMAND_NEW; break;
-		case OPTION_UNTRUSTED: invocation->options |= COMMAND_UNTRUSTED; break;
-		case OPTION_FROM:
-			invocation->options |= COMMAND_FROM;
-			invocation->from = optarg;
-			break;
+		case SOCKET_OPTION: invocation->socket = optarg; break;
 		case 'h': print_help(); return EXIT_SUCCESS + 1;
 		case 'V': puts("exportsctl " EXPORTSD_VERSION); return EXIT_SUCCESS + 1;
-		default: return usage_error(NULL) + 1;
+		case '?': return usage_error(NULL) + 1;
+		default: note_option(option);
 		}
 	}
 	return 0;
+}
+
+/* Of "fsid list" both words count. Returns how many of the words are its name's; 0: it is not. */
+static unsigned int match(const struct ctl_command *command, char *const *words)
+{
+	size_t length = strcspn(command->name, " ");
+	const char *second = command->name[length] ? command->name + length + 1 : NULL;
+
+	if (strlen(words[0]) != length || strncmp(words[0], command->name, length) != 0)
+		return 0;
+	if (!second)
+		return 1;
+	return words[1] && str_equal(words[1], second) ? 2 : 0;
+}
+
+/* The one that takes the most words. */
+static const struct ctl_command *find_command(char **words, char ***ret_arguments)
+{
+	const struct ctl_command *found = NULL;
+	unsigned int n_best = 0;
+
+	for (size_t i = 0; ctl_commands[i]; i++) {
+		unsigned int n = match(ctl_commands[i], words);
+
+		if (n > n_best) {
+			n_best = n;
+			found = ctl_commands[i];
+		}
+	}
+	*ret_arguments = words + n_best;
+	return found;
+}
+
+/* Returns false if an option was given that is not the command's, or too few or many arguments. */
+static bool take_values(struct ctl_invocation *invocation)
+{
+	const struct ctl_command *command = invocation->command;
+	unsigned int n = 0;
+
+	for (size_t i = 0; i < n_own_options; i++)
+		if (own_options[i].is_given && !has_option(command, own_options[i].option->name))
+			return false;
+	for (size_t i = 0; command->options[i].name; i++)
+		invocation->values[i] = find_own(command->options[i].name)->value;
+	while (invocation->arguments[n])
+		n++;
+	return n >= command->min && n <= command->max;
 }
 
 /*
@@ -187,35 +243,40 @@ static char *configured_socket(const char *config_file)
 	return path;
 }
 
-int main(int argc, char **argv)
+static int run(struct ctl_invocation *invocation)
 {
-	struct invocation invocation = { .socket = getenv("EXPORTSCTL_SOCKET") };
 	CLEANUP(freep) char *socket = NULL;
-	const struct command *command;
-	unsigned int n_arguments;
-	int r = parse_options(argc, argv, &invocation);
+	int exit_code;
 
-	if (r != 0)
-		return r - 1;
-	if (optind == argc) {
-		complain("which command?");
-		return usage_error(NULL);
-	}
-	command = find_command(argv[optind]);
-	if (!command) {
-		complain("unknown command '%s'", argv[optind]);
-		return usage_error(NULL);
-	}
-	invocation.arguments = argv + optind + 1;
-	n_arguments = (unsigned int)(argc - optind - 1);
-	if (n_arguments < command->min || n_arguments > command->max ||
-	    invocation.options & ~command->options)
-		return usage_error(command);
-	if (!invocation.socket)
-		invocation.socket = socket = configured_socket(invocation.config_file);
-	if (!invocation.socket) {
+	if (!invocation->socket)
+		invocation->socket = socket = configured_socket(invocation->config_file);
+	if (!invocation->socket) {
 		complain("out of memory");
 		return EXIT_FAILURE;
 	}
-	return command->run(&invocation);
+	exit_code = invocation->command->run(invocation);
+	if (exit_code == CTL_EXIT_USAGE)
+		return usage_error(invocation->command);
+	return exit_code == CTL_EXIT_LOST ? EXIT_FAILURE : exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	struct ctl_invocation invocation = { .socket = getenv("EXPORTSCTL_SOCKET") };
+	int r;
+
+	gather_options();
+	r = parse_options(argc, argv, &invocation);
+	if (r != 0)
+		return r - 1;
+	if (optind == argc) {
+		complain("a command is missing");
+		return usage_error(NULL);
+	}
+	invocation.command = find_command(argv + optind, &invocation.arguments);
+	if (!invocation.command) {
+		complain("unknown command '%s'", argv[optind]);
+		return usage_error(NULL);
+	}
+	return take_values(&invocation) ? run(&invocation) : usage_error(invocation.command);
 }

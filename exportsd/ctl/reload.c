@@ -6,16 +6,8 @@
 
 #include <stdio.h>
 
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 #include "parser/diag.h"
-
-static unsigned int number_of(const struct proto_message *message, const char *key)
-{
-	uint64_t number = 0;
-
-	(void)proto_get_u64(message, key, UINT32_MAX, &number);
-	return (unsigned int)number;
-}
 
 static void add_fault(struct diags *diags, const struct proto_message *fault)
 {
@@ -23,8 +15,8 @@ static void add_fault(struct diags *diags, const struct proto_message *fault)
 	const char *level = proto_get(fault, "level") ?: "error";
 	const struct position at = {
 		.file = proto_get(fault, "file") ?: "?",
-		.line = number_of(fault, "line"),
-		.column = number_of(fault, "column"),
+		.line = (unsigned int)get_number(fault, "line"),
+		.column = (unsigned int)get_number(fault, "column"),
 		.line_text = line_text,
 		.line_length = line_text ? strlen(line_text) : 0,
 	};
@@ -33,32 +25,37 @@ static void add_fault(struct diags *diags, const struct proto_message *fault)
 		 proto_get(fault, "text") ?: "?");
 }
 
-int command_reload(const struct invocation *invocation)
+static bool on_message(void *userdata, const struct proto_message *message)
 {
-	const struct proto_message *message;
-	struct diags diags = { 0 };
-	struct caller *caller = NULL;
-	int exit_code = EXIT_FAILURE;
+	struct diags *diags = userdata;
 
-	if (!ask_daemon(invocation, "reload", NULL, NULL, &caller))
-		return EXIT_FAILURE;
-	while (next_answer(caller, &message)) {
-		if (str_equal(message->word, "fault"))
-			add_fault(&diags, message);
-		if (proto_outcome(message->word) < 0)
-			continue;
-		/* More were found than sent: diags_print() says how many. */
-		if (number_of(message, "errors") > diags.n_errors)
-			diags.n_errors = number_of(message, "errors");
-		if (number_of(message, "warnings") > diags.n_warnings)
-			diags.n_warnings = number_of(message, "warnings");
-		diags_print(&diags, stderr, isatty(STDERR_FILENO));
-		if (is_outcome(message, "reload", &exit_code) && exit_code == 0)
-			puts(number_of(message, "changed") ? "new exports are in force"
-							   : "nothing changed");
-		break;
-	}
+	if (is_entry(message, "fault"))
+		add_fault(diags, message);
+	if (proto_outcome(message->word) < 0)
+		return true;
+	/* More were found than sent: diags_print() says how many. */
+	if (get_number(message, "errors") > diags->n_errors)
+		diags->n_errors = get_number(message, "errors");
+	if (get_number(message, "warnings") > diags->n_warnings)
+		diags->n_warnings = get_number(message, "warnings");
+	diags_print(diags, stderr, isatty(STDERR_FILENO));
+	if (is_done(message))
+		puts(get_number(message, "changed") ? "new exports are in force"
+						    : "nothing changed");
+	return true;
+}
+
+static int run(const struct ctl_invocation *invocation)
+{
+	struct diags diags = { 0 };
+	int exit_code = ctl_ask(invocation, "reload", on_message, &diags, "reload", NULL);
+
 	diags_done(&diags);
-	caller_close(caller);
 	return exit_code;
 }
+
+const struct ctl_command ctl_reload = {
+	.name = "reload",
+	.summary = "read the exports files anew; with faults nothing changes",
+	.run = run,
+};

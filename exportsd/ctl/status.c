@@ -13,7 +13,7 @@
 #include <time.h>
 #include <uthash.h>
 
-#include "exportsd/ctl/commands.h"
+#include "exportsd/ctl/ctl.h"
 #include "exportsd/ctl/json.h"
 
 struct medium {
@@ -34,41 +34,12 @@ struct status {
 
 /* ---- taking in ---- */
 
-static void free_copy(struct proto_message *copy)
-{
-	for (size_t i = 0; i < copy->n_fields; i++) {
-		free((char *)copy->fields[i].key);
-		free((char *)copy->fields[i].value);
-	}
-	proto_message_done(copy);
-}
-
-/* A copy of a message's fields; its word is not needed. Returns false when memory is out. */
-static bool copy_message(const struct proto_message *message, struct proto_message *ret_copy)
-{
-	struct proto_message copy = { .word = "" };
-
-	copy.fields = calloc(message->n_fields + 1, sizeof(*copy.fields));
-	for (size_t i = 0; copy.fields && i < message->n_fields; i++) {
-		struct proto_field *field = &copy.fields[copy.n_fields++];
-
-		field->key = strdup(message->fields[i].key);
-		field->value = strdup(message->fields[i].value);
-		if (!field->key || !field->value) {
-			free_copy(&copy);
-			return false;
-		}
-	}
-	*ret_copy = copy;
-	return copy.fields != NULL;
-}
-
 static void medium_free(struct medium *medium)
 {
 	for (size_t i = 0; i < medium->n_clients; i++)
 		free(medium->clients[i]);
 	free(medium->clients);
-	free_copy(&medium->fields);
+	copy_done(&medium->fields);
 	free(medium->path);
 	free(medium);
 }
@@ -128,17 +99,25 @@ static bool add_client(struct status *status, const struct proto_message *messag
 	return clients[medium->n_clients++] != NULL;
 }
 
-static bool add_message(struct status *status, const struct proto_message *message)
+static bool add(struct status *status, const struct proto_message *message)
 {
-	if (str_equal(message->word, "medium"))
+	if (is_entry(message, "medium"))
 		return add_medium(status, message);
-	if (str_equal(message->word, "client"))
+	if (is_entry(message, "client"))
 		return add_client(status, message);
-	if (str_equal(message->word, "daemon") && !status->daemon.fields)
+	if (is_entry(message, "daemon") && !status->daemon.fields)
 		return copy_message(message, &status->daemon);
-	if (str_equal(message->word, "kernel") && !status->kernel.fields)
+	if (is_entry(message, "kernel") && !status->kernel.fields)
 		return copy_message(message, &status->kernel);
 	return true;
+}
+
+static bool on_message(void *userdata, const struct proto_message *message)
+{
+	if (add(userdata, message))
+		return true;
+	complain("out of memory");
+	return false;
 }
 
 static void status_done(struct status *status)
@@ -152,42 +131,17 @@ static void status_done(struct status *status)
 		medium_free(medium);
 		medium = next;
 	}
-	free_copy(&status->daemon);
-	free_copy(&status->kernel);
-}
-
-/* Returns an exit code. */
-static int take_in(struct status *status, struct caller *caller, const char *subject)
-{
-	const struct proto_message *message;
-	int exit_code;
-
-	while (next_answer(caller, &message)) {
-		if (is_outcome(message, subject, &exit_code))
-			return exit_code;
-		if (!add_message(status, message)) {
-			complain("out of memory");
-			return EXIT_FAILURE;
-		}
-	}
-	return EXIT_FAILURE;
+	copy_done(&status->daemon);
+	copy_done(&status->kernel);
 }
 
 /* ---- for people ---- */
-
-static uint64_t number_of(const struct proto_message *message, const char *key)
-{
-	uint64_t number = 0;
-
-	(void)proto_get_u64(message, key, UINT64_MAX, &number);
-	return number;
-}
 
 /* Local time of a field in microseconds; "-" without. */
 static const char *time_of(const struct proto_message *message, const char *key, char *buffer,
 			   size_t size)
 {
-	time_t seconds = (time_t)(number_of(message, key) / 1000000);
+	time_t seconds = (time_t)(get_number(message, key) / 1000000);
 	struct tm local;
 
 	if (!seconds || !localtime_r(&seconds, &local) ||
@@ -251,9 +205,9 @@ static void print_daemon(const struct status *status)
 	       time_of(daemon, "applied-usec", when, sizeof(when)));
 	print_states(status);
 	print_counts(&status->kernel);
-	if (number_of(daemon, "mount-port"))
+	if (get_number(daemon, "mount-port"))
 		printf("  MOUNT service on port %s\n", proto_get(daemon, "mount-port"));
-	if (number_of(daemon, "reload-errors"))
+	if (get_number(daemon, "reload-errors"))
 		printf("  the exports files had faults (%s) when they were last read; see exportsctl check\n",
 		       proto_get(daemon, "reload-errors"));
 }
@@ -319,9 +273,9 @@ static void print_medium(const struct medium *medium)
 	printf("  %-9s %s", "state", state_of(medium));
 	if (str_equal(state_of(medium), "loading"))
 		printf(", %s%%", proto_get(fields, "percent") ?: "0");
-	if (number_of(fields, "since-usec"))
+	if (get_number(fields, "since-usec"))
 		printf(", since %s", time_of(fields, "since-usec", when, sizeof(when)));
-	puts(number_of(fields, "listed") ? "" : ", not in its handler's list");
+	puts(get_number(fields, "listed") ? "" : ", not in its handler's list");
 	print_line("message", proto_get(fields, "message"));
 	print_line("fsid", proto_get(fields, "fsid"));
 	print_line("label", proto_get(fields, "label"));
@@ -348,29 +302,20 @@ static struct json_object *json_of_clients(const struct medium *medium)
 
 static struct json_object *json_of_kernel(const struct proto_message *counts)
 {
+	static const char *const others[] = { "waiting", "flushes", "export-flushes",
+					      "handle-flushes", "forgotten" };
 	struct json_object *kernel = json_object_new_object();
 	struct json_object *asked = json_object_new_object();
 	struct json_object *answered = json_object_new_object();
 
 	for (size_t i = 0; i < N_ELEMENTS(caches); i++) {
-		json_object_object_add(asked, caches[i].name,
-				       json_object_new_uint64(number_of(counts, caches[i].asked)));
-		json_object_object_add(
-			answered, caches[i].name,
-			json_object_new_uint64(number_of(counts, caches[i].answered)));
+		json_add_number(asked, caches[i].name, get_number(counts, caches[i].asked));
+		json_add_number(answered, caches[i].name, get_number(counts, caches[i].answered));
 	}
 	json_object_object_add(kernel, "asked", asked);
 	json_object_object_add(kernel, "answered", answered);
-	json_object_object_add(kernel, "waiting",
-			       json_object_new_uint64(number_of(counts, "waiting")));
-	json_object_object_add(kernel, "flushes",
-			       json_object_new_uint64(number_of(counts, "flushes")));
-	json_object_object_add(kernel, "export-flushes",
-			       json_object_new_uint64(number_of(counts, "export-flushes")));
-	json_object_object_add(kernel, "handle-flushes",
-			       json_object_new_uint64(number_of(counts, "handle-flushes")));
-	json_object_object_add(kernel, "forgotten",
-			       json_object_new_uint64(number_of(counts, "forgotten")));
+	for (size_t i = 0; i < N_ELEMENTS(others); i++)
+		json_add_number(kernel, others[i], get_number(counts, others[i]));
 	return kernel;
 }
 
@@ -394,19 +339,17 @@ static void print_json(const struct status *status)
 	json_object_put(all);
 }
 
-int command_status(const struct invocation *invocation)
+static int run(const struct ctl_invocation *invocation)
 {
 	const char *argument = invocation->arguments[0];
 	CLEANUP(freep) char *path = argument ? absolute_path(argument) : NULL;
 	struct status status = { .last = NULL };
-	struct caller *caller = NULL;
 	int exit_code;
 
 	status.last = &status.first;
-	if (!ask_daemon(invocation, "status", path ? "path" : NULL, path, &caller))
-		return EXIT_FAILURE;
-	exit_code = take_in(&status, caller, path ?: "status");
-	if (exit_code == 0 && invocation->options & COMMAND_JSON)
+	exit_code = ctl_ask(invocation, argument ? path : "status", on_message, &status, "status",
+			    "path", path, NULL);
+	if (exit_code == 0 && ctl_option(invocation, "json"))
 		print_json(&status);
 	else if (exit_code == 0 && path && status.first)
 		print_medium(status.first);
@@ -416,6 +359,14 @@ int command_status(const struct invocation *invocation)
 			print_table(&status);
 	}
 	status_done(&status);
-	caller_close(caller);
 	return exit_code;
 }
+
+const struct ctl_command ctl_status = {
+	.name = "status",
+	.usage = "[PATH] [--json]",
+	.summary = "the daemon, and every medium: state, number, clients, since when",
+	.max = 1,
+	.options = { CTL_JSON },
+	.run = run,
+};

@@ -65,9 +65,22 @@ options_in() { sed -n 's/^\.It.* Fl -\([a-z-]*\).*/--\1/p' "man/$1.8" | sort -u;
 	done
 }
 
+# exportsctl's commands: "name" and "group name". In the page these are "Cm name", and "Ic group name" in a group.
 @test "help and manual page list the same commands" {
-	diff <(exportsctl --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' | sort) \
-		<(sed -n 's/^\.It Cm \([a-z]*\).*/\1/p' man/exportsctl.8 | sort)
+	local name='\([a-z]\+\( [a-z]\+\)\{0,1\}\)\( .*\)\{0,1\}$'
+	diff <(exportsctl --help | sed -n "/^Commands:/,/^\$/s/^  $name/\1/p" | sort) \
+		<(sed -n "s/^\.It Cm $name/\1/p; s/^\.It Ic $name/\1/p" man/exportsctl.8 | sort -u)
+}
+
+@test "wrong usage of a command shows it as the help does, of a group all of it" {
+	run -2 exportsctl fsid set /x
+	[ "$output" = "Usage: exportsctl fsid set PATH FSID [IDENTITY]" ]
+	run -2 exportsctl eject /x --wait soon
+	[ "${lines[1]}" = "Usage: exportsctl eject PATH [--wait SECONDS] [--force]" ]
+	run -2 exportsctl fsid nonsense words
+	[ "${#lines[@]}" = "$(exportsctl --help | grep -c '^  fsid ')" ]
+	run -2 exportsctl status --wait 3
+	[ "$output" = "Usage: exportsctl status [PATH] [--json]" ]
 }
 
 @test "every option of the help is taken" {
