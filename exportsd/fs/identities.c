@@ -22,9 +22,10 @@
 #include "exportsd/fs/identities_private.h"
 
 #include <errno.h>
-#include <libmount/libmount.h>
+#include <utlist.h>
 
 #include "exportsd/fs/mount_changes.h"
+#include "exportsd/fs/mount_table.h"
 #include "exportsd/kernel/rootdir.h"
 
 enum {
@@ -34,23 +35,23 @@ enum {
 };
 
 /* A path that is being asked about, on behalf of the look round. */
-struct look {
+struct identities_look {
 	struct identities *identities;
-	struct place *place;
+	struct identities_place *place;
 	struct pending *question;
 };
 
 struct identities_question {
 	struct pending pending;
+	struct identities_question *prev, *next;
 	struct identities *identities;
-	const struct snapshot *snapshot;
 	struct identity_id id;
 	identities_fn done;
 	void *userdata;
 	/* The hits, each looked at again. */
-	const struct place *places[IDENTITIES_PATHS_MAX];
+	const struct identities_place *places[IDENTITIES_PATHS_MAX];
 	size_t n_places, next_place;
-	struct place *seen
+	struct identities_place *seen
 		[IDENTITIES_PATHS_MAX]; /* those of them that are in no table; their paths are the snapshot's */
 	size_t n_seen;
 	const char *found[IDENTITIES_PATHS_MAX];
@@ -59,28 +60,40 @@ struct identities_question {
 	bool looked_round; /* since it was asked: do not begin again */
 	bool waits_for_look, is_due; /* its end; to be woken after it */
 	struct pending *verifying;
-	sd_event_source *deferred;
-	struct identities_question *next, *previous;
+	struct later start;
+};
+
+/* What is mounted at a place that may be asked about. */
+struct identities_mount {
+	const struct mount_table_entry *entry;
+	UT_hash_handle hh; /* in the order of mounting */
 };
 
 struct identities {
 	sd_event *event;
 	struct paths *paths;
 	const struct numbers *numbers;
+	struct mount_table *table;
 	const char *rootdir;
-	struct mount_changes *changes;
-	sd_event_source *look_source; /* on: a look round is to begin */
-	sd_event_source *slow_timer; /* of the look round */
-	bool is_slow; /* it takes longer than that */
-	struct table known;
+	const struct snapshot *snapshot; /* in force; NULL: none was yet */
+	struct mount_table_subscriber subscriber;
+	struct identities_mount *mounts; /* hash by entry */
+	struct mount_changes changes;
+	struct identities_table known;
 	bool is_whole; /* it is a look round's */
 	size_t n_learned;
 	bool stale; /* mounts changed, some place did not answer, or nothing was looked at yet */
+	/* When it was asked last whether mounts changed; and whether it was told of any since. */
+	uint64_t n_changes;
+	bool was_told;
 	bool looking;
-	struct table next; /* while looking */
+	struct pending *waiting; /* for mounts, before the look round */
+	struct later slow; /* of the look round */
+	bool is_slow; /* it takes longer than that */
+	struct identities_table next; /* while looking */
 	bool all_answered; /* as far as the last look round has come */
-	struct place *next_to_look;
-	struct look looks[LOOKS_AT_ONCE];
+	struct identities_place *next_to_look;
+	struct identities_look looks[LOOKS_AT_ONCE];
 	size_t n_looking;
 	struct identities_question *questions;
 };
@@ -95,20 +108,21 @@ static void stop_looking(struct identities *identities)
 {
 	for (size_t i = 0; i < LOOKS_AT_ONCE; i++) {
 		pending_cancel(&identities->looks[i].question);
-		identities->looks[i] = (struct look){ 0 };
+		identities->looks[i] = (struct identities_look){ 0 };
 	}
 	identities->n_looking = 0;
 	identities->looking = false;
-	(void)sd_event_source_set_enabled(identities->look_source, SD_EVENT_OFF);
-	identities->slow_timer = sd_event_source_disable_unref(identities->slow_timer);
+	pending_cancel(&identities->waiting);
+	later_cancel(&identities->slow);
 	identities->next_to_look = NULL;
 	table_clear(&identities->next);
 }
 
 /* No memory: it is passed over, and the look round is not complete. */
-static struct place *add_place(struct identities *identities, const char *path, size_t length)
+static struct identities_place *add_place(struct identities *identities, const char *path,
+					  size_t length)
 {
-	struct place *place = table_have(&identities->next, path, length);
+	struct identities_place *place = table_have(&identities->next, path, length);
 
 	identities->all_answered &= place != NULL;
 	return place;
@@ -121,7 +135,7 @@ static void add_parents(struct identities *identities, const char *path)
 	bool is_new = true;
 
 	while (is_new && length > 1) {
-		struct place *place;
+		struct identities_place *place;
 
 		while (length > 1 && path[length - 1] != '/')
 			length--;
@@ -135,22 +149,23 @@ static void add_parents(struct identities *identities, const char *path)
 }
 
 /* Some change that is no medium's: those come and go, and no export but their rules' is there. */
-static bool has_changes(const struct identities *identities, const struct snapshot *snapshot)
+static bool has_changes(const struct identities *identities)
 {
 	const char *place = NULL;
 
-	if (mount_changes_all(identities->changes))
+	if (identities->changes.in_force.all)
 		return true;
-	while ((place = mount_changes_next(identities->changes, place)))
-		if (!snapshot_rule_for_path(snapshot, place, NULL))
+	while ((place = mount_changes_next(&identities->changes, place)))
+		if (!snapshot_rule_for_path(identities->snapshot, place, NULL))
 			return true;
 	return false;
 }
 
 /* Exports that the snapshot says nothing of, or what is no longer true, and pseudo-roots. */
-static void add_exports(struct identities *identities, const struct snapshot *snapshot)
+static void add_exports(struct identities *identities)
 {
-	bool changed = has_changes(identities, snapshot);
+	const struct snapshot *snapshot = identities->snapshot;
+	bool changed = has_changes(identities);
 	dev_t last_device = 0;
 
 	for (size_t i = 0; i < snapshot_n_places(snapshot); i++) {
@@ -159,7 +174,7 @@ static void add_exports(struct identities *identities, const struct snapshot *sn
 			exported.is_pseudo_root ||
 			(exported.is_exported &&
 			 (!exported.seen.inode ||
-			  (changed && mount_changes_at(identities->changes, exported.path))));
+			  (changed && mount_changes_at(&identities->changes, exported.path))));
 
 		if (exported.seen.inode && (i == 0 || exported.seen.device != last_device)) {
 			last_device = exported.seen.device;
@@ -172,8 +187,9 @@ static void add_exports(struct identities *identities, const struct snapshot *sn
 
 static void add_learned(struct identities *identities)
 {
-	for (const struct place *place = identities->known.places; place; place = place->hh.next) {
-		struct place *again =
+	for (const struct identities_place *place = identities->known.places; place;
+	     place = place->hh.next) {
+		struct identities_place *again =
 			place->is_learned ? add_place(identities, place->path, strlen(place->path))
 					  : NULL;
 
@@ -190,8 +206,9 @@ static void add_learned(struct identities *identities)
  * Directories between a rule's and its media are pseudo-roots, too. A client that has the handle of
  * one got it when it looked for a medium, which has a number since.
  */
-static void add_parents_of_media(struct identities *identities, const struct snapshot *snapshot)
+static void add_parents_of_media(struct identities *identities)
 {
+	const struct snapshot *snapshot = identities->snapshot;
 	bool is_needed = false;
 
 	for (size_t i = 0; i < snapshot_n_rules(snapshot); i++)
@@ -206,49 +223,88 @@ static void add_parents_of_media(struct identities *identities, const struct sna
 	}
 }
 
+/* ---- mounts ---- */
+
 /*
  * What is mounted: at an export, which is a file system's root then, or a part of one; and below
  * crossmnt, unless it is a medium. A pseudo-root is above everything, and the host's own NFS
  * mounts, which may wait for this very server, are looked at only if exported.
  */
-static void add_mount(struct identities *identities, const struct snapshot *snapshot,
-		      struct libmnt_fs *fs)
+static void add_mounts(struct identities *identities)
 {
-	const char *target = mnt_fs_get_target(fs), *root = mnt_fs_get_root(fs);
-	struct place *place;
-	ssize_t index;
+	const struct snapshot *snapshot = identities->snapshot;
 
-	target = target ? rootdir_strip(identities->rootdir, target) : NULL;
+	for (struct identities_mount *mount = identities->mounts; mount; mount = mount->hh.next) {
+		const char *target = rootdir_strip(identities->rootdir, mount->entry->target);
+		ssize_t index = snapshot_place_of(snapshot, target);
+		struct snapshot_place exported = { 0 };
+		struct identities_place *place;
+
+		if (index >= 0)
+			exported = snapshot_place(snapshot, (size_t)index);
+		if (exported.is_exported)
+			identities->all_answered &=
+				table_have_exported(&identities->next, &exported) != NULL;
+		else if (snapshot_is_crossed(snapshot, target))
+			add_place(identities, target, strlen(target));
+		place = table_find(&identities->next, target);
+		if (place) /* of several mounts the last is on top */
+			place->is_part = mount->entry->is_part;
+	}
+}
+
+/* Returns whether there is memory for it. */
+static bool keep_mount(struct identities *identities, const struct mount_table_entry *entry)
+{
+	struct identities_mount *mount = calloc(1, sizeof(*mount));
+
+	if (!mount)
+		return false;
+	mount->entry = entry;
+	HASH_ADD_PTR(identities->mounts, entry, mount);
+	if (mount->hh.tbl)
+		return true;
+	free(mount);
+	return false;
+}
+
+static void drop_mount(struct identities *identities, struct identities_mount *mount)
+{
+	if (!mount)
+		return;
+	HASH_DEL(identities->mounts, mount);
+	free(mount);
+}
+
+static void on_mount(void *userdata, enum mount_table_change change,
+		     const struct mount_table_entry *entry)
+{
+	struct identities *identities = userdata;
+	const struct snapshot *snapshot = identities->snapshot;
+	const char *target = rootdir_strip(identities->rootdir, entry->target);
+	bool is_place, is_medium;
+	struct identities_mount *mount;
+
 	if (!target)
 		return;
-	index = snapshot_place_of(snapshot, target);
-	if (index >= 0 && snapshot_place(snapshot, (size_t)index).is_exported) {
-		struct snapshot_place exported = snapshot_place(snapshot, (size_t)index);
-
-		if (!table_have_exported(&identities->next, &exported))
-			identities->all_answered = false;
-	} else if (snapshot_is_crossed(snapshot, target) &&
-		   !snapshot_rule_for_path(snapshot, target, NULL)) {
-		add_place(identities, target, strlen(target));
+	is_place = snapshot && snapshot_place_of(snapshot, target) >= 0;
+	is_medium = snapshot && !is_place && snapshot_rule_for_path(snapshot, target, NULL);
+	if (change == MOUNT_TABLE_REMOVED) {
+		HASH_FIND_PTR(identities->mounts, &entry, mount);
+		drop_mount(identities, mount);
+	} else if (is_place || (snapshot && !is_medium &&
+				(snapshot_is_crossed(snapshot, target) ||
+				 snapshot_is_in_rule(snapshot, target)))) {
+		identities->stale |= !keep_mount(identities, entry);
 	}
-	place = table_find(&identities->next, target);
-	if (place) /* of several mounts the last is on top */
-		place->is_part = root && !str_equal(root, "/");
+	if (change == MOUNT_TABLE_THERE)
+		return;
+	mount_changes_note(&identities->changes, target, !is_medium);
+	identities->stale |= !is_medium;
+	identities->was_told = true;
 }
 
-static void add_mounts(struct identities *identities, const struct snapshot *snapshot)
-{
-	struct libmnt_table *table = mnt_new_table_from_file("/proc/self/mountinfo");
-	struct libmnt_iter *iterator = mnt_new_iter(MNT_ITER_FORWARD);
-	struct libmnt_fs *fs;
-
-	if (!table || !iterator)
-		identities->all_answered = false;
-	while (table && iterator && mnt_table_next_fs(table, iterator, &fs) == 0)
-		add_mount(identities, snapshot, fs);
-	mnt_free_iter(iterator);
-	mnt_unref_table(table);
-}
+/* ---- the look round itself ---- */
 
 static void on_look(void *userdata, int error, const struct paths_facts *facts);
 
@@ -292,10 +348,19 @@ static void wake_questions(struct identities *identities)
 	}
 }
 
+static void end_look(struct identities *identities)
+{
+	identities->looking = false;
+	later_cancel(&identities->slow);
+	wake_questions(identities);
+}
+
 static void look_on(struct identities *identities)
 {
+	struct identities_question *question;
+
 	for (size_t i = 0; i < LOOKS_AT_ONCE && identities->next_to_look; i++) {
-		struct look *look = &identities->looks[i];
+		struct identities_look *look = &identities->looks[i];
 
 		if (look->question)
 			continue;
@@ -312,17 +377,15 @@ static void look_on(struct identities *identities)
 	if (identities->n_looking > 0)
 		return;
 	/* Over, or nothing can be asked at all. */
-	for (struct identities_question *q = identities->questions; q; q = q->next)
-		if (!q->deferred)
-			wait_for_look(q);
+	DL_FOREACH (identities->questions, question)
+		if (!later_is_pending(&question->start))
+			wait_for_look(question);
 	table_clear(&identities->known);
 	identities->known = identities->next;
-	identities->next = (struct table){ 0 };
+	identities->next = (struct identities_table){ 0 };
 	identities->is_whole = true;
-	identities->looking = false;
-	identities->slow_timer = sd_event_source_disable_unref(identities->slow_timer);
 	identities->stale |= !identities->all_answered;
-	wake_questions(identities);
+	end_look(identities);
 }
 
 static void finish(struct identities_question *question);
@@ -331,7 +394,7 @@ static void finish(struct identities_question *question);
  * Who waits for an id of this place need not wait for the end of a slow look round. There may be a
  * place that suits better, but then it has to be asked for again: this is not all.
  */
-static void tell_early(struct identities *identities, const struct place *place,
+static void tell_early(struct identities *identities, const struct identities_place *place,
 		       const struct paths_facts *facts)
 {
 	struct identities_question *question = identities->questions;
@@ -350,7 +413,7 @@ static void tell_early(struct identities *identities, const struct place *place,
 
 static void on_look(void *userdata, int error, const struct paths_facts *facts)
 {
-	struct look *look = userdata;
+	struct identities_look *look = userdata;
 	struct identities *identities = look->identities;
 
 	look->question = NULL;
@@ -368,50 +431,50 @@ static void on_look(void *userdata, int error, const struct paths_facts *facts)
 }
 
 /* From now on each answer is used at once, beginning with those there are. */
-static int on_slow(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_slow(void *userdata)
 {
 	struct identities *identities = userdata;
 
 	identities->is_slow = true;
 	wake_questions(identities);
-	return 0;
 }
 
-static void look_round(struct identities *identities, const struct snapshot *snapshot)
+static void on_mounts_told(void *userdata)
 {
-	identities->is_slow =
-		sd_event_add_time_relative(identities->event, &identities->slow_timer,
-					   CLOCK_MONOTONIC, SLOW_USEC, 1, on_slow, identities) < 0;
-	for (struct identities_question *q = identities->questions; q; q = q->next)
-		q->looked_round = true;
-	identities->looking = true;
-	identities->stale = false;
+	struct identities *identities = userdata;
+
+	identities->waiting = NULL;
+	/* A change that nobody told may be anywhere. */
+	if (identities->is_whole && !identities->stale && identities->was_told) {
+		identities->was_told = false;
+		end_look(identities);
+		return;
+	}
+	identities->stale = identities->was_told = false;
 	identities->all_answered = true;
-	add_exports(identities, snapshot);
+	add_exports(identities);
 	add_learned(identities);
-	add_parents_of_media(identities, snapshot);
-	add_mounts(identities, snapshot);
+	add_parents_of_media(identities);
+	add_mounts(identities);
 	identities->next_to_look = identities->next.places;
-	(void)sd_event_source_set_enabled(identities->look_source, SD_EVENT_ONESHOT);
+	look_on(identities);
 }
 
-static int on_look_round(sd_event_source *source, void *userdata)
+/* What was mounted by now is waited for; then there may be nothing new. */
+static void look_round(struct identities *identities)
 {
-	look_on(userdata);
-	return 0;
+	struct identities_question *question;
+
+	DL_FOREACH (identities->questions, question)
+		question->looked_round = true;
+	identities->n_changes = mount_table_n_changes(identities->table);
+	identities->is_slow = later_call_in(&identities->slow, identities->event, SLOW_USEC,
+					    on_slow, identities) < 0;
+	identities->looking = mount_table_wait(identities->table, on_mounts_told, identities,
+					       &identities->waiting) == 0;
 }
 
 /* ---- questions ---- */
-
-static void unlink_question(struct identities_question *question)
-{
-	if (question->previous)
-		question->previous->next = question->next;
-	else
-		question->identities->questions = question->next;
-	if (question->next)
-		question->next->previous = question->previous;
-}
 
 static void finish(struct identities_question *question)
 {
@@ -429,7 +492,7 @@ static void finish(struct identities_question *question)
 static void on_verified(void *userdata, int error, const struct paths_facts *facts)
 {
 	struct identities_question *question = userdata;
-	const struct place *place = question->places[question->next_place++];
+	const struct identities_place *place = question->places[question->next_place++];
 
 	question->verifying = NULL;
 	if (error < 0 && !paths_is_gone(error))
@@ -448,15 +511,19 @@ static bool wait_for_more(struct identities_question *question)
 		wait_for_look(question);
 		return true;
 	}
-	mount_changes_look(identities->changes);
-	if (question->looked_round || !identities->stale)
+	if (question->looked_round ||
+	    (!identities->stale &&
+	     identities->n_changes == mount_table_n_changes(identities->table)))
 		return false;
-	look_round(identities, question->snapshot);
-	wait_for_look(question);
-	return true;
+	look_round(identities);
+	if (identities->looking)
+		wait_for_look(question);
+	else
+		question->complete = false;
+	return identities->looking;
 }
 
-static void add_hit(struct identities_question *question, const struct place *place)
+static void add_hit(struct identities_question *question, const struct identities_place *place)
 {
 	for (size_t i = 0; i < question->n_places; i++)
 		if (str_equal(question->places[i]->path, place->path))
@@ -469,7 +536,7 @@ static void add_hit(struct identities_question *question, const struct place *pl
 static void take_hits(struct identities_question *question)
 {
 	const struct identities *identities = question->identities;
-	const struct entry *entry;
+	const struct identities_entry *entry;
 
 	HASH_FIND(hh, identities->known.entries, &question->id, sizeof(question->id), entry);
 	if (!entry) {
@@ -481,10 +548,10 @@ static void take_hits(struct identities_question *question)
 }
 
 /* Does an export that was seen there have the id? Without its file system's uuids it may. */
-static bool may_have_id(const struct identities_question *question, const struct place *place,
-			const struct snapshot_seen *seen)
+static bool may_have_id(const struct identities_question *question,
+			const struct identities_place *place, const struct snapshot_seen *seen)
 {
-	const struct file_system *file_system =
+	const struct identities_file_system *file_system =
 		table_find_file_system(&question->identities->known, seen->device);
 	struct paths_facts facts = { .device = seen->device, .inode = seen->inode };
 
@@ -498,7 +565,7 @@ static bool may_have_id(const struct identities_question *question, const struct
 
 static void add_seen(struct identities_question *question, const struct snapshot_place *exported)
 {
-	struct place *place = calloc(1, sizeof(*place));
+	struct identities_place *place = calloc(1, sizeof(*place));
 	size_t n = question->n_places;
 
 	if (place) {
@@ -523,8 +590,10 @@ static void take_seen(struct identities_question *question)
 	if (!identity_inode(&question->id, &inode))
 		return;
 	while (question->n_places < IDENTITIES_PATHS_MAX &&
-	       (index = snapshot_next_seen(question->snapshot, inode, &position)) >= 0) {
-		struct snapshot_place exported = snapshot_place(question->snapshot, (size_t)index);
+	       (index = snapshot_next_seen(question->identities->snapshot, inode, &position)) >=
+		       0) {
+		struct snapshot_place exported =
+			snapshot_place(question->identities->snapshot, (size_t)index);
 
 		add_seen(question, &exported);
 	}
@@ -538,7 +607,7 @@ static void question_step(struct identities_question *question)
 	struct identities *identities = question->identities;
 
 	if (!identities->is_whole && !identities->looking)
-		look_round(identities, question->snapshot);
+		look_round(identities);
 	if (question->n_places == 0) {
 		take_hits(question);
 		take_seen(question);
@@ -556,41 +625,27 @@ static void question_step(struct identities_question *question)
 	finish(question);
 }
 
-static int on_deferred(sd_event_source *source, void *userdata)
+static void on_start(void *userdata)
 {
-	struct identities_question *question = userdata;
-
-	question->deferred = sd_event_source_disable_unref(question->deferred);
-	question_step(question);
-	return 0;
+	question_step(userdata);
 }
 
-int identities_find(struct identities *identities, const struct snapshot *snapshot,
-		    enum kernel_fsid_type type, const uint8_t *fsid, identities_fn done,
-		    void *userdata, struct pending **ret_question)
+int identities_find(struct identities *identities, enum kernel_fsid_type type, const uint8_t *fsid,
+		    identities_fn done, void *userdata, struct pending **ret_question)
 {
 	struct identities_question *question = calloc(1, sizeof(*question));
-	int r;
 
 	if (!question)
 		return -ENOMEM;
 	question->pending.cancel = cancel_identities;
 	question->identities = identities;
-	question->snapshot = snapshot;
 	question->id.type = type;
 	memcpy(question->id.bytes, fsid, kernel_fsid_length(type));
 	question->done = done;
 	question->userdata = userdata;
 	question->complete = true;
-	r = sd_event_add_defer(identities->event, &question->deferred, on_deferred, question);
-	if (r < 0) {
-		free(question);
-		return r;
-	}
-	question->next = identities->questions;
-	if (question->next)
-		question->next->previous = question;
-	identities->questions = question;
+	later_call(&question->start, identities->event, on_start, question);
+	DL_PREPEND(identities->questions, question);
 	*ret_question = &question->pending;
 	return 0;
 }
@@ -599,33 +654,46 @@ static void cancel_identities(struct pending *pending)
 {
 	struct identities_question *question = (struct identities_question *)pending;
 
-	unlink_question(question);
+	DL_DELETE(question->identities->questions, question);
 	drop_hits(question);
-	sd_event_source_disable_unref(question->deferred);
+	later_cancel(&question->start);
 	free(question);
+}
+
+/* ---- what is in force ---- */
+
+static void drop_mounts(struct identities *identities)
+{
+	struct identities_mount *mount, *next;
+
+	HASH_ITER (hh, identities->mounts, mount, next)
+		drop_mount(identities, mount);
 }
 
 void identities_begin_load(struct identities *identities)
 {
-	mount_changes_begin(identities->changes);
+	mount_changes_begin(&identities->changes);
 }
 
-void identities_forget(struct identities *identities)
+void identities_set_snapshot(struct identities *identities, const struct snapshot *snapshot)
 {
-	mount_changes_put_in_force(identities->changes);
+	identities->snapshot = snapshot;
+	mount_changes_put_in_force(&identities->changes);
 	stop_looking(identities);
 	table_clear(&identities->known);
 	identities->is_whole = false;
 	identities->n_learned = 0;
 	identities->stale = true;
+	drop_mounts(identities);
+	mount_table_subscribe(identities->table, &identities->subscriber, on_mount, identities);
 }
 
 /* ---- by the way ---- */
 
-static void learn(struct table *table, const struct snapshot_place *exported,
+static void learn(struct identities_table *table, const struct snapshot_place *exported,
 		  const struct paths_facts *facts)
 {
-	struct place *place = table_have_exported(table, exported);
+	struct identities_place *place = table_have_exported(table, exported);
 
 	if (!place)
 		return;
@@ -638,11 +706,12 @@ static bool is_same(const struct snapshot_seen *seen, const struct paths_facts *
 	return seen->inode == facts->inode && seen->device == facts->device;
 }
 
-void identities_learn(struct identities *identities, const struct snapshot *snapshot,
-		      const char *path, const struct paths_facts *facts)
+void identities_learn(struct identities *identities, const char *path,
+		      const struct paths_facts *facts)
 {
+	const struct snapshot *snapshot = identities->snapshot;
 	ssize_t index = snapshot_place_of(snapshot, path);
-	const struct place *place;
+	const struct identities_place *place;
 	struct snapshot_place exported;
 
 	if (index < 0 || facts->is_mount_root) /* mounts are looked at when they change */
@@ -660,35 +729,20 @@ void identities_learn(struct identities *identities, const struct snapshot *snap
 
 /* ---- the whole ---- */
 
-static void on_mounts_changed(void *userdata)
-{
-	struct identities *identities = userdata;
-
-	identities->stale = true;
-}
-
 int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths,
-		   const struct numbers *numbers, const char *rootdir)
+		   const struct numbers *numbers, struct mount_table *table, const char *rootdir)
 {
 	struct identities *identities = calloc(1, sizeof(*identities));
-	int r;
 
 	if (!identities)
 		return -ENOMEM;
 	identities->event = event;
 	identities->paths = paths;
 	identities->numbers = numbers;
+	identities->table = table;
 	identities->rootdir = rootdir;
 	identities->stale = true;
-	r = mount_changes_new(&identities->changes, event, rootdir, on_mounts_changed, identities);
-	if (r >= 0)
-		r = sd_event_add_defer(event, &identities->look_source, on_look_round, identities);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(identities->look_source, SD_EVENT_OFF);
-	if (r < 0) {
-		identities_free(identities);
-		return r;
-	}
+	mount_table_subscribe(table, &identities->subscriber, on_mount, identities);
 	*ret_identities = identities;
 	return 0;
 }
@@ -701,8 +755,9 @@ struct identities *identities_free(struct identities *identities)
 		cancel_identities(&identities->questions->pending);
 	stop_looking(identities);
 	table_clear(&identities->known);
-	sd_event_source_disable_unref(identities->look_source);
-	mount_changes_free(identities->changes);
+	drop_mounts(identities);
+	mount_table_unsubscribe(identities->table, &identities->subscriber);
+	mount_changes_done(&identities->changes);
 	free(identities);
 	return NULL;
 }

@@ -14,6 +14,7 @@
  */
 
 #include "exportsd/base/later.h"
+#include "exportsd/fs/mount_table.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/fsid.h"
 #include "exportsd/numbers/numbers.h"
@@ -22,34 +23,32 @@
 struct identities;
 
 /*
- * paths, numbers: borrowed. numbers know the media, and so the directories between a rule's and its
- * media; may be NULL
+ * paths, numbers, table: borrowed. numbers know the media, and so the directories between a rule's
+ * and its media; may be NULL
  * @rootdir: what exported paths lie beneath (kernel/rootdir.h), or NULL; borrowed
  */
 int identities_new(struct identities **ret_identities, sd_event *event, struct paths *paths,
-		   const struct numbers *numbers, const char *rootdir);
+		   const struct numbers *numbers, struct mount_table *table, const char *rootdir);
 struct identities *identities_free(struct identities *identities);
 
 /*
- * identities_begin_load - exports are about to be looked at for a snapshot, which
- * identities_forget() tells is in force.
+ * identities_begin_load - exports are about to be looked at for a snapshot.
+ * identities_set_snapshot - it is in force, until the next one is; borrowed. Questions under way
+ * must have been cancelled.
  */
 void identities_begin_load(struct identities *identities);
-/* identities_forget - other exports are in force. Questions under way must have been cancelled. */
-void identities_forget(struct identities *identities);
+void identities_set_snapshot(struct identities *identities, const struct snapshot *snapshot);
 
 /*
  * identities_learn - what lies at an exported path or pseudo-root that was looked at for another
  * reason: a directory made anew in place of another is known by its handle from then on.
  */
-void identities_learn(struct identities *identities, const struct snapshot *snapshot,
-		      const char *path, const struct paths_facts *facts);
+void identities_learn(struct identities *identities, const char *path,
+		      const struct paths_facts *facts);
 
 /*
  * identities_find - the paths that a file system id means, now.
  *
- * @snapshot: which paths are exported; only used during calls that start a look round, so it must
- *            be the one in force until identities_forget()
  * @type, @fsid: not FSID_NUM; kernel_fsid_length(type) bytes
  * @done: exactly once, never from within this call; @paths, at most IDENTITIES_PATHS_MAX in no
  *        particular order, valid during the call. @complete: false if some path did
@@ -58,9 +57,8 @@ void identities_learn(struct identities *identities, const struct snapshot *snap
 enum { IDENTITIES_PATHS_MAX = 8 }; /* bind mounts of one directory; more are passed over */
 typedef void (*identities_fn)(void *userdata, const char *const *paths, size_t n_paths,
 			      bool complete);
-int identities_find(struct identities *identities, const struct snapshot *snapshot,
-		    enum kernel_fsid_type type, const uint8_t *fsid, identities_fn done,
-		    void *userdata, struct pending **ret_question);
+int identities_find(struct identities *identities, enum kernel_fsid_type type, const uint8_t *fsid,
+		    identities_fn done, void *userdata, struct pending **ret_question);
 
 /*
  * identity_ids - every id of one place, as nfsd would write it into a handle (mk_fsid()).

@@ -16,7 +16,7 @@
  * have it. A pseudo-root also has that of its path: whether rpc.mountd takes this one depends on
  * when it read the exports, so either may be in a client's handle.
  */
-static size_t place_ids(const struct place *place, const struct paths_facts *facts,
+static size_t place_ids(const struct identities_place *place, const struct paths_facts *facts,
 			struct identity_id ret_ids[PLACE_IDS_MAX])
 {
 	struct paths_facts seen = *facts;
@@ -38,7 +38,7 @@ static size_t place_ids(const struct place *place, const struct paths_facts *fac
 	return n;
 }
 
-bool place_has_id(const struct place *place, const struct paths_facts *facts,
+bool place_has_id(const struct identities_place *place, const struct paths_facts *facts,
 		  const struct identity_id *id)
 {
 	struct identity_id ids[PLACE_IDS_MAX];
@@ -52,11 +52,11 @@ bool place_has_id(const struct place *place, const struct paths_facts *facts,
 
 /* ---- places ---- */
 
-void table_clear(struct table *table)
+void table_clear(struct identities_table *table)
 {
-	struct entry *entry, *next_entry;
-	struct place *place, *next_place;
-	struct file_system *file_system, *next_file_system;
+	struct identities_entry *entry, *next_entry;
+	struct identities_place *place, *next_place;
+	struct identities_file_system *file_system, *next_file_system;
 
 	HASH_ITER (hh, table->file_systems, file_system, next_file_system) {
 		HASH_DEL(table->file_systems, file_system);
@@ -73,17 +73,17 @@ void table_clear(struct table *table)
 	}
 }
 
-struct place *table_find(const struct table *table, const char *path)
+struct identities_place *table_find(const struct identities_table *table, const char *path)
 {
-	struct place *place;
+	struct identities_place *place;
 
 	HASH_FIND_STR(table->places, path, place);
 	return place;
 }
 
-struct place *table_have(struct table *table, const char *path, size_t length)
+struct identities_place *table_have(struct identities_table *table, const char *path, size_t length)
 {
-	struct place *place;
+	struct identities_place *place;
 
 	HASH_FIND(hh, table->places, path, length, place);
 	if (place)
@@ -104,7 +104,7 @@ struct place *table_have(struct table *table, const char *path, size_t length)
 	return place;
 }
 
-void place_set_exported(struct place *place, const struct snapshot_place *exported)
+void place_set_exported(struct identities_place *place, const struct snapshot_place *exported)
 {
 	place->is_pseudo_root |= exported->is_pseudo_root;
 	if (exported->uuid && !place->has_uuid) {
@@ -113,9 +113,10 @@ void place_set_exported(struct place *place, const struct snapshot_place *export
 	}
 }
 
-struct place *table_have_exported(struct table *table, const struct snapshot_place *exported)
+struct identities_place *table_have_exported(struct identities_table *table,
+					     const struct snapshot_place *exported)
 {
-	struct place *place = table_have(table, exported->path, strlen(exported->path));
+	struct identities_place *place = table_have(table, exported->path, strlen(exported->path));
 
 	if (place)
 		place_set_exported(place, exported);
@@ -124,17 +125,18 @@ struct place *table_have_exported(struct table *table, const struct snapshot_pla
 
 /* ---- file systems ---- */
 
-struct file_system *table_find_file_system(const struct table *table, dev_t device)
+struct identities_file_system *table_find_file_system(const struct identities_table *table,
+						      dev_t device)
 {
-	struct file_system *file_system;
+	struct identities_file_system *file_system;
 
 	HASH_FIND(hh, table->file_systems, &device, sizeof(device), file_system);
 	return file_system;
 }
 
-bool table_add_file_system(struct table *table, dev_t device)
+bool table_add_file_system(struct identities_table *table, dev_t device)
 {
-	struct file_system *file_system = table_find_file_system(table, device);
+	struct identities_file_system *file_system = table_find_file_system(table, device);
 
 	if (file_system)
 		return false;
@@ -151,9 +153,10 @@ bool table_add_file_system(struct table *table, dev_t device)
 /* ---- ids ---- */
 
 /* Returns 0 or -ENOMEM. */
-static int enter_id(struct table *table, const struct place *place, const struct identity_id *id)
+static int enter_id(struct identities_table *table, const struct identities_place *place,
+		    const struct identity_id *id)
 {
-	struct entry *entry;
+	struct identities_entry *entry;
 
 	HASH_FIND(hh, table->entries, id, sizeof(*id), entry);
 	if (!entry) {
@@ -175,7 +178,8 @@ static int enter_id(struct table *table, const struct place *place, const struct
 	return 0;
 }
 
-int table_enter(struct table *table, struct place *place, const struct paths_facts *facts)
+int table_enter(struct identities_table *table, struct identities_place *place,
+		const struct paths_facts *facts)
 {
 	struct identity_id ids[PLACE_IDS_MAX];
 	size_t n = place_ids(place, facts, ids);
@@ -188,9 +192,9 @@ int table_enter(struct table *table, struct place *place, const struct paths_fac
 	return r;
 }
 
-void table_note_file_system(struct table *table, const struct paths_facts *facts)
+void table_note_file_system(struct identities_table *table, const struct paths_facts *facts)
 {
-	struct file_system *file_system = table_find_file_system(table, facts->device);
+	struct identities_file_system *file_system = table_find_file_system(table, facts->device);
 
 	if (!file_system)
 		return;

@@ -356,12 +356,25 @@ int mount_table_wait(struct mount_table *table, later_fn done, void *userdata,
 	return 0;
 }
 
+/* The last one that was there before: what it was not told of yet that is new stays new. */
+static uint64_t since_when(const struct mount_table *table,
+			   const struct mount_table_subscriber *subscriber)
+{
+	uint64_t told = subscriber->untold ? subscriber->untold->serial - 1 : table->serial;
+
+	return !subscriber->told	  ? table->serial
+	       : told > subscriber->since ? told
+					  : subscriber->since;
+}
+
 void mount_table_subscribe(struct mount_table *table, struct mount_table_subscriber *subscriber,
 			   mount_table_fn told, void *userdata)
 {
+	uint64_t since = since_when(table, subscriber);
+
 	mount_table_unsubscribe(table, subscriber);
 	*subscriber = (struct mount_table_subscriber){
-		.untold = table->entries, .since = table->serial, .told = told, .userdata = userdata
+		.untold = table->entries, .since = since, .told = told, .userdata = userdata
 	};
 	DL_APPEND(table->subscribers, subscriber);
 	later_call(&table->turn, table->event, on_turn, table);

@@ -62,7 +62,7 @@ struct mount_table_subscriber {
 /*
  * mount_table_subscribe - from the next turn on, all that is there is told, one after another in
  * the order of mountinfo: of several on one place the last is on top; and then what changes. Who
- * has subscribed already is told everything anew.
+ * has subscribed already is told everything anew, and what he was not told of yet as new.
  *
  * @told: must not subscribe or unsubscribe anybody
  */

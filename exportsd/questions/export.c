@@ -264,8 +264,7 @@ static void on_seen(void *userdata, enum access_seen seen, int error,
 
 	switch (seen) {
 	case ACCESS_SEEN:
-		identities_learn(question->daemon->questions->identities,
-				 question->daemon->snapshot, path, facts);
+		identities_learn(question->daemon->questions->identities, path, facts);
 		if (is_reexported(question, facts))
 			answer_reexported(question);
 		else

@@ -299,8 +299,8 @@ static void on_who(void *userdata, int error)
 		question_again(question, AGAIN_SECONDS);
 	else if (fsid->type == FSID_NUM)
 		begin_number(question, clients);
-	else if (identities_find(daemon->questions->identities, daemon->snapshot, fsid->type,
-				 fsid->bytes, on_identities, question, &access->pending) < 0)
+	else if (identities_find(daemon->questions->identities, fsid->type, fsid->bytes,
+				 on_identities, question, &access->pending) < 0)
 		question_again(question, 1);
 }
 

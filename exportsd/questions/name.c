@@ -73,9 +73,8 @@ static void on_later(void *userdata)
 
 	if (naming->fsid.type == FSID_NUM)
 		name_number(naming);
-	else if (identities_find(questions->identities, questions->daemon->snapshot,
-				 naming->fsid.type, naming->fsid.bytes, on_identities, naming,
-				 &naming->identities) < 0)
+	else if (identities_find(questions->identities, naming->fsid.type, naming->fsid.bytes,
+				 on_identities, naming, &naming->identities) < 0)
 		finish(naming, NULL, 0, false);
 }
 

@@ -69,7 +69,7 @@ void questions_again(struct questions *questions)
 	for (struct question *q = questions->all; q; q = q->next)
 		question_again(q, 0);
 	namings_again(questions);
-	identities_forget(questions->identities);
+	identities_set_snapshot(questions->identities, questions->daemon->snapshot);
 }
 
 void questions_begin_load(struct questions *questions)
@@ -91,7 +91,7 @@ int questions_new(struct questions **ret_questions, struct daemon *daemon)
 		return -ENOMEM;
 	questions->daemon = daemon;
 	r = identities_new(&questions->identities, daemon->event, daemon->paths, daemon->numbers,
-			   daemon->config->rootdir);
+			   daemon->mounts, daemon->config->rootdir);
 	if (r < 0) {
 		free(questions);
 		return r;

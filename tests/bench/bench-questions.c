@@ -17,6 +17,7 @@
 #include "exportsd/base/address.h"
 #include "exportsd/base/parts.h"
 #include "exportsd/config/config.h"
+#include "exportsd/fs/mount_table.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/upcall.h"
 #include "exportsd/questions/questions.h"
@@ -243,6 +244,7 @@ int main(int argc, char **argv)
 	n_exports = strtol(argv[1], NULL, 10);
 	n_questions = strtol(argv[2], NULL, 10);
 	if (sd_event_default(&daemon.event) < 0 ||
+	    mount_table_new(&daemon.mounts, daemon.event) < 0 ||
 	    config_load(NULL, true, &diags, &daemon.config) != 0 ||
 	    questions_new(&daemon.questions, &daemon) < 0)
 		return EXIT_FAILURE;
@@ -254,6 +256,7 @@ int main(int argc, char **argv)
 	for (long i = 0; i < n_questions; i++)
 		kind->ask(&daemon, random() % n_exports);
 	questions_free(daemon.questions);
+	mount_table_free(daemon.mounts);
 	snapshot_free(daemon.snapshot);
 	config_free(daemon.config);
 	sd_event_unref(daemon.event);

@@ -18,6 +18,7 @@
 #include "tests/unit/loop.h"
 
 static sd_event *event;
+static struct mount_table *table;
 static struct identities *identities;
 static struct snapshot *snapshot;
 
@@ -27,12 +28,12 @@ static char mounts[65536] = "";
 
 struct libmnt_table *mnt_new_table_from_file(const char *file)
 {
-	struct libmnt_table *table = mnt_new_table();
+	struct libmnt_table *read = mnt_new_table();
 	FILE *from = fmemopen(mounts, strlen(mounts) ? strlen(mounts) : 1, "r");
 
-	mnt_table_parse_stream(table, from, file);
+	mnt_table_parse_stream(read, from, file);
 	fclose(from);
-	return table;
+	return read;
 }
 
 static void add_mount(const char *root, const char *target)
@@ -168,17 +169,34 @@ static void on_found(void *userdata, const char *const *paths, size_t n_paths, b
 			 paths[i]);
 }
 
-static void turn(void)
+static void on_mounts_told(void *userdata)
+{
+	(*(unsigned int *)userdata)++;
+}
+
+static void turn_idle(void)
 {
 	for (int i = 0; i < 2000 && sd_event_run(event, 0) > 0; i++)
 		;
 }
 
+/* Until nothing more happens by itself, mounts having been read. */
+static void turn(void)
+{
+	struct pending *pending = NULL;
+	unsigned int n = 0;
+
+	turn_idle();
+	if (mount_table_wait(table, on_mounts_told, &n, &pending) < 0)
+		abort();
+	(void)loop_until(event, &n, 1, 10000);
+	turn_idle();
+}
+
 static void ask(struct asked *asked, enum kernel_fsid_type type, const uint8_t *fsid)
 {
 	memset(asked, 0, sizeof(*asked));
-	if (identities_find(identities, snapshot, type, fsid, on_found, asked, &asked->question) <
-		    0 ||
+	if (identities_find(identities, type, fsid, on_found, asked, &asked->question) < 0 ||
 	    asked->n_done)
 		printf("# asked in vain, or answered from within\n");
 }
@@ -240,7 +258,7 @@ static void put_in_force(const char *text)
 	identities_begin_load(identities);
 	snapshot = facts_snapshot(&no_facts, text, false, &diags);
 	diags_done(&diags);
-	identities_forget(identities);
+	identities_set_snapshot(identities, snapshot);
 	snapshot_free(old);
 }
 
@@ -248,8 +266,8 @@ static void begin(const char *text)
 {
 	memset(places, 0, sizeof(places));
 	n_places = n_asked = 0;
-	mounts[0] = '\0';
-	if (identities_new(&identities, event, NULL, NULL, NULL) < 0)
+	if (mount_table_new(&table, event) < 0 ||
+	    identities_new(&identities, event, NULL, NULL, table, NULL) < 0)
 		exit(EXIT_FAILURE);
 	put_in_force(text);
 	put("/", 1, 2);
@@ -258,6 +276,8 @@ static void begin(const char *text)
 static void end(void)
 {
 	identities = identities_free(identities);
+	table = mount_table_free(table);
+	mounts[0] = '\0';
 	snapshot = snapshot_free(snapshot);
 	ok(!hanging, "no question to a file system is left behind");
 }
@@ -435,24 +455,27 @@ static void test_hundred_mounts(void)
 	char path[64], root[64];
 	uint8_t uuid[16] = { 0xab };
 
-	begin("/srv *(ro,crossmnt)\n/mnt/media/* *(ro,mountpoint,fsid=/run/h)\n");
-	put("/srv", 1, 10);
 	add_mount("/", "/");
 	for (unsigned int i = 0; i < 100; i++) {
 		snprintf(path, sizeof(path), "/srv/part%u", i);
 		snprintf(root, sizeof(root), "/dir%u", i);
 		add_mount(root, path);
+	}
+	add_mount("/", "/srv/whole");
+	add_mount("/", "/mnt/media/disc");
+	add_mount("/", "/elsewhere");
+	begin("/srv *(ro,crossmnt)\n/mnt/media/* *(ro,mountpoint,fsid=/run/h)\n");
+	put("/srv", 1, 10);
+	for (unsigned int i = 0; i < 100; i++) {
+		snprintf(path, sizeof(path), "/srv/part%u", i);
 		facts = put(path, 7, 1000 + i);
 		facts->is_mount_root = facts->has_block_uuid = true;
 		facts->block_uuid[0] = 0xab;
 	}
-	add_mount("/", "/srv/whole");
 	facts = put("/srv/whole", 7, 2);
 	facts->is_mount_root = facts->has_block_uuid = true;
 	facts->block_uuid[0] = 0xab;
-	add_mount("/", "/mnt/media/disc");
 	put("/mnt/media/disc", 8, 1);
-	add_mount("/", "/elsewhere");
 	put("/elsewhere", 9, 1);
 
 	is_found(7, 1042, "/srv/part42", true, "one of a hundred mounts below crossmnt");
@@ -509,8 +532,9 @@ enum { MANY = 200 };
 
 static void begin_many(void)
 {
-	static char text[MANY * 32];
-	size_t length = 0;
+	static char text[(MANY + 2) * 32];
+	size_t length = (size_t)snprintf(text, sizeof(text), "%s",
+					 "/mnt/media/* *(ro,mountpoint,fsid=/run/h)\n");
 	char path[64];
 
 	begin("");
@@ -620,9 +644,9 @@ static void test_learning(void)
 	is_found(2, 1042, "/srv/e42", false, "an export");
 	places[find("/srv/e42")].facts.inode = 7;
 	is_found(2, 7, "", true, "another directory in its place is not known by itself");
-	identities_learn(identities, snapshot, "/srv/e42", &places[find("/srv/e42")].facts);
-	identities_learn(identities, snapshot, "/srv/e43", &places[find("/srv/e43")].facts);
-	identities_learn(identities, snapshot, "/nowhere", &places[find("/srv/e43")].facts);
+	identities_learn(identities, "/srv/e42", &places[find("/srv/e42")].facts);
+	identities_learn(identities, "/srv/e43", &places[find("/srv/e43")].facts);
+	identities_learn(identities, "/nowhere", &places[find("/srv/e43")].facts);
 	is_found(2, 7, "/srv/e42", true, "but as soon as its path was looked at");
 	ask_uuid(&asked, 0xcd, 7);
 	is_str(asked.paths, "/srv/e42", "by its uuid, too");
@@ -637,6 +661,24 @@ static void mounts_do_change(const char *directory)
 {
 	if (mount("tmpfs", directory, "tmpfs", 0, NULL) < 0)
 		perror(directory);
+}
+
+/* Exports have been looked at, and are not in force yet. */
+static void loading_meanwhile(const char *directory)
+{
+	struct diags diags = { 0 };
+	struct snapshot *old = snapshot;
+
+	identities_begin_load(identities);
+	snapshot = facts_snapshot(&no_facts, "/srv/e60 *(ro)\n/srv/e61 *(ro)\n", false, &diags);
+	diags_done(&diags);
+	add_mount("/", "/srv/e60");
+	places[find("/srv/e60")].facts =
+		(struct paths_facts){ .device = makedev(8, 9), .inode = 3 };
+	mounts_do_change(directory);
+	identities_set_snapshot(identities, snapshot);
+	snapshot_free(old);
+	is_found(9, 3, "/srv/e60", true, "mounted between a load and its end, it is found");
 }
 
 static void test_seen_and_mounts(void)
@@ -662,10 +704,16 @@ static void test_seen_and_mounts(void)
 	is_found(9, 2, "/srv/e50", true, "something is mounted on an export");
 	is_found(9, 2, "/srv/e50", true, "  and known");
 	is_int(n_asked_of_many(), n + 1, "  and only that one is looked at");
+	add_mount("/", "/mnt/media/disc");
+	mounts_do_change(directory);
+	n = n_asked;
+	is_found(9, 97, "", true, "a medium is mounted");
+	is_int(n_asked, n, "  and nothing is looked at for it");
 	add_mount("/", "/srv");
 	mounts_do_change(directory);
 	is_found(9, 98, "", true, "something is mounted above all");
 	is_int(n_asked_of_many(), MANY, "  and all are looked at");
+	loading_meanwhile(directory);
 	while (umount(directory) == 0)
 		;
 	rmdir(directory);

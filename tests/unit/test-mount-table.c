@@ -274,6 +274,28 @@ static void test_burst(void)
 	stop();
 }
 
+/* Who subscribes again before he was told all that is new is told so. */
+static void test_again_meanwhile(void)
+{
+	struct listener listener;
+	unsigned int n_before = 0;
+
+	start();
+	listen_to(&listener);
+	settle();
+	mount_many();
+	while (listener.n_added == 0)
+		(void)sd_event_run(event, 1000);
+	n_before = listener.n_added;
+	ok(n_before < BURST, "of many new mounts some are told: %u", n_before);
+	listen_again(&listener);
+	settle();
+	is_told(&listener, 1 + n_before, BURST - n_before, 0,
+		"to who subscribes again the others are new still");
+	unmount_many();
+	stop();
+}
+
 static void test_rate(void)
 {
 	struct listener listener;
@@ -355,6 +377,7 @@ int main(void)
 	test_told_once();
 	test_changes();
 	test_burst();
+	test_again_meanwhile();
 	test_rate();
 	test_meanwhile();
 	sd_event_unref(event);

@@ -12,6 +12,7 @@
 
 #include "exportsd/base/parts.h"
 #include "exportsd/config/config.h"
+#include "exportsd/fs/mount_table.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/kernel.h"
 #include "exportsd/kernel/upcall.h"
@@ -866,6 +867,7 @@ int main(void)
 	struct diags diags = { 0 };
 
 	if (sd_event_default(&server.event) < 0 ||
+	    mount_table_new(&server.mounts, server.event) < 0 ||
 	    config_load(NULL, true, &diags, &server.config) != 0)
 		return EXIT_FAILURE;
 	put_in_force("");
@@ -884,6 +886,7 @@ int main(void)
 	telling();
 	forget_told();
 	server.questions = questions_free(server.questions);
+	mount_table_free(server.mounts);
 	snapshot_free(server.snapshot);
 	config_free(server.config);
 	sd_event_unref(server.event);
