@@ -25,6 +25,7 @@
 #include "exportsd/fs/mount_table.h"
 #include "exportsd/fs/paths.h"
 #include "exportsd/kernel/kernel.h"
+#include "exportsd/kernel/states.h"
 #include "exportsd/media/media.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/names/names.h"
@@ -288,8 +289,10 @@ int daemon_start(struct daemon *daemon, const char *proc)
 	if (r >= 0) {
 		media_on_names(daemon->media, on_names, daemon);
 		questions_serve_media(daemon);
-		r = questions_new(&daemon->questions, daemon);
+		r = kernel_states_new(&daemon->states, daemon->event, proc);
 	}
+	if (r >= 0)
+		r = questions_new(&daemon->questions, daemon);
 	if (r >= 0)
 		r = reload_new(&daemon->reload, daemon,
 			       &(struct reload_hooks){ on_load, on_other_exports, daemon });
@@ -318,6 +321,7 @@ void daemon_stop(struct daemon *daemon)
 	mountd_free(daemon->mountd);
 	reload_free(daemon->reload);
 	questions_free(daemon->questions);
+	kernel_states_free(daemon->states);
 	kernel_close(daemon->kernel);
 	media_free(daemon->media);
 	mount_table_free(daemon->mounts);

@@ -13,6 +13,7 @@
 
 #include "exportsd/fs/device.h"
 #include "exportsd/fs/paths.h"
+#include "exportsd/kernel/states.h"
 #include "exportsd/mountd/rmtab_file.h"
 #include "exportsd/mountd/rpcbind.h"
 #include "exportsd/names/names.h"
@@ -36,6 +37,11 @@ static int serve_devices(int fd, const char *argument)
 	return worker_serve(fd, device_serve);
 }
 
+static int serve_clients(int fd, const char *argument)
+{
+	return worker_serve(fd, kernel_states_serve);
+}
+
 static int serve_store(int fd, const char *file)
 {
 	return file ? store_main(fd, file) : -EINVAL;
@@ -50,6 +56,7 @@ static const struct {
 	[WORKER_STORE] = { serve_store, .outlives_daemon = true },
 	[WORKER_DEVICES] = { serve_devices },
 	[WORKER_RMTAB] = { rmtab_file_serve },
+	[WORKER_CLIENTS] = { serve_clients },
 	[WORKER_RPCBIND] = { rpcbind_serve },
 };
 

@@ -10,6 +10,7 @@
 
 struct config;
 struct kernel;
+struct kernel_states;
 struct names;
 struct paths;
 struct numbers;
@@ -26,6 +27,7 @@ struct daemon {
 	sd_event *event;
 	struct config *config;
 	struct kernel *kernel;
+	struct kernel_states *states;
 	struct names *names;
 	struct paths *paths;
 	struct numbers *numbers;

@@ -16,8 +16,7 @@
 
 #include "exportsd/base/log.h"
 #include "exportsd/control/common.h"
-#include "exportsd/kernel/clients.h"
-#include "exportsd/kernel/kernel.h"
+#include "exportsd/kernel/states.h"
 
 enum {
 	WAIT_MAX_MSEC = 7 * 24 * 3600 * 1000,
@@ -118,15 +117,17 @@ static int tell_hit(void *userdata, const struct kernel_client *client)
 	return 0;
 }
 
-static void tell_hits(struct eject *eject)
+static void on_looked(void *userdata, int error, const struct kernel_holdings *holdings)
 {
-	const struct daemon *daemon = eject->request.daemon;
+	struct eject *eject = userdata;
 	struct medium_status status;
 
-	if (media_status(daemon->media, eject->path, &status) &&
+	eject->request.pending = NULL;
+	/* Without knowing whom it hits it goes on all the same. */
+	if (holdings && media_status(eject->request.daemon->media, eject->path, &status) &&
 	    (status.state == MEDIA_MOUNTED || status.state == MEDIA_DRAINING))
-		(void)kernel_clients_each(kernel_proc(daemon->kernel), status.device, tell_hit,
-					  eject);
+		(void)kernel_holdings_each(holdings, status.device, tell_hit, eject);
+	try(eject);
 }
 
 static void start(struct control_request *request, const struct proto_message *message)
@@ -140,9 +141,9 @@ static void start(struct control_request *request, const struct proto_message *m
 	(void)proto_get_u64(message, "wait-ms", WAIT_MAX_MSEC, &wait_msec);
 	(void)proto_get_u64(message, "force", 1, &eject->force);
 	eject->end_usec = later_now_usec() + wait_msec * 1000;
-	if (eject->force)
-		tell_hits(eject);
-	try(eject);
+	if (!eject->force ||
+	    kernel_states_look(request->daemon->states, 0, on_looked, eject, &request->pending) < 0)
+		try(eject);
 }
 
 static void end(struct control_request *request)

@@ -234,10 +234,14 @@ int holders_each(const char *proc, dev_t device, holder_fn each, void *userdata)
 	struct search search = {
 		.proc = proc, .device = device, .each = each, .userdata = userdata
 	};
-	int r = kernel_clients_each(proc, device, see_client, &search);
+	struct kernel_holdings *holdings = NULL;
 	const struct dirent *entry;
 	DIR *directory;
+	int r = kernel_holdings_read(proc, &holdings);
 
+	if (r == 0)
+		r = kernel_holdings_each(holdings, device, see_client, &search);
+	kernel_holdings_free(holdings);
 	if (r < 0)
 		return r;
 	see_locks(&search);

@@ -26,18 +26,38 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <uthash.h>
 
-enum { VICTIMS_MAX = 256 };
+/* What one client holds on one file system. */
+struct held {
+	UT_hash_handle hh;
+	dev_t device;
+	struct kernel_state_counts counts;
+};
+
+struct holder {
+	char *number, *address, *name;
+	bool is_gone;
+	struct held *by_device;
+	struct kernel_state_counts total;
+};
+
+struct kernel_holdings {
+	const char *proc; /* while it is read */
+	struct holder *holders;
+	size_t n_holders, n_room;
+	unsigned int lease_seconds;
+};
 
 /* ---- reading ---- */
 
+/* @client: its directory; NULL: nfsd's own */
 static FILE *open_file(const char *proc, const char *client, const char *name)
 {
 	CLEANUP(freep) char *path = NULL;
 
-	if (asprintf(&path, "%s/fs/nfsd/clients/%s/%s", proc, client, name) < 0) {
+	if (asprintf(&path, "%s/fs/nfsd/%s%s/%s", proc, client ? "clients/" : "", client ?: ".",
+		     name) < 0) {
 		path = NULL;
 		return NULL;
 	}
@@ -78,15 +98,8 @@ static bool parse_state(const char *line, enum state_kind *ret_kind, dev_t *ret_
 	return false;
 }
 
-static void count_state(const char *line, dev_t device, struct kernel_client *client)
+static void count_state(enum state_kind kind, struct kernel_state_counts *counts)
 {
-	struct kernel_state_counts *counts;
-	enum state_kind kind;
-	dev_t where;
-
-	if (!parse_state(line, &kind, &where))
-		return;
-	counts = where == device && where ? &client->here : &client->elsewhere;
 	switch (kind) {
 	case STATE_OPEN: counts->n_opens++; break;
 	case STATE_LOCK: counts->n_locks++; break;
@@ -95,17 +108,54 @@ static void count_state(const char *line, dev_t device, struct kernel_client *cl
 	}
 }
 
-static void read_states(const char *proc, dev_t device, struct kernel_client *client)
+static struct held *held_on(struct holder *holder, dev_t device)
 {
-	FILE *from = open_file(proc, client->number, "states");
+	struct held *held;
+
+	HASH_FIND(hh, holder->by_device, &device, sizeof(device), held);
+	if (held)
+		return held;
+	held = calloc(1, sizeof(*held));
+	if (!held)
+		return NULL;
+	held->device = device;
+	HASH_ADD(hh, holder->by_device, device, sizeof(held->device), held);
+	if (held->hh.tbl)
+		return held;
+	free(held);
+	return NULL;
+}
+
+static int take_state(struct holder *holder, const char *line)
+{
+	enum state_kind kind;
+	struct held *held;
+	dev_t device;
+
+	if (!parse_state(line, &kind, &device))
+		return 0;
+	count_state(kind, &holder->total);
+	if (!device)
+		return 0;
+	held = held_on(holder, device);
+	if (!held)
+		return -ENOMEM;
+	count_state(kind, &held->counts);
+	return 0;
+}
+
+static int read_states(const char *proc, struct holder *holder)
+{
+	FILE *from = open_file(proc, holder->number, "states");
 	CLEANUP(freep) char *line = NULL;
 	size_t size = 0;
+	int r = 0;
 
-	if (!from)
-		return;
-	while (getline(&line, &size, from) > 0)
-		count_state(line, device, client);
-	fclose(from);
+	while (from && r == 0 && getline(&line, &size, from) > 0)
+		r = take_state(holder, line);
+	if (from)
+		fclose(from);
+	return r;
 }
 
 /* The value of a "key: value" line, without quotes, in place; NULL: another key. */
@@ -124,70 +174,71 @@ static char *value_of(char *line, const char *key)
 	return value;
 }
 
-struct info {
-	char *address, *name;
-	bool is_gone;
-};
-
-static void read_info(const char *proc, const char *number, struct info *info)
+static void read_info(const char *proc, struct holder *holder)
 {
-	FILE *from = open_file(proc, number, "info");
+	FILE *from = open_file(proc, holder->number, "info");
 	CLEANUP(freep) char *line = NULL;
 	size_t size = 0;
 
 	while (from && getline(&line, &size, from) > 0) {
 		const char *value;
 
-		if ((value = value_of(line, "address: ")) && !info->address)
-			info->address = strdup(value);
-		else if ((value = value_of(line, "name: ")) && !info->name)
-			info->name = strdup(value);
+		if ((value = value_of(line, "address: ")) && !holder->address)
+			holder->address = strdup(value);
+		else if ((value = value_of(line, "name: ")) && !holder->name)
+			holder->name = strdup(value);
 		else if ((value = value_of(line, "status: ")))
-			info->is_gone =
+			holder->is_gone =
 				str_equal(value, "courtesy") || str_equal(value, "expirable");
 	}
 	if (from)
 		fclose(from);
 }
 
-static unsigned int total(const struct kernel_state_counts *counts)
+static void holder_done(struct holder *holder)
 {
-	return counts->n_opens + counts->n_locks + counts->n_delegations + counts->n_layouts;
+	struct held *held, *next;
+
+	HASH_ITER (hh, holder->by_device, held, next) {
+		HASH_DEL(holder->by_device, held);
+		free(held);
+	}
+	free(holder->number);
+	free(holder->address);
+	free(holder->name);
 }
 
-static int look_at(const char *proc, const char *number, dev_t device, kernel_client_fn each,
-		   void *userdata)
+static int read_holder(struct kernel_holdings *holdings, const char *number)
 {
-	struct kernel_client client = { .number = number };
-	struct info info = { 0 };
+	struct holder *holder = holdings->holders;
+	size_t n_room = holdings->n_room ? 2 * holdings->n_room : 16;
 	int r;
 
-	read_states(proc, device, &client);
-	if (total(&client.here) == 0)
-		return 0;
-	read_info(proc, number, &info);
-	client.address = info.address ?: "?";
-	client.name = info.name ?: "?";
-	client.is_gone = info.is_gone;
-	r = each(userdata, &client);
-	free(info.address);
-	free(info.name);
+	if (holdings->n_holders == holdings->n_room) {
+		holder = reallocarray(holder, n_room, sizeof(*holder));
+		if (!holder)
+			return -ENOMEM;
+		holdings->holders = holder;
+		holdings->n_room = n_room;
+	}
+	holder += holdings->n_holders++;
+	*holder = (struct holder){ .number = strdup(number) };
+	if (!holder->number)
+		return -ENOMEM;
+	r = read_states(holdings->proc, holder);
+	if (r == 0 && holder->by_device)
+		read_info(holdings->proc, holder);
 	return r;
 }
 
-/*
- * Call back with the number of each client. Returns 0; what @each returned, if not 0, which ends
- * it; -errno.
- */
-static int each_number(const char *proc, int (*each)(void *userdata, const char *number),
-		       void *userdata)
+static int read_holders(struct kernel_holdings *holdings)
 {
 	CLEANUP(freep) char *path = NULL;
 	const struct dirent *entry;
 	DIR *directory;
 	int r = 0;
 
-	if (asprintf(&path, "%s/fs/nfsd/clients", proc) < 0) {
+	if (asprintf(&path, "%s/fs/nfsd/clients", holdings->proc) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
@@ -196,35 +247,90 @@ static int each_number(const char *proc, int (*each)(void *userdata, const char 
 		return errno == ENOENT ? 0 : -errno;
 	while (r == 0 && (entry = readdir(directory)))
 		if (entry->d_name[0] != '.')
-			r = each(userdata, entry->d_name);
+			r = read_holder(holdings, entry->d_name);
 	closedir(directory);
 	return r;
 }
 
-struct looking {
-	const char *proc;
-	dev_t device;
-	kernel_client_fn each;
-	void *userdata;
-};
-
-static int look_for(void *userdata, const char *number)
+static unsigned int read_lease_seconds(const char *proc)
 {
-	const struct looking *looking = userdata;
+	enum { DEFAULT_SECONDS = 90 };
+	unsigned int seconds = DEFAULT_SECONDS;
+	FILE *from = open_file(proc, NULL, "nfsv4leasetime");
 
-	return look_at(looking->proc, number, looking->device, looking->each, looking->userdata);
+	if (from && fscanf(from, "%u", &seconds) != 1)
+		seconds = DEFAULT_SECONDS;
+	if (from)
+		fclose(from);
+	return seconds;
 }
 
-int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, void *userdata)
+int kernel_holdings_read(const char *proc, struct kernel_holdings **ret_holdings)
 {
-	struct looking looking = {
-		.proc = proc, .device = device, .each = each, .userdata = userdata
-	};
+	struct kernel_holdings *holdings = calloc(1, sizeof(*holdings));
+	int r;
 
-	return each_number(proc, look_for, &looking);
+	if (!holdings)
+		return -ENOMEM;
+	holdings->proc = proc;
+	holdings->lease_seconds = read_lease_seconds(proc);
+	r = read_holders(holdings);
+	if (r < 0) {
+		kernel_holdings_free(holdings);
+		return r;
+	}
+	*ret_holdings = holdings;
+	return 0;
+}
+
+struct kernel_holdings *kernel_holdings_free(struct kernel_holdings *holdings)
+{
+	if (!holdings)
+		return NULL;
+	while (holdings->n_holders)
+		holder_done(&holdings->holders[--holdings->n_holders]);
+	free(holdings->holders);
+	free(holdings);
+	return NULL;
 }
 
 /* ---- judging ---- */
+
+static const struct kernel_state_counts *counts_on(const struct holder *holder, dev_t device)
+{
+	const struct held *held;
+
+	HASH_FIND(hh, holder->by_device, &device, sizeof(device), held);
+	return held ? &held->counts : NULL;
+}
+
+int kernel_holdings_each(const struct kernel_holdings *holdings, dev_t device,
+			 kernel_client_fn each, void *userdata)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < holdings->n_holders; i++) {
+		const struct holder *holder = &holdings->holders[i];
+		const struct kernel_state_counts *here = counts_on(holder, device),
+						 *all = &holder->total;
+		struct kernel_client client;
+
+		if (!here)
+			continue;
+		client = (struct kernel_client){
+			.number = holder->number,
+			.address = holder->address ?: "?",
+			.name = holder->name ?: "?",
+			.is_gone = holder->is_gone,
+			.here = *here,
+			.elsewhere = { all->n_opens - here->n_opens, all->n_locks - here->n_locks,
+				       all->n_delegations - here->n_delegations,
+				       all->n_layouts - here->n_layouts },
+		};
+		r = each(userdata, &client);
+	}
+	return r;
+}
 
 static bool needs(const struct kernel_state_counts *counts)
 {
@@ -241,161 +347,55 @@ static int judge(void *userdata, const struct kernel_client *client)
 	return *hold == KERNEL_HOLD_FILES;
 }
 
-enum kernel_hold kernel_clients_hold(const char *proc, dev_t device)
+enum kernel_hold kernel_holdings_on(const struct kernel_holdings *holdings, dev_t device)
 {
 	enum kernel_hold hold = KERNEL_HOLD_NOTHING;
 
-	(void)kernel_clients_each(proc, device, judge, &hold);
+	(void)kernel_holdings_each(holdings, device, judge, &hold);
 	return hold;
 }
 
-/* ---- all file systems in one look ---- */
-
-struct held {
-	UT_hash_handle hh;
-	dev_t device;
-	enum kernel_hold hold;
-};
-
-struct kernel_holds {
-	const char *proc; /* while it is looked */
-	struct held *by_device;
-};
-
-static int note_state(struct kernel_holds *holds, enum state_kind kind, dev_t device)
+unsigned int kernel_holdings_lease_seconds(const struct kernel_holdings *holdings)
 {
-	enum kernel_hold hold =
-		kind == STATE_DELEGATION ? KERNEL_HOLD_DELEGATIONS : KERNEL_HOLD_FILES;
-	struct held *held;
-
-	HASH_FIND(hh, holds->by_device, &device, sizeof(device), held);
-	if (!held) {
-		held = calloc(1, sizeof(*held));
-		if (!held)
-			return -ENOMEM;
-		held->device = device;
-		HASH_ADD(hh, holds->by_device, device, sizeof(held->device), held);
-		if (!held->hh.tbl) {
-			free(held);
-			return -ENOMEM;
-		}
-	}
-	if (held->hold != KERNEL_HOLD_FILES)
-		held->hold = hold;
-	return 0;
-}
-
-static int note_states(void *userdata, const char *number)
-{
-	struct kernel_holds *holds = userdata;
-	CLEANUP(freep) char *line = NULL;
-	struct info info = { 0 };
-	size_t size = 0;
-	FILE *from;
-	int r = 0;
-
-	read_info(holds->proc, number, &info);
-	free(info.address);
-	free(info.name);
-	from = info.is_gone ? NULL : open_file(holds->proc, number, "states");
-	while (from && r == 0 && getline(&line, &size, from) > 0) {
-		enum state_kind kind;
-		dev_t device;
-
-		if (parse_state(line, &kind, &device) && device)
-			r = note_state(holds, kind, device);
-	}
-	if (from)
-		fclose(from);
-	return r;
-}
-
-int kernel_holds_look(const char *proc, struct kernel_holds **ret_holds)
-{
-	struct kernel_holds *holds = calloc(1, sizeof(*holds));
-	int r;
-
-	if (!holds)
-		return -ENOMEM;
-	holds->proc = proc;
-	r = each_number(proc, note_states, holds);
-	if (r < 0) {
-		kernel_holds_free(holds);
-		return r;
-	}
-	*ret_holds = holds;
-	return 0;
-}
-
-struct kernel_holds *kernel_holds_free(struct kernel_holds *holds)
-{
-	struct held *held, *next;
-
-	if (!holds)
-		return NULL;
-	HASH_ITER (hh, holds->by_device, held, next) {
-		HASH_DEL(holds->by_device, held);
-		free(held);
-	}
-	free(holds);
-	return NULL;
-}
-
-enum kernel_hold kernel_holds_on(const struct kernel_holds *holds, dev_t device)
-{
-	const struct held *held;
-
-	HASH_FIND(hh, holds->by_device, &device, sizeof(device), held);
-	return held ? held->hold : KERNEL_HOLD_NOTHING;
-}
-
-unsigned int kernel_lease_seconds(const char *proc)
-{
-	enum { DEFAULT_SECONDS = 90 };
-	unsigned int seconds = DEFAULT_SECONDS;
-	CLEANUP(freep) char *path = NULL;
-	FILE *from;
-
-	if (asprintf(&path, "%s/fs/nfsd/nfsv4leasetime", proc) < 0) {
-		path = NULL;
-		return seconds;
-	}
-	from = fopen(path, "re");
-	if (from && fscanf(from, "%u", &seconds) != 1)
-		seconds = DEFAULT_SECONDS;
-	if (from)
-		fclose(from);
-	return seconds;
+	return holdings->lease_seconds;
 }
 
 /* ---- letting go ---- */
 
-struct victims {
-	char *numbers[VICTIMS_MAX];
-	size_t n;
+struct letting_go {
+	const char *proc;
 	bool all; /* whoever holds something; else only those who lose nothing */
 	bool is_rest; /* somebody else holds something there */
 };
 
-static int choose(void *userdata, const struct kernel_client *client)
+/* What it would have freed may still be held: that is looked at. */
+static void write_text(const char *path, const char *text)
 {
-	struct victims *victims = userdata;
-	bool is_harmless = client->is_gone || (!needs(&client->here) && !needs(&client->elsewhere));
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	if ((!victims->all && !is_harmless) || victims->n == VICTIMS_MAX) {
-		victims->is_rest = true;
-		return 0;
-	}
-	victims->numbers[victims->n] = strdup(client->number);
-	if (victims->numbers[victims->n])
-		victims->n++;
-	return 0;
+	if (fd < 0)
+		return;
+	if (write(fd, text, strlen(text)) < 0)
+		(void)errno;
+	close(fd);
 }
 
-static void victims_done(struct victims *victims)
+static int expire(void *userdata, const struct kernel_client *client)
 {
-	while (victims->n)
-		free(victims->numbers[--victims->n]);
+	struct letting_go *letting_go = userdata;
+	CLEANUP(freep) char *control = NULL;
+	bool is_harmless = client->is_gone || (!needs(&client->here) && !needs(&client->elsewhere));
+
+	if (!is_harmless && !letting_go->all) {
+		letting_go->is_rest = true;
+		return 0;
+	}
+	if (asprintf(&control, "%s/fs/nfsd/clients/%s/ctl", letting_go->proc, client->number) < 0) {
+		control = NULL;
+		return -ENOMEM;
+	}
+	write_text(control, "expire\n");
+	return 0;
 }
 
 static bool kernel_revokes(void)
@@ -433,18 +433,6 @@ static bool has_locks(const char *proc, dev_t device)
 	return has || !from;
 }
 
-/* In a process of its own. */
-static void write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	if (fd < 0)
-		return;
-	if (write(fd, text, strlen(text)) < 0)
-		(void)errno; /* what it would have freed is still held, and that is looked at */
-	close(fd);
-}
-
 /*
  * Once it is unmounted, the path leads to the file system that it covered, whose clients have done
  * nothing. So the kernel is told of what was opened and looked at; it takes a path only.
@@ -465,73 +453,47 @@ static void unlock(const char *proc, const char *mounted, dev_t device)
 		write_text(path, text);
 }
 
-/* @unlocked: the file system's root; NULL: its state is left alone */
-static void let_go(const char *proc, const struct victims *victims, const char *unlocked,
-		   dev_t device)
+static int shed(const char *proc, const char *path, dev_t device,
+		const struct kernel_holdings *holdings)
 {
-	for (size_t i = 0; i < victims->n; i++) {
-		CLEANUP(freep) char *control = NULL;
+	struct letting_go letting_go = { .proc = proc };
+	int r = kernel_holdings_each(holdings, device, expire, &letting_go);
 
-		if (asprintf(&control, "%s/fs/nfsd/clients/%s/ctl", proc, victims->numbers[i]) < 0)
-			return;
-		write_text(control, "expire\n");
-	}
-	if (unlocked)
-		unlock(proc, unlocked, device);
+	if (letting_go.is_rest && kernel_revokes() &&
+	    kernel_holdings_on(holdings, device) != KERNEL_HOLD_FILES && !has_locks(proc, device))
+		unlock(proc, path, device);
+	return r;
 }
 
-/* The process that waits is init's child, so that nobody here need wait for it. */
-static int let_go_aside(const char *proc, const struct victims *victims, const char *unlocked,
-			dev_t device)
+int kernel_clients_shed(const char *proc, const char *path, dev_t device)
 {
-	pid_t pid = fork();
+	struct kernel_holdings *holdings = NULL;
+	int r = kernel_holdings_read(proc, &holdings);
 
-	if (pid < 0)
-		return -errno;
-	if (pid == 0) {
-		close_range(3, ~0U, 0); /* none of the daemon's descriptors may hold a mount */
-		if (fork() == 0)
-			let_go(proc, victims, unlocked, device);
-		_exit(0);
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
-}
-
-void kernel_clients_shed(const char *proc, const char *path, dev_t device)
-{
-	struct victims victims = { .n = 0 };
-	bool unlocks;
-
-	(void)kernel_clients_each(proc, device, choose, &victims);
-	unlocks = victims.is_rest && kernel_revokes() &&
-		  kernel_clients_hold(proc, device) != KERNEL_HOLD_FILES &&
-		  !has_locks(proc, device);
-	if (victims.n > 0 || unlocks)
-		(void)let_go_aside(proc, &victims, unlocks ? path : NULL, device);
-	victims_done(&victims);
+	if (r == 0)
+		r = shed(proc, path, device, holdings);
+	kernel_holdings_free(holdings);
+	return r;
 }
 
 int kernel_clients_revoke(const char *proc, const char *path, dev_t device, bool spares_others)
 {
-	struct victims victims = { .all = true };
-	int r;
+	struct letting_go letting_go = { .proc = proc, .all = true };
+	struct kernel_holdings *holdings = NULL;
+	bool revokes = kernel_revokes();
+	int r = 0;
 
-	if (spares_others && !kernel_revokes()) {
-		kernel_clients_shed(proc, path, device);
-		return 0;
-	}
-	r = kernel_clients_each(proc, device, choose, &victims);
+	if (spares_others && !revokes)
+		return kernel_clients_shed(proc, path, device);
+	if (!revokes)
+		r = kernel_holdings_read(proc, &holdings);
+	if (r == 0 && holdings)
+		r = kernel_holdings_each(holdings, device, expire, &letting_go);
 	/*
-	 * unlock_filesystem takes away NFSv3 clients' locks everywhere, and all state where the
-	 * kernel can.
+	 * This takes away NFSv3 clients' locks everywhere, and all state where the kernel can.
 	 */
-	if (r == 0 && kernel_revokes())
-		while (victims.n)
-			free(victims.numbers[--victims.n]);
 	if (r == 0)
-		r = let_go_aside(proc, &victims, path, device);
-	victims_done(&victims);
+		unlock(proc, path, device);
+	kernel_holdings_free(holdings);
 	return r;
 }

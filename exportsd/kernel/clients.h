@@ -4,7 +4,8 @@
 /*
  * clients.h - NFSv4 clients and what they hold open, as /proc/fs/nfsd/clients tells (Linux
  * 5.3 and later; fs/nfsd/nfs4state.c client_info_show(), states_show()). Reading it waits for no
- * file system.
+ * file system, but 100,000 states take 20 ms: tools, threads and worker processes read; the daemon's
+ * loop asks by states.h.
  */
 
 #include <sys/types.h>
@@ -23,41 +24,38 @@ struct kernel_client {
 };
 
 /*
- * kernel_clients_each - call back for each client that holds something on a file system.
+ * kernel_holdings_read - all that all clients hold, on whatever file system.
  *
  * @proc: "/proc", or a directory that stands for it
- * Returns 0; what @each returned, if not 0, which ends it; -errno.
+ * Returns 0 (also if nfsd, or its list of clients, is not there: nobody holds anything); -errno.
  */
-typedef int (*kernel_client_fn)(void *userdata, const struct kernel_client *client);
-int kernel_clients_each(const char *proc, dev_t device, kernel_client_fn each, void *userdata);
+struct kernel_holdings;
+int kernel_holdings_read(const char *proc, struct kernel_holdings **ret_holdings);
+struct kernel_holdings *kernel_holdings_free(struct kernel_holdings *holdings);
 
 /*
- * kernel_clients_hold - what clients hold on a file system; those that are gone do not count.
+ * kernel_holdings_each - call back for each client that holds something on a file system. Returns
+ * 0; what @each returned, if not 0, which ends it.
+ */
+typedef int (*kernel_client_fn)(void *userdata, const struct kernel_client *client);
+int kernel_holdings_each(const struct kernel_holdings *holdings, dev_t device,
+			 kernel_client_fn each, void *userdata);
+
+/*
+ * kernel_holdings_on - what clients hold on a file system; those that are gone do not count.
  *
  * A delegation may stand for a file that a program has open: the client need not say so then. Linux
  * clients return those that they did not use for two leases and that nobody has open.
  */
 enum kernel_hold { KERNEL_HOLD_NOTHING, KERNEL_HOLD_DELEGATIONS, KERNEL_HOLD_FILES };
-enum kernel_hold kernel_clients_hold(const char *proc, dev_t device);
-
-/*
- * kernel_holds_look - the same for every file system, in one look at all clients: each may have
- * very many states, and whoever wants to know of many file systems would read all of them again for
- * each.
- *
- * Returns 0; -ENOMEM; -errno.
- */
-struct kernel_holds;
-int kernel_holds_look(const char *proc, struct kernel_holds **ret_holds);
-struct kernel_holds *kernel_holds_free(struct kernel_holds *holds);
-enum kernel_hold kernel_holds_on(const struct kernel_holds *holds, dev_t device);
+enum kernel_hold kernel_holdings_on(const struct kernel_holdings *holdings, dev_t device);
 
 /* How long a client may be silent before it is gone, seconds. */
-unsigned int kernel_lease_seconds(const char *proc);
+unsigned int kernel_holdings_lease_seconds(const struct kernel_holdings *holdings);
 
 /*
  * kernel_clients_shed - begin to let go of delegations on a file system, and of clients that are
- * gone.
+ * gone. Blocks until it is done, which takes as long as a request of such a client's.
  *
  * A read-only file system cannot have its delegations asked back: whatever breaks a lease (linux
  * fs/locks.c __break_lease()) asks for the right to write first, and gets EROFS. So: who holds
@@ -66,13 +64,13 @@ unsigned int kernel_lease_seconds(const char *proc);
  * state of one file system (unlock_filesystem, Linux 6.9), it does, if only delegations are left on
  * it. A client that holds files elsewhere keeps all it has on older kernels.
  *
- * The kernel may take as long as a request of that client's takes, so a child process waits for it.
+ * Returns 0; -errno: what is held could not be read, and nobody lost anything.
  */
-void kernel_clients_shed(const char *proc, const char *path, dev_t device);
+int kernel_clients_shed(const char *proc, const char *path, dev_t device);
 
 /*
  * kernel_clients_revoke - take away all that clients hold on a file system: opens and locks are
- * lost.
+ * lost. Blocks as kernel_clients_shed() does.
  *
  * Clients lose what they hold elsewhere as well where the kernel knows no better (before Linux
  * 6.9).

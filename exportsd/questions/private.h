@@ -87,10 +87,6 @@ struct questions {
 	/* Media that are not mounted were shown: see question_showed_unmounted(). */
 	struct later look; /* pending while there is something to forget */
 	uint64_t first_look_usec, last_look_usec;
-
-	/* withdraw.c: what NFSv4 clients hold; media fall idle many at a time. */
-	struct kernel_holds *holds;
-	uint64_t holds_usec;
 };
 
 /* questions_again(): those of questions_name() begin anew, too. */

@@ -9,7 +9,6 @@
 #include <errno.h>
 
 #include "exportsd/base/log.h"
-#include "exportsd/kernel/clients.h"
 
 void questions_ask(void *userdata, const struct kernel_question *about)
 {
@@ -109,7 +108,6 @@ struct questions *questions_free(struct questions *questions)
 	namings_end(questions);
 	later_cancel(&questions->look);
 	identities_free(questions->identities);
-	kernel_holds_free(questions->holds);
 	free(questions);
 	return NULL;
 }

@@ -16,7 +16,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/kernel/clients.h"
+#include "exportsd/kernel/states.h"
 #include "exportsd/questions/private.h"
 
 /*
@@ -239,66 +239,115 @@ static void sweep(void *userdata)
 
 /* ---- NFSv4 state ---- */
 
-/*
- * Of one that is to be ejected it is asked what is held now, of those that fall idle what was a
- * moment ago.
- */
-static enum kernel_hold look_at_holds(struct questions *questions, dev_t device,
-				      uint64_t quiet_usec)
-{
-	enum { HOLDS_USEC = 1000000 };
-	const struct daemon *daemon = questions->daemon;
-	const char *proc = kernel_proc(daemon->kernel);
-	uint64_t now = 0;
+struct looking {
+	struct pending pending;
+	struct pending *asked;
+	dev_t device;
+	uint64_t quiet_usec;
+	media_looked_fn done;
+	void *whose;
+};
 
-	(void)sd_event_now(daemon->event, CLOCK_MONOTONIC, &now);
-	if (quiet_usec && questions->holds && now - questions->holds_usec < HOLDS_USEC)
-		return kernel_holds_on(questions->holds, device);
-	questions->holds = kernel_holds_free(questions->holds);
-	questions->holds_usec = now;
-	if (!quiet_usec || kernel_holds_look(proc, &questions->holds) < 0)
-		return kernel_clients_hold(proc, device);
-	return kernel_holds_on(questions->holds, device);
+static void cancel_looking(struct pending *pending)
+{
+	struct looking *looking = (struct looking *)pending;
+
+	pending_cancel(&looking->asked);
+	free(looking);
 }
 
-static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
+static bool is_held_by(const struct kernel_holdings *holdings, dev_t device, uint64_t quiet_usec)
 {
 	/*
 	 * A client that has its file open under a delegation is thrown out by then: it opens it
 	 * again.
 	 */
 	enum { DELEGATION_LEASES = 8 };
-	const struct daemon *daemon = userdata;
-	const char *proc = kernel_proc(daemon->kernel);
+	uint64_t lease_usec = UINT64_C(1000000) * kernel_holdings_lease_seconds(holdings);
 
-	switch (look_at_holds(daemon->questions, device, quiet_usec)) {
+	switch (kernel_holdings_on(holdings, device)) {
 	case KERNEL_HOLD_NOTHING: break;
-	case KERNEL_HOLD_DELEGATIONS:
-		return quiet_usec <
-		       UINT64_C(1000000) * DELEGATION_LEASES * kernel_lease_seconds(proc);
+	case KERNEL_HOLD_DELEGATIONS: return quiet_usec < DELEGATION_LEASES * lease_usec;
 	case KERNEL_HOLD_FILES: return true;
 	}
 	return false;
+}
+
+/* If nobody knows it is held: it will be asked again. */
+static void on_looked(void *userdata, int error, const struct kernel_holdings *holdings)
+{
+	struct looking *looking = userdata, looked = *looking;
+
+	free(looking);
+	looked.done(looked.whose,
+		    !holdings || is_held_by(holdings, looked.device, looked.quiet_usec));
+}
+
+/*
+ * Of one that is to be ejected it is asked what is held now, of those that fall idle what was a
+ * moment ago: a file may be closed to eject it, and many fall idle together.
+ *
+ * Either is over when it is told. A file that is opened since is not lost: the medium is unmounted
+ * without force, which the kernel refuses (EBUSY) as long as a state holds it, and what is taken
+ * away meanwhile (shed) is judged by what is read then. The drain ends as that of a medium in use,
+ * and whoever wanted it has waited for some seconds (P2, P5).
+ */
+static int look(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_fn done,
+		void *whose, struct pending **ret_pending)
+{
+	static const uint64_t moment_usec = 1000000;
+	const struct daemon *daemon = userdata;
+	struct looking *looking = calloc(1, sizeof(*looking));
+	int r;
+
+	if (!looking)
+		return -ENOMEM;
+	*looking = (struct looking){
+		.pending = { cancel_looking },
+		.device = device,
+		.quiet_usec = quiet_usec,
+		.done = done,
+		.whose = whose,
+	};
+	r = kernel_states_look(daemon->states, quiet_usec ? moment_usec : 0, on_looked, looking,
+			       &looking->asked);
+	if (r < 0)
+		free(looking);
+	else
+		*ret_pending = &looking->pending;
+	return r;
+}
+
+static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
+{
+	const struct daemon *daemon = userdata;
+	struct kernel_holdings *holdings = NULL;
+	bool held = kernel_holdings_read(kernel_proc(daemon->kernel), &holdings) == 0 &&
+		    is_held_by(holdings, device, quiet_usec);
+
+	kernel_holdings_free(holdings);
+	return held;
 }
 
 static void shed(void *userdata, const char *path, dev_t device)
 {
 	const struct daemon *daemon = userdata;
 
-	kernel_clients_shed(kernel_proc(daemon->kernel), path, device);
+	kernel_states_shed(daemon->states, path, device);
 }
 
 static void take_away(void *userdata, const char *path, dev_t device, bool spares_others)
 {
 	const struct daemon *daemon = userdata;
 
-	(void)kernel_clients_revoke(kernel_proc(daemon->kernel), path, device, spares_others);
+	kernel_states_revoke(daemon->states, path, device, spares_others);
 }
 
 void questions_serve_media(struct daemon *daemon)
 {
 	const struct media_kernel kernel = {
 		.is_held = is_held,
+		.look = look,
 		.shed = shed,
 		.revoke = take_away,
 		.withdraw = withdraw,

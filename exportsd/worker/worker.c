@@ -90,6 +90,7 @@ struct worker_question {
 static const char *const kind_words[] = {
 	[WORKER_NAMES] = "names",     [WORKER_PATHS] = "paths", [WORKER_STORE] = "store",
 	[WORKER_DEVICES] = "devices", [WORKER_RMTAB] = "rmtab", [WORKER_RPCBIND] = "rpcbind",
+	[WORKER_CLIENTS] = "clients",
 };
 
 static void cancel_question(struct pending *pending);

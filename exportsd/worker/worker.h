@@ -29,6 +29,7 @@ enum worker_kind {
 	WORKER_DEVICES, /* fs/device.h: reads from the devices of media */
 	/* No pools: each process does one thing and ends (worker_spawn()). */
 	WORKER_RMTAB, /* mountd/rmtab_file.h: reads and writes rmtab */
+	WORKER_CLIENTS, /* kernel/states.h: takes NFSv4 state away */
 	WORKER_RPCBIND, /* mountd/rpcbind.h: registers with rpcbind, or takes it back */
 };
 

@@ -2,8 +2,8 @@
 /*
  * fuzz-kernelclients.c - any bytes as a client's states and, behind a NUL, its info in /proc/fs/nfsd/clients.
  *
- * Oracle: one client holds no more than there are lines, is handed out with an address and a name, and the look at one
- * file system and the look at all of them agree.
+ * Oracle: one client holds no more than there are lines, is handed out with an address and a name, and what is
+ * told of a file system is what its clients hold there.
  */
 
 #include <stdio.h>
@@ -83,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const unsigned int minors[] = { 0, 7, 0x0a, 0x10 };
 	const uint8_t *info = size ? memchr(data, 0, size) : NULL;
 	size_t n_states = info ? (size_t)(info - data) : size, n_lines = 1;
-	struct kernel_holds *holds = NULL;
+	struct kernel_holdings *holdings = NULL;
 
 	if (proc[sizeof(proc) - 2] == 'X') {
 		make_directories();
@@ -93,15 +93,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	put("info", info ?: data + size, size - n_states);
 	for (size_t i = 0; i < n_states; i++)
 		n_lines += data[i] == '\n';
-	require(kernel_holds_look(proc, &holds) == 0);
+	require(kernel_holdings_read(proc, &holdings) == 0);
 	for (size_t i = 0; i < N_ELEMENTS(minors); i++) {
 		struct seen seen = { .n_lines = n_lines };
 		dev_t device = makedev(7, minors[i]);
 
-		require(kernel_clients_each(proc, device, see, &seen) == 0 && seen.n_clients <= 1);
-		require(kernel_clients_hold(proc, device) == seen.hold);
-		require(kernel_holds_on(holds, device) == seen.hold);
+		require(kernel_holdings_each(holdings, device, see, &seen) == 0 &&
+			seen.n_clients <= 1);
+		require(kernel_holdings_on(holdings, device) == seen.hold);
 	}
-	kernel_holds_free(holds);
+	kernel_holdings_free(holdings);
 	return 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/sysmacros.h>
 
 #include "exportsd/exports/reload.h"
+#include "exportsd/kernel/states.h"
 #include "exportsd/mountd/mountd.h"
 #include "exportsd/questions/questions.h"
 #include "tests/fake/numbers.h"
@@ -211,12 +212,6 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 	if (fake.drain_error == 0)
 		*ret_drain = &fake.draining;
 	return fake.drain_error;
-}
-
-/* One client holds the medium's file system, 7:2, and more elsewhere. */
-const char *kernel_proc(const struct kernel *kernel)
-{
-	return directory_of_proc;
 }
 
 int media_open_mounted(struct media *media, const char *path, uint32_t *ret_number)
@@ -624,6 +619,7 @@ static void test_mount(void)
 	ok(fake.n_cancelled == 1 && fake.n_unobserved == 1, "who leaves waits no longer");
 }
 
+/* One client holds the medium's file system, 7:2, and more elsewhere. */
 static const struct {
 	const char *name, *text; /* text NULL: a directory */
 } proc_files[] = {
@@ -713,7 +709,12 @@ static void test_eject_by_force(void)
 {
 	struct peer peer = peer_open();
 
-	is_str(ask(&peer, "exportsd/1 eject\npath=/mnt/cdrom/disc000001\nforce=1\n\n"),
+	/* Whom it hits is read by a thread. */
+	fake.n_drains = 0;
+	peer_send(&peer, "exportsd/1 eject\npath=/mnt/cdrom/disc000001\nforce=1\n\n");
+	for (int i = 0; i < 100 && fake.n_drains == 0; i++)
+		sd_event_run(daemon_.event, 50000);
+	is_str(peer_answer(&peer),
 	       "exportsd/1 hit\naddress=192.0.2.7:903\nname=Linux NFSv4.2 host\nopens=1\n"
 	       "locks=1\ndelegations=0\nelsewhere=1\n\n",
 	       "by force: whom it hits is told");
@@ -914,6 +915,8 @@ int main(void)
 			      "/mnt/cdrom/* @hostgroup(mountpoint,ro,fsid=/run/fsidsock)\n");
 	sd_event_new(&daemon_.event);
 	make_proc();
+	if (kernel_states_new(&daemon_.states, daemon_.event, directory_of_proc) < 0)
+		return 1;
 	test_socket();
 	test_stale_socket();
 	test_status();
@@ -928,6 +931,7 @@ int main(void)
 	test_garbage();
 	test_crowd();
 	test_patience();
+	kernel_states_free(daemon_.states);
 	snapshot_free(daemon_.snapshot);
 	sd_event_unref(daemon_.event);
 	free(exports_text);

@@ -74,7 +74,7 @@ static int note_client(void *userdata, const struct kernel_client *client)
 static void test_clients(void)
 {
 	struct kernel_client client = { 0 };
-	struct kernel_holds *holds = NULL;
+	struct kernel_holdings *holdings = NULL;
 
 	put_client("1", "confirmed",
 		   STATE("open", "07:0a", "") STATE("lock", "07:0a", "") STATE("open", "07:0b", "")
@@ -114,30 +114,30 @@ static void test_clients(void)
 	put("fs/nfsd/clients/9/states", STATE("open", "07:12", ""));
 	put("fs/nfsd/clients/10", "no directory");
 	is_str(holders(18), "0 ?: ?, 1 open file\n", "clients that go while they are looked at");
-	kernel_clients_each(proc, makedev(7, 10), note_client, &client);
+	is_int(kernel_holdings_read(proc, &holdings), 0, "one reading of all");
+	kernel_holdings_each(holdings, makedev(7, 10), note_client, &client);
 	is_int(client.elsewhere.n_opens * 10 + client.elsewhere.n_delegations, 11,
 	       "what it holds elsewhere is counted apart");
-	is_int(kernel_clients_hold(proc, makedev(7, 10)), KERNEL_HOLD_FILES, "files count");
-	is_int(kernel_clients_hold(proc, makedev(7, 12)), KERNEL_HOLD_NOTHING,
+	is_int(kernel_holdings_on(holdings, makedev(7, 10)), KERNEL_HOLD_FILES, "files count");
+	is_int(kernel_holdings_on(holdings, makedev(7, 11)), KERNEL_HOLD_FILES,
+	       "whatever else is held");
+	is_int(kernel_holdings_on(holdings, makedev(7, 12)), KERNEL_HOLD_NOTHING,
 	       "not those of clients that are gone");
-	is_int(kernel_clients_hold(proc, makedev(7, 13)), KERNEL_HOLD_DELEGATIONS,
+	is_int(kernel_holdings_on(holdings, makedev(7, 13)), KERNEL_HOLD_DELEGATIONS,
 	       "delegations are told from files");
-	is_int(kernel_clients_hold(proc, makedev(7, 14)), KERNEL_HOLD_NOTHING,
+	is_int(kernel_holdings_on(holdings, makedev(7, 14)), KERNEL_HOLD_NOTHING,
 	       "nothing is nothing");
-	ok(kernel_holds_look(proc, &holds) == 0 &&
-		   kernel_holds_on(holds, makedev(7, 10)) == KERNEL_HOLD_FILES &&
-		   kernel_holds_on(holds, makedev(7, 11)) == KERNEL_HOLD_FILES &&
-		   kernel_holds_on(holds, makedev(7, 12)) == KERNEL_HOLD_NOTHING &&
-		   kernel_holds_on(holds, makedev(7, 13)) == KERNEL_HOLD_DELEGATIONS &&
-		   kernel_holds_on(holds, makedev(7, 14)) == KERNEL_HOLD_NOTHING &&
-		   kernel_holds_on(holds, makedev(7, 99)) == KERNEL_HOLD_NOTHING,
-	   "one look at all says the same");
-	kernel_holds_free(holds);
-	is_int(kernel_lease_seconds(proc), 90, "a lease is 90 s");
+	is_int(kernel_holdings_on(holdings, makedev(7, 99)), KERNEL_HOLD_NOTHING, "nor elsewhere");
+	is_int(kernel_holdings_lease_seconds(holdings), 90, "a lease is 90 s");
+	kernel_holdings_free(holdings);
 	put("fs/nfsd/nfsv4leasetime", "10\n");
-	is_int(kernel_lease_seconds(proc), 10, "or what the kernel says");
-	is_int(kernel_clients_each("/nonexistent", makedev(7, 1), note_client, &client), 0,
-	       "without nfsd nobody holds anything");
+	kernel_holdings_read(proc, &holdings);
+	is_int(kernel_holdings_lease_seconds(holdings), 10, "or what the kernel says");
+	kernel_holdings_free(holdings);
+	is_int(kernel_holdings_read("/nonexistent", &holdings), 0, "without nfsd");
+	is_int(kernel_holdings_on(holdings, makedev(7, 10)), KERNEL_HOLD_NOTHING,
+	       "nobody holds anything");
+	kernel_holdings_free(holdings);
 }
 
 static void test_processes(void)
@@ -173,17 +173,13 @@ static const char *unlocked(void)
 {
 	static char text[100];
 	char path[300];
-	ssize_t n = 0;
+	ssize_t n;
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/fs/nfsd/unlock_filesystem", proc);
-	/* It is written by a process that nobody waits for. */
-	for (int i = 0; i < 50 && n <= 0; i++) {
-		usleep(10000);
-		fd = open(path, O_RDONLY | O_CLOEXEC);
-		n = read(fd, text, sizeof(text) - 1);
-		close(fd);
-	}
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
 	text[n > 0 ? n : 0] = '\0';
 	return text;
 }
