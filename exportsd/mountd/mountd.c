@@ -154,9 +154,7 @@ static int open_rpc(struct mountd *mountd)
 
 static int open_rpcbind(struct mountd *mountd)
 {
-	struct rpcbind_program program = {
-		.name = "the MOUNT service",
-		.number = MOUNT_PROGRAM,
+	struct rpcbind_service service = {
 		.first_version = versions_of(mountd).first,
 		.last_version = versions_of(mountd).last,
 		.port = rpc_port(mountd->rpc),
@@ -165,8 +163,8 @@ static int open_rpcbind(struct mountd *mountd)
 	if (!mountd->daemon->config->rpcbind)
 		return 0;
 	for (size_t i = 0; i < RPCBIND_NETIDS_MAX; i++)
-		program.netids[i] = rpc_netid(mountd->rpc, i);
-	return rpcbind_new(&mountd->rpcbind, mountd->daemon->event, &program);
+		service.netids[i] = rpc_netid(mountd->rpc, i);
+	return rpcbind_new(&mountd->rpcbind, mountd->daemon->event, &service);
 }
 
 int mountd_new(struct mountd **ret_mountd, struct daemon *daemon)

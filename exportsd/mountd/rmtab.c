@@ -78,13 +78,6 @@ static struct entry *find(const struct rmtab *rmtab, const struct entry *like)
 	return entry;
 }
 
-static struct entry *find_like(const struct rmtab *rmtab, const char *client, const char *path)
-{
-	CLEANUP(freep) struct entry *like = entry_new(client, path);
-
-	return like ? find(rmtab, like) : NULL;
-}
-
 /* One that is not in the list; it is the caller's to put into the order. NULL: no memory. */
 static struct entry *enter(struct rmtab *rmtab, struct entry *entry)
 {
@@ -116,7 +109,8 @@ int rmtab_add(struct rmtab *rmtab, const char *client, const char *path)
 
 bool rmtab_remove(struct rmtab *rmtab, const char *client, const char *path)
 {
-	struct entry *known = find_like(rmtab, client, path);
+	CLEANUP(freep) struct entry *like = entry_new(client, path);
+	struct entry *known = like ? find(rmtab, like) : NULL;
 
 	if (!known)
 		return false;
@@ -157,12 +151,7 @@ int rmtab_each(const struct rmtab *rmtab,
 	return 0;
 }
 
-static bool is_removed(const struct rmtab *removed, const struct entry *entry)
-{
-	return removed && (find(removed, entry) || find_like(removed, entry->key, ""));
-}
-
-void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other, const struct rmtab *removed)
+void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other)
 {
 	const struct entry *entry;
 	struct entry *copy;
@@ -170,9 +159,7 @@ void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other, const struct rm
 	DL_FOREACH (other->newest, entry) {
 		if (rmtab_count(rmtab) >= RMTAB_MAX)
 			return;
-		if (find(rmtab, entry) || is_removed(removed, entry))
-			continue;
-		copy = entry_new(entry->key, entry->path);
+		copy = find(rmtab, entry) ? NULL : entry_new(entry->key, entry->path);
 		copy = copy ? enter(rmtab, copy) : NULL;
 		if (copy)
 			DL_APPEND(rmtab->newest, copy);

@@ -34,13 +34,8 @@ size_t rmtab_count(const struct rmtab *rmtab);
 int rmtab_each(const struct rmtab *rmtab,
 	       int (*each)(void *userdata, const char *client, const char *path), void *userdata);
 
-/*
- * rmtab_merge - add another list's entries that are new here, as the oldest, while there is room.
- *
- * @removed: entries that are not wanted; one whose path is "" stands for all of its client's.
- *           May be NULL
- */
-void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other, const struct rmtab *removed);
+/* rmtab_merge - add another list's entries that are new here, as the oldest, while there is room. */
+void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other);
 
 /*
  * rmtab_read - add a file's entries, each newer than the one before it. Lines that are none are

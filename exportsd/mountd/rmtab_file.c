@@ -5,8 +5,7 @@
  * list knows, and then writes list and file together, if it is to.
  *
  * In memory: a struct exchange, then lines in the file's form. There: the list. Back: what was found
- * in the file. What is removed while a process is at work is noted, so that finding it does not
- * bring it back.
+ * in the file.
  */
 
 #include "exportsd/mountd/rmtab_file.h"
@@ -46,7 +45,6 @@ struct rmtab_file {
 	sd_event_source *process; /* NULL: none */
 	pid_t pid;
 	int memory;
-	struct rmtab *removed; /* since it was started */
 };
 
 /* ---- the memory ---- */
@@ -110,7 +108,7 @@ static int work(const char *path, struct exchange *exchange, struct rmtab *list,
 	exchange->version = version;
 	if (!exchange->is_to_write)
 		return r;
-	rmtab_merge(list, found, NULL);
+	rmtab_merge(list, found);
 	r = rmtab_write(list, path);
 	if (r == 0)
 		(void)version_of(path, &exchange->version);
@@ -174,7 +172,6 @@ static void read_over(struct rmtab_file *file, int error)
 static void put_away(struct rmtab_file *file)
 {
 	file->process = sd_event_source_disable_unref(file->process);
-	file->removed = rmtab_free(file->removed);
 	closep(&file->memory);
 	file->memory = -1;
 }
@@ -190,7 +187,7 @@ static int take_back(struct rmtab_file *file)
 		return r;
 	r = get(file->memory, &exchange, found);
 	if (r == 0) {
-		rmtab_merge(file->rmtab, found, file->removed);
+		rmtab_merge(file->rmtab, found);
 		r = exchange.error;
 	}
 	if (r == 0)
@@ -227,10 +224,8 @@ static int on_end(sd_event_source *source, const siginfo_t *end, void *userdata)
 static int spawn(struct rmtab_file *file, bool is_to_write)
 {
 	const struct exchange exchange = { .version = file->version, .is_to_write = is_to_write };
-	int r = rmtab_new(&file->removed);
+	int r;
 
-	if (r < 0)
-		return r;
 	file->memory = memfd_create("rmtab", MFD_CLOEXEC);
 	if (file->memory < 0)
 		return -errno;
@@ -289,29 +284,17 @@ int rmtab_file_add(struct rmtab_file *file, const char *client, const char *path
 	return r;
 }
 
-/* It may be in the file, and not yet in the list. */
-static void note_removed(struct rmtab_file *file, const char *client, const char *path)
-{
-	if (file->removed)
-		(void)rmtab_add(file->removed, client, path);
-}
-
 bool rmtab_file_remove(struct rmtab_file *file, const char *client, const char *path)
 {
-	bool was_there = rmtab_remove(file->rmtab, client, path);
-
-	note_removed(file, client, path);
-	if (was_there)
-		write_in_a_while(file);
-	return was_there;
+	if (!rmtab_remove(file->rmtab, client, path))
+		return false;
+	write_in_a_while(file);
+	return true;
 }
 
 void rmtab_file_remove_client(struct rmtab_file *file, const char *client)
 {
-	bool was_there = rmtab_remove_client(file->rmtab, client);
-
-	note_removed(file, client, "");
-	if (was_there)
+	if (rmtab_remove_client(file->rmtab, client))
 		write_in_a_while(file);
 }
 

@@ -12,7 +12,8 @@
  *
  * A change is written within RMTAB_DELAY_SECONDS, together with all others of that time, and again
  * until it succeeds. What others added to the file since it was ours counts, too: the Pacemaker
- * agent does, when a server takes over.
+ * agent does, when a server takes over. (What was removed since we wrote it, and is still there
+ * then, comes back, as with rpc.mountd's file: the list is advice.)
  */
 
 #include <systemd/sd-event.h>
@@ -46,7 +47,10 @@ int rmtab_file_new(struct rmtab_file **ret_file, sd_event *event, const char *di
  */
 struct rmtab_file *rmtab_file_free(struct rmtab_file *file);
 
-/* Was read() called? Until then the list holds only what was added since the start. */
+/*
+ * Was read() called? Until then the list holds only what was added since the start, and what is
+ * removed may be in the file: removing waits for it.
+ */
 bool rmtab_file_is_read(const struct rmtab_file *file);
 const struct rmtab *rmtab_file_list(const struct rmtab_file *file);
 

@@ -16,13 +16,13 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <rpc/rpc.h>
 #include <stdio.h>
 #include <sys/wait.h>
 
 #include "exportsd/base/later.h"
 #include "exportsd/base/log.h"
 #include "exportsd/base/spawn.h"
+#include "exportsd/mountd/mount_xdr.h"
 #include "exportsd/worker/worker.h"
 
 enum round { ROUND_TAKE_OVER, ROUND_RENEW, ROUND_TAKE_BACK };
@@ -31,7 +31,7 @@ static const uint64_t usec_a_second = 1000000;
 
 struct rpcbind {
 	sd_event *event;
-	struct rpcbind_program program;
+	struct rpcbind_service service;
 	enum round next_round;
 	bool is_registered;
 	bool is_warned;
@@ -42,10 +42,10 @@ struct rpcbind {
 
 /* ---- in the process ---- */
 
-static bool set_one(const struct rpcbind_program *program, uint32_t version, const char *netid)
+static bool set_one(const struct rpcbind_service *service, uint32_t version, const char *netid)
 {
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(program->port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(program->port) };
+	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(service->port) };
+	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(service->port) };
 	struct netconfig *netconfig = getnetconfigent(netid);
 	struct netbuf address;
 
@@ -55,56 +55,56 @@ static bool set_one(const struct rpcbind_program *program, uint32_t version, con
 		address = (struct netbuf){ .buf = &v6, .len = sizeof(v6), .maxlen = sizeof(v6) };
 	else
 		address = (struct netbuf){ .buf = &v4, .len = sizeof(v4), .maxlen = sizeof(v4) };
-	return rpcb_set(program->number, version, netconfig, &address);
+	return rpcb_set(MOUNT_PROGRAM, version, netconfig, &address);
 }
 
 /* Returns how many registrations failed. */
-static int play_round(const struct rpcbind_program *program, enum round round)
+static int play_round(const struct rpcbind_service *service, enum round round)
 {
 	int n_failed = 0;
 
-	for (uint32_t version = program->first_version; version <= program->last_version;
+	for (uint32_t version = service->first_version; version <= service->last_version;
 	     version++) {
 		if (round != ROUND_RENEW)
-			(void)rpcb_unset(program->number, version, NULL);
+			(void)rpcb_unset(MOUNT_PROGRAM, version, NULL);
 		for (size_t i = 0; i < RPCBIND_NETIDS_MAX && round != ROUND_TAKE_BACK; i++) {
-			if (program->netids[i] && !set_one(program, version, program->netids[i]))
+			if (service->netids[i] && !set_one(service, version, service->netids[i]))
 				n_failed++;
 		}
 	}
 	return n_failed;
 }
 
-/* The argument: what to do, and the program. */
+/* The argument: what to do, and the service. */
 int rpcbind_serve(int fd, const char *argument)
 {
-	struct rpcbind_program program = { 0 };
+	struct rpcbind_service service = { 0 };
 	char netids[RPCBIND_NETIDS_MAX][8] = { 0 };
 	int round = ROUND_RENEW, n_read;
 
-	n_read = sscanf(argument, "%d %u %u %u %hu %7s %7s %7s %7s", &round, &program.number,
-			&program.first_version, &program.last_version, &program.port, netids[0],
-			netids[1], netids[2], netids[3]);
-	for (int i = 0; i < n_read - 5; i++)
-		program.netids[i] = netids[i];
+	n_read = sscanf(argument, "%d %u %u %hu %7s %7s %7s %7s", &round, &service.first_version,
+			&service.last_version, &service.port, netids[0], netids[1], netids[2],
+			netids[3]);
+	for (int i = 0; i < n_read - 4; i++)
+		service.netids[i] = netids[i];
 	(void)alarm(round == ROUND_TAKE_BACK ? RPCBIND_FAREWELL_SECONDS : RPCBIND_ROUND_SECONDS);
 	/* The daemon says what a failure means. */
-	exit(play_round(&program, round) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
+	exit(play_round(&service, round) == 0 ? EXIT_SUCCESS : EXIT_FAILURE);
 }
 
 /* ---- in the daemon ---- */
 
 static int spawn(struct rpcbind *rpcbind, enum round round)
 {
-	const struct rpcbind_program *program = &rpcbind->program;
+	const struct rpcbind_service *service = &rpcbind->service;
 	CLEANUP(freep) char *argument = NULL;
 	const char *netids[RPCBIND_NETIDS_MAX];
 
 	for (size_t i = 0; i < RPCBIND_NETIDS_MAX; i++)
-		netids[i] = program->netids[i] ? program->netids[i] : "";
-	if (asprintf(&argument, "%d %u %u %u %u %s %s %s %s", round, program->number,
-		     program->first_version, program->last_version, program->port, netids[0],
-		     netids[1], netids[2], netids[3]) < 0) {
+		netids[i] = service->netids[i] ? service->netids[i] : "";
+	if (asprintf(&argument, "%d %u %u %u %s %s %s %s", round, service->first_version,
+		     service->last_version, service->port, netids[0], netids[1], netids[2],
+		     netids[3]) < 0) {
 		argument = NULL;
 		return -ENOMEM;
 	}
@@ -113,16 +113,17 @@ static int spawn(struct rpcbind *rpcbind, enum round round)
 
 static void judge(struct rpcbind *rpcbind, bool good)
 {
-	const struct rpcbind_program *program = &rpcbind->program;
+	const struct rpcbind_service *service = &rpcbind->service;
 
 	if (good && !rpcbind->is_registered)
-		log_info(NULL, "registered %s with rpcbind, port %u", program->name, program->port);
+		log_info(NULL, "registered the MOUNT service with rpcbind, port %u", service->port);
 	if (!good && !rpcbind->is_warned)
-		log_warning(NULL,
-			    "cannot register %s with rpcbind (is it running, and is no other "
-			    "server registered?); clients must be told port=%u; trying again "
-			    "every %d s",
-			    program->name, program->port, RPCBIND_RENEW_SECONDS);
+		log_warning(
+			NULL,
+			"cannot register the MOUNT service with rpcbind (is it running, and is no other "
+			"server registered?); clients must be told port=%u; trying again "
+			"every %d s",
+			service->port, RPCBIND_RENEW_SECONDS);
 	rpcbind->is_registered = good;
 	rpcbind->is_warned = !good;
 	/* Once ours, it is taken over from nobody again: what others register later is theirs. */
@@ -136,8 +137,7 @@ static void arm(struct rpcbind *rpcbind)
 {
 	if (later_call_in(&rpcbind->next, rpcbind->event, RPCBIND_RENEW_SECONDS * usec_a_second,
 			  on_next, rpcbind) < 0)
-		log_error(NULL, "cannot arm the timer that renews %s's registration with rpcbind",
-			  rpcbind->program.name);
+		log_error(NULL, "cannot arm the timer that renews the registration with rpcbind");
 }
 
 static int on_end(sd_event_source *source, const siginfo_t *end, void *userdata)
@@ -163,20 +163,21 @@ static void on_next(void *userdata)
 		(void)spawn_finish(rpcbind->pid, 0);
 	}
 	errno = -r;
-	log_warning(NULL, "cannot start a process to register %s with rpcbind: %m; trying again",
-		    rpcbind->program.name);
+	log_warning(
+		NULL,
+		"cannot start a process to register the MOUNT service with rpcbind: %m; trying again");
 	arm(rpcbind);
 }
 
 int rpcbind_new(struct rpcbind **ret_rpcbind, sd_event *event,
-		const struct rpcbind_program *program)
+		const struct rpcbind_service *service)
 {
 	struct rpcbind *rpcbind = calloc(1, sizeof(*rpcbind));
 
 	if (!rpcbind)
 		return -ENOMEM;
 	rpcbind->event = sd_event_ref(event);
-	rpcbind->program = *program;
+	rpcbind->service = *service;
 	rpcbind->next_round = ROUND_TAKE_OVER;
 	later_call(&rpcbind->next, event, on_next, rpcbind);
 	*ret_rpcbind = rpcbind;

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * rpcbind.h - a program's registration with rpcbind (RFC 1833).
+ * rpcbind.h - MOUNT's registration with rpcbind (RFC 1833).
  *
  * libtirpc's calls block, so each round is a process of its own with a time limit. The
  * registration is renewed every minute: rpcbind may have been restarted and have forgotten. Without
@@ -23,9 +23,7 @@ enum {
 
 struct rpcbind;
 
-struct rpcbind_program {
-	const char *name; /* in messages */
-	uint32_t number;
+struct rpcbind_service {
 	uint32_t first_version, last_version;
 	uint16_t port;
 	const char *netids[RPCBIND_NETIDS_MAX]; /* static strings, at most 7 bytes; the rest NULL */
@@ -36,7 +34,7 @@ struct rpcbind_program {
  * again.
  */
 int rpcbind_new(struct rpcbind **ret_rpcbind, sd_event *event,
-		const struct rpcbind_program *program);
+		const struct rpcbind_service *service);
 /*
  * rpcbind_free - take the registration back if there is one; may block for
  * RPCBIND_FAREWELL_SECONDS.
