@@ -57,7 +57,7 @@ static void is_back(const struct rule *of)
 		if (rule->use != of->use)
 			continue;
 		DL_FOREACH (rule->media_list, medium)
-			medium_prod(medium);
+			medium_report_all(medium, LIFE_RETURNED);
 	}
 }
 
@@ -113,14 +113,12 @@ static void add_key(struct rule *rule, const char *key, const struct proto_messa
 		catalogue->n_keys++;
 	}
 	if (!medium->is_listed)
-		medium_reconsider(medium);
+		medium_report_all(medium, LIFE_APPEARED);
 	medium->is_listed = true;
-	medium->is_gone = false;
 	medium->generation = catalogue->generation;
 	medium_take_facts(medium, message);
 	media_set_string(&medium->listed_identity, proto_get(message, "identity"));
-	identity_follow_list(medium);
-	medium_changed(medium);
+	medium_report_all(medium, LIFE_LISTED);
 }
 
 static void vanish(struct medium *medium)
@@ -132,11 +130,7 @@ static void vanish(struct medium *medium)
 	medium->is_listed = false;
 	if (rule->catalogue.n_keys > 0)
 		rule->catalogue.n_keys--;
-	places_forget(medium);
-	places_remove(rule->media, rule->facts.directory, medium->path);
-	medium_drain_gone(medium);
-	medium_changed(medium);
-	medium_release(medium);
+	medium_report_all(medium, LIFE_VANISHED);
 }
 
 /* ---- list ---- */
@@ -207,8 +201,9 @@ static void tell_lookups(struct rule *rule, enum handler_outcome outcome)
 {
 	struct medium *medium, *next;
 
+	rule->catalogue.outcome = outcome;
 	DL_FOREACH_SAFE (rule->media_list, medium, next)
-		medium_list_ended(medium, outcome);
+		medium_report(medium, MEDIUM_NUMBER, MEDIUM_SERVED);
 }
 
 static void on_entry(void *userdata, const struct proto_message *message)
@@ -282,8 +277,7 @@ static void list(struct rule *rule)
 		catalogue->list_again = true;
 		return;
 	}
-	if (catalogue->timer)
-		sd_event_source_set_enabled(catalogue->timer, SD_EVENT_OFF);
+	later_cancel(&catalogue->timer);
 	catalogue->generation++;
 	catalogue->n_keys = catalogue->n_bad_keys = catalogue->n_beyond = 0;
 	catalogue->asked_usec = media_now(rule->media);
@@ -365,16 +359,15 @@ static bool watch(struct rule *rule)
 
 /* ---- when ---- */
 
-static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_time(void *userdata)
 {
 	catalogue_start(userdata);
-	return 0;
 }
 
 static void schedule(struct rule *rule, uint64_t usec)
 {
-	media_arm(rule->media, &rule->catalogue.timer, media_now(rule->media) + usec, on_timer,
-		  rule);
+	media_call_at(rule->media, &rule->catalogue.timer, media_now(rule->media) + usec, on_time,
+		      rule);
 }
 
 void catalogue_start(struct rule *rule)
@@ -406,6 +399,6 @@ void catalogue_stop(struct rule *rule)
 
 	pending_cancel(&catalogue->list);
 	pending_cancel(&catalogue->watch);
-	catalogue->timer = sd_event_source_disable_unref(catalogue->timer);
+	later_cancel(&catalogue->timer);
 	free(TAKE_PTR(catalogue->bad_key));
 }

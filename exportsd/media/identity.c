@@ -189,6 +189,13 @@ int medium_open_mounted(struct medium *medium)
 	return identity_is_settled(medium, fd) ? TAKE_FD(fd) : -EAGAIN;
 }
 
+bool medium_is_known_mounted(struct medium *medium)
+{
+	CLEANUP(closep) int fd = medium_open_mounted(medium);
+
+	return fd >= 0;
+}
+
 /* ---- its number ---- */
 
 uint32_t identity_number(const struct medium *medium)
@@ -249,8 +256,7 @@ static void tell_of_change(struct medium *medium)
 		"until it is back",
 		medium->path, now ? now : "?", number, before ? before : "?",
 		medium->number_before);
-	media_names_changed(medium->rule->media);
-	medium_changed(medium);
+	medium_report_all(medium, LIFE_EXCHANGED);
 }
 
 static void on_recorded(void *userdata, int error);
@@ -282,12 +288,11 @@ static int step(struct medium *medium)
 
 static void finish(struct medium *medium, int error)
 {
-	bool is_listed_only = medium->identity_is_listed;
+	identity_done_fn done = TAKE_PTR(medium->identity_done);
 
-	medium->identity_is_listed = false;
 	if (error == 0)
 		tell_of_change(medium);
-	else if (is_listed_only) {
+	else if (!done) {
 		errno = -error;
 		log_warning(
 			ABOUT_MEDIUM(medium),
@@ -295,14 +300,14 @@ static void finish(struct medium *medium, int error)
 			"tried again when it is mounted: %m",
 			medium->path);
 	}
-	if (!is_listed_only)
-		medium_identified(medium, error);
+	if (done)
+		done(medium, error);
 }
 
 static void on_recorded(void *userdata, int error)
 {
 	struct medium *medium = userdata;
-	bool is_listed_only = medium->identity_is_listed;
+	bool is_listed_only = !medium->identity_done;
 
 	medium->identity_question = NULL;
 	if (error == 0 || error == -EEXIST)
@@ -311,7 +316,7 @@ static void on_recorded(void *userdata, int error)
 		return;
 	finish(medium, error);
 	if (is_listed_only)
-		medium_release(medium);
+		medium_report_all(medium, LIFE_UNUSED);
 }
 
 static int begin(struct medium *medium, const char *identity)
@@ -325,7 +330,7 @@ static int begin(struct medium *medium, const char *identity)
 
 /* ---- a mount ---- */
 
-int identity_settle(struct medium *medium, int root_fd, const char *identity)
+int identity_settle(struct medium *medium, int root_fd, const char *identity, identity_done_fn done)
 {
 	int r;
 
@@ -344,6 +349,8 @@ int identity_settle(struct medium *medium, int root_fd, const char *identity)
 	r = begin(medium, identity);
 	if (r == 0)
 		tell_of_change(medium);
+	if (r == -EINPROGRESS)
+		medium->identity_done = done;
 	return r;
 }
 
@@ -371,20 +378,20 @@ void identity_follow_list(struct medium *medium)
 	if (!medium->is_listed || !medium->listed_identity || !identity_is_strict(medium))
 		return;
 	/* It was changed under its mount: what is read from now on may be another medium's. */
-	if (medium->load.stage == MEDIUM_DONE && medium->is_settled && medium->mounted_identity &&
+	if (medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE && medium->is_settled &&
+	    medium->mounted_identity &&
 	    !str_equal(medium->listed_identity, medium->mounted_identity)) {
-		medium_drain_gone(medium);
+		medium_report_all(medium, LIFE_GONE);
 		return;
 	}
 	/* The first medium takes the number that is there when it is mounted. */
 	if (!bound || str_equal(medium->listed_identity, bound))
 		return;
-	if (medium->load.stage == MEDIUM_ASKING || medium->identity_question)
+	if (medium_is_loading(medium) || medium->identity_question)
 		return; /* the mount will tell */
 	root = medium_open_root(medium);
 	if (root != -ENOENT)
 		return; /* what is mounted is what counts */
-	medium->identity_is_listed = true;
 	r = begin(medium, medium->listed_identity);
 	if (r != -EINPROGRESS)
 		finish(medium, r);
@@ -393,12 +400,11 @@ void identity_follow_list(struct medium *medium)
 void identity_stop(struct medium *medium)
 {
 	pending_cancel(&medium->identity_question);
-	medium->identity_is_listed = false;
+	medium->identity_done = NULL;
 }
 
-void identity_done(struct medium *medium)
+void identity_free(struct medium *medium)
 {
-	identity_stop(medium);
 	let_go(medium);
 	free(medium->new_identity);
 	free(medium->mounted_identity);

@@ -19,51 +19,22 @@
 
 static const uint64_t placeholder_usec = 10 * 1000000ull;
 
-static void load_event(struct medium *medium, enum medium_event event);
-static void load_on(struct medium *medium);
-
 static struct media *media_of(const struct medium *medium)
 {
 	return medium->rule->media;
 }
 
-static bool is_mounted(struct medium *medium)
-{
-	CLEANUP(closep) int fd = medium_open_mounted(medium);
-
-	return fd >= 0;
-}
-
 /* ---- have it mounted ---- */
 
-/* Who loads it waits for its number. */
-void medium_number_decided(struct medium *medium)
-{
-	if (!medium->load_waits_for_number)
-		return;
-	medium->load_waits_for_number = false;
-	if (medium->lookup.stage == MEDIUM_DONE)
-		load_on(medium);
-	else
-		load_event(medium, medium->lookup.reason);
-}
-
-static int on_load_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	load_event(userdata, MEDIUM_TIMER);
-	return 0;
-}
-
-static void close_placeholder(struct medium *medium)
+void load_close_placeholder(struct medium *medium)
 {
 	closep(&medium->placeholder_fd);
 	medium->placeholder_fd = -1;
 }
 
-static int on_placeholder_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_placeholder_time(void *userdata)
 {
-	close_placeholder(userdata);
-	return 0;
+	load_close_placeholder(userdata);
 }
 
 static void close_mount(struct medium *medium)
@@ -79,15 +50,15 @@ static void found(struct medium *medium)
 
 	medium->percent = 100;
 	if (medium->placeholder_fd >= 0)
-		media_arm(media, &medium->placeholder_timer, media_now(media) + placeholder_usec,
-			  on_placeholder_timer, medium);
-	load_event(medium, MEDIUM_FOUND);
+		media_call_at(media, &medium->placeholder_timer,
+			      media_now(media) + placeholder_usec, on_placeholder_time, medium);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_FOUND);
 }
 
 static void broken(struct medium *medium, int error, const char *what)
 {
 	medium_message_errno(medium, what, error);
-	load_event(medium, MEDIUM_BROKEN);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
 static void on_undone(void *userdata, enum handler_outcome outcome,
@@ -95,9 +66,9 @@ static void on_undone(void *userdata, enum handler_outcome outcome,
 {
 	struct medium *medium = userdata;
 
-	medium->load_request = NULL;
+	medium->load_pending = NULL;
 	closep(&mount_fd);
-	load_event(medium, MEDIUM_BROKEN);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
 /* Its handler said ok, and it is not: medium->message says why. */
@@ -108,21 +79,21 @@ static void refuse(struct medium *medium)
 
 	close_mount(medium);
 	if (medium->has_sent_mount) {
-		load_event(medium, MEDIUM_BROKEN);
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 		return;
 	}
 	medium_begin_request(&writer, "unmount", medium);
-	if (medium_ask(medium, &writer, &events, &medium->load_request) < 0)
-		load_event(medium, MEDIUM_BROKEN);
+	if (medium_ask(medium, &writer, &events, &medium->load_pending) < 0)
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
-void medium_identified(struct medium *medium, int error)
+static void on_identified(struct medium *medium, int error)
 {
 	if (error == -ENODATA) {
 		media_set_string(&medium->message,
 				 "its handler does not say which medium this is, as it did before "
 				 "(identity = path in exportsd.conf would not ask)");
-		load_event(medium, MEDIUM_BROKEN);
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 		return;
 	}
 	if (error < 0) {
@@ -136,10 +107,10 @@ void medium_identified(struct medium *medium, int error)
 /* It is mounted; which of its numbers is it now? */
 static void identify(struct medium *medium, int root_fd)
 {
-	int r = identity_settle(medium, root_fd, medium->claimed_identity);
+	int r = identity_settle(medium, root_fd, medium->claimed_identity, on_identified);
 
 	if (r != -EINPROGRESS)
-		medium_identified(medium, r);
+		on_identified(medium, r);
 }
 
 /* A file system that has no device of its own is another one each time. */
@@ -198,9 +169,9 @@ static void identify_if_told(struct medium *medium, int root_fd)
 	} else if (medium->was_mounted) {
 		media_set_string(&medium->message,
 				 "something else was mounted there while its handler was asked");
-		load_event(medium, MEDIUM_DELAYED);
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_DELAYED);
 	} else {
-		load_on(medium);
+		load_go_on(medium);
 	}
 }
 
@@ -258,7 +229,7 @@ static void on_adopted(void *userdata, int error)
 {
 	struct medium *medium = userdata;
 
-	medium->load_question = NULL;
+	medium->load_pending = NULL;
 	if (error < 0)
 		refuse_number(medium, error);
 	else
@@ -291,7 +262,7 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 		return 0;
 	medium->offered_number = (uint32_t)number;
 	r = numbers_adopt(media->numbers, medium->path, identity, (uint32_t)number, on_adopted,
-			  medium, &medium->load_question);
+			  medium, &medium->load_pending);
 	return r < 0 ? r : -EINPROGRESS;
 }
 
@@ -348,14 +319,14 @@ static void on_mount_done(void *userdata, enum handler_outcome outcome,
 {
 	struct medium *medium = userdata;
 
-	medium->load_request = NULL;
+	medium->load_pending = NULL;
 	medium_explain(medium, outcome, message, why);
 	if (outcome == HANDLER_OK) {
 		take_ok(medium, message, mount_fd);
 		return;
 	}
 	closep(&mount_fd);
-	load_event(medium, medium_event_of(outcome));
+	medium_report(medium, MEDIUM_MOUNT, medium_event_of(outcome));
 }
 
 static void ask_mount(struct medium *medium)
@@ -380,10 +351,10 @@ static void ask_mount(struct medium *medium)
 	if (medium->asked_domain)
 		proto_put(&writer, "domain", medium->asked_domain);
 	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
-	r = medium_ask(medium, &writer, &events, &medium->load_request);
+	r = medium_ask(medium, &writer, &events, &medium->load_pending);
 	if (r < 0) {
 		medium_message_errno(medium, "its handler cannot be asked", r);
-		load_event(medium, MEDIUM_DELAYED);
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_DELAYED);
 	}
 }
 
@@ -399,7 +370,7 @@ static void make_placeholder(struct medium *medium, int directory_fd)
 
 	if (r >= 0)
 		r = numbers_record_directories(media->numbers, (const char *const *)paths, n_paths,
-					       true, on_recorded, medium, &medium->load_question);
+					       true, on_recorded, medium, &medium->load_pending);
 	places_free_paths(paths, n_paths);
 	if (r < 0)
 		broken(medium, r, "its placeholder cannot be made");
@@ -410,7 +381,7 @@ static void on_recorded(void *userdata, int error)
 	struct medium *medium = userdata;
 	CLEANUP(closep) int directory = -1;
 
-	medium->load_question = NULL;
+	medium->load_pending = NULL;
 	directory = rule_open_directory(medium->rule);
 	if (error == 0)
 		error = directory < 0 ? directory : placeholder_make(directory, medium->key);
@@ -419,7 +390,7 @@ static void on_recorded(void *userdata, int error)
 	if (error < 0)
 		broken(medium, error, "its placeholder cannot be made");
 	else
-		load_on(medium);
+		load_go_on(medium);
 }
 
 /* What is in its placeholder's place is not one. */
@@ -429,11 +400,11 @@ static void blocked(struct medium *medium, int error)
 		media_set_string(&medium->message, "a symbolic link is in its placeholder's place");
 	else
 		medium_message_errno(medium, "its placeholder cannot be opened", error);
-	load_event(medium, MEDIUM_BROKEN);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
 /* From the start, or from where it waited for something. */
-static void load_on(struct medium *medium)
+void load_go_on(struct medium *medium)
 {
 	CLEANUP(closep) int directory = -1;
 	CLEANUP(closep) int fd = -1;
@@ -441,14 +412,13 @@ static void load_on(struct medium *medium)
 	int r;
 
 	if (!numbers_get(media_of(medium)->numbers, medium->path)) {
-		medium->load_waits_for_number = true;
-		medium_want_number(medium);
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_WAITS);
 		return;
 	}
 	directory = rule_open_directory(medium->rule);
 	if (directory < 0) {
 		medium_message_errno(medium, "its rule's directory cannot be opened", directory);
-		load_event(medium, MEDIUM_DELAYED);
+		medium_report(medium, MEDIUM_MOUNT, MEDIUM_DELAYED);
 		return;
 	}
 	fd = mounts_open_beneath(directory, medium->key);
@@ -473,168 +443,43 @@ static void load_on(struct medium *medium)
 	}
 	medium->was_absent = true;
 	identity_asked(medium, -1);
-	sd_event_source_set_enabled(medium->placeholder_timer, SD_EVENT_OFF);
+	later_cancel(&medium->placeholder_timer);
 	closep(&medium->placeholder_fd);
 	medium->placeholder_fd = TAKE_FD(fd);
 	ask_mount(medium);
 }
 
-static void set_since(struct medium *medium)
+void load_begin(struct medium *medium)
 {
-	(void)sd_event_now(media_of(medium)->event, CLOCK_REALTIME, &medium->since_usec);
+	medium->percent = 0;
+	medium->was_absent = false;
+	load_go_on(medium);
 }
 
-static void tell_mounted(struct medium *medium)
+void load_log_mounted(const struct medium *medium)
 {
-	struct media *media = media_of(medium);
+	const struct media *media = media_of(medium);
+	uint64_t begun = medium->life.part[MEDIUM_MOUNT].begun_usec;
 
-	medium_decide(medium, true, MEDIA_OK, false);
-	if (medium->load.begun_usec)
-		log_info(ABOUT_MEDIUM(medium), "'%s' is mounted, number %u, after %.3f s",
-			 medium->path, numbers_get(media->numbers, medium->path),
-			 (double)(media_now(media) - medium->load.begun_usec) / 1e6);
-	medium->load.begun_usec = 0;
+	log_info(ABOUT_MEDIUM(medium), "'%s' is mounted, number %u, after %.3f s", medium->path,
+		 numbers_get(media->numbers, medium->path),
+		 (double)(media_now(media) - begun) / 1e6);
 }
 
-static void tell_failed(struct medium *medium, bool is_first, bool is_old)
+/* Who waits goes on waiting. */
+void load_stop(struct medium *medium)
 {
-	struct media *media = media_of(medium);
-	bool is_refused = medium->load.reason == MEDIUM_REFUSED;
-	const char *client, *domain;
-
-	if (!is_old) {
-		medium_log_trouble(medium, &medium->load, is_first, "mount");
-		media_arm(media, &medium->load_timer, medium->load.wake_usec, on_load_timer,
-			  medium);
-	}
-	medium_decide(medium, true, medium_outcome_of(&medium->load), is_refused);
-	/* The others may be let in. */
-	if (is_refused && medium_first_asker(medium, &client, &domain)) {
-		medium->load.stage = MEDIUM_IDLE;
-		load_event(medium, MEDIUM_WANTED);
-	}
-}
-
-static void load_event(struct medium *medium, enum medium_event event)
-{
-	struct media *media = media_of(medium);
-	bool is_first = medium->load.pause_usec == 0;
-	enum medium_stage before = medium->load.stage;
-	enum medium_action action =
-		medium_step(&medium->load, event, medium_is_awaited(medium, true),
-			    &medium->rule->limits, media_now(media));
-
-	if (before != medium->load.stage) {
-		if (medium->load.stage == MEDIUM_DONE)
-			medium_is_mounted_now(medium,
-					      before != MEDIUM_ASKING || !medium->was_absent);
-		else if (before == MEDIUM_ASKING)
-			close_placeholder(medium); /* nothing covers it */
-		set_since(medium);
-		medium_changed(medium);
-	}
-	switch (action) {
-	case MEDIUM_STAY: break;
-	case MEDIUM_ASK:
-		medium->percent = 0;
-		medium->was_absent = false;
-		load_on(medium);
-		break;
-	case MEDIUM_SLEEP:
-		medium_log_trouble(medium, &medium->load, is_first, "mount");
-		media_arm(media, &medium->load_timer, medium->load.wake_usec, on_load_timer,
-			  medium);
-		break;
-	case MEDIUM_TELL:
-		if (medium->load.stage == MEDIUM_DONE)
-			tell_mounted(medium);
-		else
-			tell_failed(medium, is_first, event == MEDIUM_WANTED);
-		break;
-	case MEDIUM_FORGET: medium_release(medium); break;
-	}
-}
-
-void medium_want_mount(struct medium *medium, const char *client, const char *domain)
-{
-	struct medium_machine *load = &medium->load;
-
-	if (medium_must_wait(medium))
-		return;
-	/* While the handler is at it, what is mounted may not be ready. */
-	if (load->stage != MEDIUM_ASKING && is_mounted(medium) &&
-	    numbers_get(media_of(medium)->numbers, medium->path)) {
-		load_event(medium, MEDIUM_FOUND);
-		return;
-	}
-	/* A refusal is remembered for whom it was meant. */
-	if (load->stage == MEDIUM_FAILED && load->reason == MEDIUM_REFUSED &&
-	    !medium_was_asked_for(medium, client, domain))
-		load->stage = MEDIUM_IDLE;
-	load_event(medium, MEDIUM_WANTED);
-}
-
-void medium_adopt(struct medium *medium)
-{
-	CLEANUP(closep) int root = -1;
-
-	if (medium->load.stage != MEDIUM_IDLE)
-		return;
-	/* Whichever medium it is: that is found out before anybody is told of it. */
-	root = medium_open_root(medium);
-	if (root >= 0)
-		load_event(medium, MEDIUM_FOUND);
-}
-
-void medium_prod(struct medium *medium)
-{
-	struct media *media = media_of(medium);
-
-	if (!medium->is_handler_lost)
-		return;
-	if (medium->lookup.stage == MEDIUM_PAUSING)
-		medium_look_up_now(medium);
-	if (medium->load.stage == MEDIUM_PAUSING)
-		media_arm(media, &medium->load_timer, media_now(media), on_load_timer, medium);
-}
-
-void medium_reconsider(struct medium *medium)
-{
-	if (medium->lookup.stage == MEDIUM_FAILED)
-		medium->lookup.stage = MEDIUM_IDLE;
-	if (medium->load.stage == MEDIUM_FAILED && medium->load.reason == MEDIUM_ABSENT)
-		medium->load.stage = MEDIUM_IDLE;
-}
-
-void medium_stop(struct medium *medium)
-{
-	pending_cancel(&medium->lookup_request);
-	pending_cancel(&medium->load_request);
-	medium_stop_drain(medium);
-	pending_cancel(&medium->lookup_question);
-	pending_cancel(&medium->load_question);
-	identity_stop(medium);
-	medium->lookup_waits_for_list = medium->load_waits_for_number = false;
+	pending_cancel(&medium->load_pending);
 	close_mount(medium);
-	if (medium->load.stage != MEDIUM_DONE)
-		close_placeholder(medium);
-	if (medium->lookup_timer)
-		sd_event_source_set_enabled(medium->lookup_timer, SD_EVENT_OFF);
-	if (medium->load_timer)
-		sd_event_source_set_enabled(medium->load_timer, SD_EVENT_OFF);
+	if (medium_stage(medium, MEDIUM_MOUNT) != MEDIUM_DONE)
+		load_close_placeholder(medium);
 }
 
-void medium_restart(struct medium *medium)
+void load_done(struct medium *medium)
 {
-	bool want_number = medium_is_awaited(medium, false);
-	const char *client, *domain;
-
-	medium->lookup.stage = MEDIUM_IDLE;
-	if (medium->load.stage != MEDIUM_DONE)
-		medium->load.stage = MEDIUM_IDLE;
-	medium_watch_idleness(medium);
-	if (want_number)
-		medium_want_number(medium);
-	if (medium_first_asker(medium, &client, &domain))
-		medium_want_mount(medium, client, domain);
+	later_cancel(&medium->placeholder_timer);
+	closep(&medium->placeholder_fd);
+	free(medium->claimed_identity);
+	free(medium->asked_client);
+	free(medium->asked_domain);
 }

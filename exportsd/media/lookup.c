@@ -17,22 +17,14 @@ static struct media *media_of(const struct medium *medium)
 	return medium->rule->media;
 }
 
-static void lookup_event(struct medium *medium, enum medium_event event);
-
-static int on_lookup_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	lookup_event(userdata, MEDIUM_TIMER);
-	return 0;
-}
-
 static void on_assigned(void *userdata, int error)
 {
 	struct medium *medium = userdata;
 
-	medium->lookup_question = NULL;
+	medium->lookup_pending = NULL;
 	if (error < 0)
 		medium_message_errno(medium, "its number cannot be recorded", error);
-	lookup_event(medium, error < 0 ? MEDIUM_BROKEN : MEDIUM_FOUND);
+	medium_report(medium, MEDIUM_NUMBER, error < 0 ? MEDIUM_BROKEN : MEDIUM_FOUND);
 }
 
 static void assign(struct medium *medium)
@@ -42,35 +34,14 @@ static void assign(struct medium *medium)
 	int r;
 
 	if (numbers_get(media->numbers, medium->path)) {
-		lookup_event(medium, MEDIUM_FOUND);
+		medium_report(medium, MEDIUM_NUMBER, MEDIUM_FOUND);
 		return;
 	}
-	r = numbers_assign(media->numbers, paths, 1, on_assigned, medium, &medium->lookup_question);
+	r = numbers_assign(media->numbers, paths, 1, on_assigned, medium, &medium->lookup_pending);
 	if (r < 0) {
 		medium_message_errno(medium, "its number cannot be recorded", r);
-		lookup_event(medium, MEDIUM_BROKEN);
+		medium_report(medium, MEDIUM_NUMBER, MEDIUM_BROKEN);
 	}
-}
-
-static void look_in_list(struct medium *medium)
-{
-	medium->lookup_waits_for_list = true;
-	catalogue_refresh(medium->rule);
-}
-
-void medium_list_ended(struct medium *medium, enum handler_outcome outcome)
-{
-	if (!medium->lookup_waits_for_list)
-		return;
-	medium->lookup_waits_for_list = false;
-	/* A handler that can neither look up nor list says by mount alone what there is. */
-	if (medium->is_listed || outcome == HANDLER_UNSUPPORTED) {
-		assign(medium);
-		return;
-	}
-	medium_explain(medium, outcome == HANDLER_OK ? HANDLER_NOENT : outcome, NULL,
-		       "its handler's list cannot be had");
-	lookup_event(medium, outcome == HANDLER_OK ? MEDIUM_ABSENT : MEDIUM_DELAYED);
 }
 
 static void on_looked_up(void *userdata, enum handler_outcome outcome,
@@ -78,22 +49,22 @@ static void on_looked_up(void *userdata, enum handler_outcome outcome,
 {
 	struct medium *medium = userdata;
 
-	medium->lookup_request = NULL;
+	medium->lookup_pending = NULL;
 	closep(&mount_fd);
 	medium_explain(medium, outcome, message, why);
 	if (outcome == HANDLER_UNSUPPORTED) {
 		medium->rule->catalogue.lookup_unsupported = true;
-		look_in_list(medium);
+		medium_report(medium, MEDIUM_NUMBER, MEDIUM_WAITS);
 	} else if (outcome == HANDLER_OK) {
 		rule_take_kind(medium->rule, message, false);
 		medium_take_facts(medium, message);
 		assign(medium);
 	} else {
-		lookup_event(medium, medium_event_of(outcome));
+		medium_report(medium, MEDIUM_NUMBER, medium_event_of(outcome));
 	}
 }
 
-static void lookup_on(struct medium *medium)
+void lookup_begin(struct medium *medium)
 {
 	static const struct handler_events events = { .done = on_looked_up };
 	struct proto_writer writer = { 0 };
@@ -104,55 +75,35 @@ static void lookup_on(struct medium *medium)
 		return;
 	}
 	if (medium->rule->catalogue.lookup_unsupported) {
-		look_in_list(medium);
+		medium_report(medium, MEDIUM_NUMBER, MEDIUM_WAITS);
 		return;
 	}
 	medium_begin_request(&writer, "lookup", medium);
-	r = medium_ask(medium, &writer, &events, &medium->lookup_request);
+	r = medium_ask(medium, &writer, &events, &medium->lookup_pending);
 	if (r < 0) {
 		medium_message_errno(medium, "its handler cannot be asked", r);
-		lookup_event(medium, MEDIUM_DELAYED);
+		medium_report(medium, MEDIUM_NUMBER, MEDIUM_DELAYED);
 	}
 }
 
-static void lookup_event(struct medium *medium, enum medium_event event)
+void lookup_in_list(struct medium *medium)
 {
-	struct media *media = media_of(medium);
-	bool is_first = medium->lookup.pause_usec == 0, was_wanted = event == MEDIUM_WANTED;
-	enum medium_action action =
-		medium_step(&medium->lookup, event, medium_is_awaited(medium, false),
-			    &medium->rule->limits, media_now(media));
+	enum handler_outcome outcome = medium->rule->catalogue.outcome;
 
-	switch (action) {
-	case MEDIUM_STAY: break;
-	case MEDIUM_ASK: lookup_on(medium); break;
-	case MEDIUM_SLEEP:
-		medium_log_trouble(medium, &medium->lookup, is_first, "look up");
-		medium_changed(medium);
-		media_arm(media, &medium->lookup_timer, medium->lookup.wake_usec, on_lookup_timer,
-			  medium);
-		break;
-	case MEDIUM_TELL:
-		if (medium->lookup.stage == MEDIUM_FAILED && !was_wanted) {
-			medium_log_trouble(medium, &medium->lookup, is_first, "look up");
-			media_arm(media, &medium->lookup_timer, medium->lookup.wake_usec,
-				  on_lookup_timer, medium);
-		}
-		medium_decide(medium, false, medium_outcome_of(&medium->lookup), false);
-		medium_number_decided(medium);
-		break;
-	case MEDIUM_FORGET: medium_release(medium); break;
+	/* A handler that can neither look up nor list says by mount alone what there is. */
+	if (medium->is_listed || outcome == HANDLER_UNSUPPORTED) {
+		assign(medium);
+		return;
 	}
+	medium_explain(medium, outcome == HANDLER_OK ? HANDLER_NOENT : outcome, NULL,
+		       "its handler's list cannot be had");
+	medium_report(medium, MEDIUM_NUMBER,
+		      outcome == HANDLER_OK	? MEDIUM_ABSENT
+		      : outcome == HANDLER_LOST ? MEDIUM_LOST
+						: MEDIUM_DELAYED);
 }
 
-void medium_want_number(struct medium *medium)
+void lookup_stop(struct medium *medium)
 {
-	lookup_event(medium, MEDIUM_WANTED);
-}
-
-void medium_look_up_now(struct medium *medium)
-{
-	struct media *media = media_of(medium);
-
-	media_arm(media, &medium->lookup_timer, media_now(media), on_lookup_timer, medium);
+	pending_cancel(&medium->lookup_pending);
 }

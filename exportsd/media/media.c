@@ -17,50 +17,7 @@
 #include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
-/* ---- media ---- */
-
-static void medium_free(struct medium *medium)
-{
-	struct media *media = medium->rule->media;
-
-	medium_stop(medium);
-	watch_end(medium);
-	places_forget(medium);
-	medium_drop_observers(medium);
-	HASH_DEL(media->by_path, medium);
-	medium_set_rule(medium, NULL, NULL);
-	sd_event_source_disable_unref(medium->lookup_timer);
-	sd_event_source_disable_unref(medium->load_timer);
-	sd_event_source_disable_unref(medium->placeholder_timer);
-	medium_forget_domains(medium);
-	closep(&medium->placeholder_fd);
-	medium_forget_users(medium);
-	identity_done(medium);
-	free(medium->claimed_identity);
-	free(medium->asked_client);
-	free(medium->asked_domain);
-	free(medium->identity);
-	free(medium->label);
-	free(medium->source);
-	free(medium->message);
-	free(medium->path);
-	free(medium);
-}
-
-void medium_release(struct medium *medium)
-{
-	if (medium->is_listed || medium->requests || medium->n_decided || medium->observers)
-		return;
-	if (medium->drain.stage != DRAIN_NONE || medium->is_drain_queued || medium->drain_asker)
-		return;
-	if (medium->identity_question || medium->load.stage != MEDIUM_IDLE ||
-	    medium->lookup.stage == MEDIUM_ASKING || medium->lookup.stage == MEDIUM_PAUSING ||
-	    medium->lookup.stage == MEDIUM_FAILED)
-		return;
-	if (numbers_get(medium->rule->media->numbers, medium->path))
-		return;
-	medium_free(medium);
-}
+static const uint64_t second_usec = 1000000;
 
 /* ---- the snapshot in force ---- */
 
@@ -162,14 +119,14 @@ static void leave_rule(struct medium *medium)
 	struct media *media = old->media;
 	const char *key;
 	struct rule *rule = media_rule_of(media, medium->path, &key);
-	bool was_mounted = medium->load.stage == MEDIUM_DONE;
+	bool was_mounted = medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE;
 
-	medium_stop(medium);
+	medium_report_all(medium, LIFE_STOPPED);
 	places_forget(medium);
 	medium->is_listed = false;
 	if (rule) {
 		medium_set_rule(medium, rule, key);
-		medium_restart(medium);
+		medium_report_all(medium, LIFE_MOVED);
 		return;
 	}
 	if (was_mounted)
@@ -177,10 +134,10 @@ static void leave_rule(struct medium *medium)
 			 "No rule claims '%s' any more; it stays mounted", medium->path);
 	places_remove(media, old->facts.directory, medium->path);
 	medium_forget_askers(medium);
-	if (!medium->observers)
-		medium_free(medium);
+	if (medium->observers)
+		medium_report_all(medium, LIFE_LEFT);
 	else
-		medium->load.stage = medium->lookup.stage = MEDIUM_IDLE;
+		life_free(medium);
 }
 
 /*
@@ -298,13 +255,11 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->config = config;
 	media->numbers = numbers;
 	media->mounts = mounts;
+	media->life = &media_life;
+	media->second_usec = second_usec;
 	media->handler_uid = find_uid(config->handler_user);
 	media->unmounts_fd = media->sysfs_fd = media->nodes_fd = -1;
-	r = places_start(media);
-	if (r >= 0)
-		r = drains_start(media);
-	if (r >= 0)
-		r = watches_start(media);
+	r = watches_start(media);
 	if (r < 0) {
 		media_free(media);
 		return r;
@@ -322,7 +277,7 @@ static void free_rules(struct rule **rules)
 
 		DL_FOREACH_SAFE (rule->media_list, medium, next_medium) {
 			medium_drop_askers(medium);
-			medium_free(medium);
+			life_free(medium);
 		}
 		DL_DELETE(*rules, rule);
 		stop_rule(rule);
@@ -339,7 +294,7 @@ struct media *media_free(struct media *media)
 	free_rules(&media->gone_rules);
 	places_end(media);
 	scan_end(media);
-	drains_end(media);
+	queue_done(media);
 	watches_end(media);
 	closep(&media->unmounts_fd);
 	later_cancel(&media->tell);

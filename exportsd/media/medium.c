@@ -1,26 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* medium.c - the state machines of one medium. */
+/* medium.c - the table of the life of a medium. */
 
 #include "exportsd/media/medium.h"
 
-static enum medium_action ask(struct medium_machine *machine)
-{
-	machine->stage = MEDIUM_ASKING;
-	return MEDIUM_ASK;
-}
-
-static enum medium_action begin(struct medium_machine *machine, uint64_t now_usec)
-{
-	machine->begun_usec = now_usec;
-	machine->pause_usec = 0;
-	return ask(machine);
-}
-
-static enum medium_action forget(struct medium_machine *machine)
-{
-	machine->stage = MEDIUM_IDLE;
-	return MEDIUM_FORGET;
-}
+/* What a row is judged by, and may change. */
+struct step {
+	struct medium_course *course;
+	enum medium_event event;
+	const struct medium_limits *limits;
+	const struct medium_now *now;
+};
 
 static uint64_t min(uint64_t a, uint64_t b)
 {
@@ -32,189 +21,229 @@ static uint64_t max(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-static enum medium_action fail(struct medium_machine *machine, enum medium_event reason,
-			       uint64_t now_usec)
+/* ---- in which case ---- */
+
+static bool is_remembered(const struct step *step)
 {
-	machine->stage = MEDIUM_FAILED;
-	machine->reason = reason;
-	machine->broken_usec = 0;
-	machine->wake_usec = now_usec + MEDIUM_NO_USEC;
-	return MEDIUM_TELL;
+	return step->now->usec < step->course->wake_usec;
 }
 
-static enum medium_action fail_broken(struct medium_machine *machine,
-				      const struct medium_limits *limits, uint64_t now_usec)
+static bool is_for_others(const struct step *step)
 {
-	(void)fail(machine, MEDIUM_BROKEN, now_usec);
-	machine->broken_usec = now_usec;
-	machine->wake_usec = now_usec + max(MEDIUM_NO_USEC, limits->longest_pause_usec);
-	return MEDIUM_TELL;
+	return step->course->reason == MEDIUM_REFUSED && step->now->is_for_others;
 }
 
-/* Each pause is twice the last one. */
-static enum medium_action sleep_on(struct medium_machine *machine, uint64_t latest_usec,
-				   const struct medium_limits *limits, uint64_t now_usec)
+static bool is_over(const struct step *step)
 {
-	uint64_t pause_usec =
-		machine->pause_usec ? 2 * machine->pause_usec : MEDIUM_FIRST_PAUSE_USEC;
-
-	pause_usec = min(pause_usec, limits->longest_pause_usec);
-	if (pause_usec < MEDIUM_LEAST_PAUSE_USEC)
-		pause_usec = MEDIUM_LEAST_PAUSE_USEC;
-	machine->pause_usec = pause_usec;
-	machine->wake_usec = min(now_usec + pause_usec, latest_usec);
-	machine->stage = MEDIUM_PAUSING;
-	return MEDIUM_SLEEP;
-}
-
-static bool is_over(const struct medium_machine *machine, const struct medium_limits *limits,
-		    uint64_t now_usec)
-{
-	return now_usec - machine->begun_usec >= limits->deadline_usec;
+	return step->now->usec - step->course->begun_usec >= step->limits->deadline_usec;
 }
 
 /* It was broken not long ago: one attempt shows whether it still is. */
-static bool was_broken(const struct medium_machine *machine, const struct medium_limits *limits,
-		       uint64_t now_usec)
+static bool was_broken(const struct step *step)
 {
-	return machine->broken_usec &&
-	       now_usec - machine->broken_usec < limits->deadline_usec + limits->longest_pause_usec;
+	return step->course->broken_usec &&
+	       step->now->usec - step->course->broken_usec <
+		       step->limits->deadline_usec + step->limits->longest_pause_usec;
+}
+
+static bool is_hopeless(const struct step *step)
+{
+	return !step->limits->never_fails && (is_over(step) || was_broken(step));
+}
+
+static bool is_of_no_use(const struct step *step)
+{
+	return !step->now->is_awaited && is_over(step);
+}
+
+static bool was_absent(const struct step *step)
+{
+	return step->course->reason == MEDIUM_ABSENT;
+}
+
+static bool was_lost(const struct step *step)
+{
+	return step->course->reason == MEDIUM_LOST;
+}
+
+static bool turns(const struct step *step)
+{
+	return step->now->turns;
+}
+
+static bool is_patient(const struct step *step)
+{
+	return step->now->usec < step->course->begun_usec + step->now->patience_usec;
+}
+
+static bool is_tiresome(const struct step *step)
+{
+	return !step->course->has_tried_all &&
+	       step->now->usec - step->course->begun_usec >= MEDIUM_TRY_ALL_USEC;
+}
+
+/* ---- what changes with it ---- */
+
+static void begin(const struct step *step)
+{
+	step->course->begun_usec = step->now->usec;
+	step->course->pause_usec = 0;
+	step->course->has_tried_all = false;
+}
+
+static void be_well(const struct step *step)
+{
+	step->course->broken_usec = 0;
+}
+
+static void say_no(const struct step *step)
+{
+	step->course->reason = step->event;
+	step->course->broken_usec = 0;
+	step->course->wake_usec = step->now->usec + MEDIUM_NO_USEC;
+}
+
+static void give_up(const struct step *step)
+{
+	step->course->reason = step->event;
+	step->course->broken_usec = step->now->usec;
+	step->course->wake_usec =
+		step->now->usec + max(MEDIUM_NO_USEC, step->limits->longest_pause_usec);
+}
+
+/* Each pause is twice the last one. */
+static void pause_on(const struct step *step)
+{
+	struct medium_course *course = step->course;
+	uint64_t pause_usec = course->pause_usec ? 2 * course->pause_usec : MEDIUM_FIRST_PAUSE_USEC;
+
+	pause_usec = min(pause_usec, step->limits->longest_pause_usec);
+	course->pause_usec = max(pause_usec, MEDIUM_LEAST_PAUSE_USEC);
+	course->reason = step->event;
+	course->wake_usec = step->now->usec + course->pause_usec;
 }
 
 /* The last attempt at a broken medium is made when the deadline ends. */
-static enum medium_action retry_broken(struct medium_machine *machine,
-				       const struct medium_limits *limits, uint64_t now_usec)
+static void pause_broken(const struct step *step)
 {
-	if (limits->never_fails)
-		return sleep_on(machine, UINT64_MAX, limits, now_usec);
-	if (is_over(machine, limits, now_usec) || was_broken(machine, limits, now_usec))
-		return fail_broken(machine, limits, now_usec);
-	return sleep_on(machine, machine->begun_usec + limits->deadline_usec, limits, now_usec);
-}
+	struct medium_course *course = step->course;
 
-static enum medium_action take_timer(struct medium_machine *machine, bool is_awaited,
-				     const struct medium_limits *limits, uint64_t now_usec)
-{
-	switch (machine->stage) {
-	case MEDIUM_PAUSING:
-		if (!is_awaited && is_over(machine, limits, now_usec))
-			return forget(machine);
-		return ask(machine);
-	case MEDIUM_FAILED: return forget(machine);
-	case MEDIUM_IDLE:
-	case MEDIUM_ASKING:
-	case MEDIUM_DONE: break;
-	}
-	return MEDIUM_STAY;
-}
-
-static enum medium_action take_wish(struct medium_machine *machine, uint64_t now_usec)
-{
-	switch (machine->stage) {
-	case MEDIUM_IDLE:
-	case MEDIUM_DONE: return begin(machine, now_usec);
-	case MEDIUM_ASKING:
-	case MEDIUM_PAUSING: break;
-	case MEDIUM_FAILED:
-		return now_usec < machine->wake_usec ? MEDIUM_TELL : begin(machine, now_usec);
-	}
-	return MEDIUM_STAY;
-}
-
-enum medium_action medium_step(struct medium_machine *machine, enum medium_event event,
-			       bool is_awaited, const struct medium_limits *limits,
-			       uint64_t now_usec)
-{
-	switch (event) {
-	case MEDIUM_WANTED: return take_wish(machine, now_usec);
-	case MEDIUM_FOUND:
-		machine->stage = MEDIUM_DONE;
-		machine->broken_usec = 0;
-		return MEDIUM_TELL;
-	case MEDIUM_ABSENT:
-	case MEDIUM_REFUSED: return fail(machine, event, now_usec);
-	case MEDIUM_BROKEN: return retry_broken(machine, limits, now_usec);
-	case MEDIUM_DELAYED: return sleep_on(machine, UINT64_MAX, limits, now_usec);
-	case MEDIUM_TIMER: return take_timer(machine, is_awaited, limits, now_usec);
-	}
-	return MEDIUM_STAY;
-}
-
-/* ---- draining ---- */
-
-static enum drain_action leave(struct drain_machine *machine, enum drain_action action)
-{
-	machine->stage = DRAIN_NONE;
-	return action;
-}
-
-static enum drain_action begin_drain(struct drain_machine *machine, bool turns,
-				     uint64_t patience_usec, uint64_t now_usec)
-{
-	*machine = (struct drain_machine){
-		.stage = DRAIN_TRYING,
-		.turns = turns,
-		.patience_usec = patience_usec,
-		.begun_usec = now_usec,
-	};
-	return DRAIN_TRY;
+	pause_on(step);
+	if (!step->limits->never_fails)
+		course->wake_usec =
+			min(course->wake_usec, course->begun_usec + step->limits->deadline_usec);
 }
 
 /* The last look is when the patience ends. */
-static enum drain_action wait_for_holders(struct drain_machine *machine, uint64_t now_usec)
+static void wait_for_holders(const struct step *step)
 {
-	uint64_t end_usec = machine->begun_usec + machine->patience_usec;
-	uint64_t pause_usec =
-		machine->pause_usec ? 2 * machine->pause_usec : DRAIN_FIRST_PAUSE_USEC;
+	struct medium_course *course = step->course;
+	uint64_t pause_usec = course->pause_usec ? 2 * course->pause_usec : MEDIUM_FIRST_TRY_USEC;
 
-	if (now_usec >= end_usec)
-		return leave(machine, DRAIN_GIVE_UP);
-	machine->stage = DRAIN_TRYING;
-	machine->pause_usec = min(pause_usec, DRAIN_LONGEST_PAUSE_USEC);
-	machine->wake_usec = min(now_usec + machine->pause_usec, end_usec);
-	return DRAIN_SLEEP;
+	course->pause_usec = min(pause_usec, MEDIUM_LONGEST_TRY_USEC);
+	course->wake_usec = min(step->now->usec + course->pause_usec,
+				course->begun_usec + step->now->patience_usec);
 }
 
-static enum drain_action step_trying(struct drain_machine *machine, enum drain_event event,
-				     uint64_t now_usec)
+static void note_all(const struct step *step)
 {
-	switch (event) {
-	case DRAIN_BUSY: return wait_for_holders(machine, now_usec);
-	case DRAIN_FREE: machine->stage = DRAIN_UNMOUNTING; return DRAIN_UNMOUNT;
-	case DRAIN_UNMOUNTED: return leave(machine, DRAIN_END); /* by somebody else */
-	case DRAIN_TIMER: return DRAIN_TRY;
-	case DRAIN_ASKED: return machine->turns ? leave(machine, DRAIN_TURN) : DRAIN_STAY;
-	case DRAIN_WISHED:
-	case DRAIN_BROKEN: break;
-	}
-	return DRAIN_STAY;
+	step->course->has_tried_all = true;
 }
 
-static enum drain_action step_unmounting(struct drain_machine *machine, enum drain_event event,
-					 uint64_t now_usec)
+/* ---- the table ---- */
+
+#define NUMBER (1u << MEDIUM_NUMBER)
+#define MOUNT (1u << MEDIUM_MOUNT)
+#define DRAIN (1u << MEDIUM_DRAIN)
+#define BOTH (NUMBER | MOUNT)
+
+#define IDLE (1u << MEDIUM_IDLE)
+#define ASKING (1u << MEDIUM_ASKING)
+#define WAITING (1u << MEDIUM_WAITING)
+#define PAUSING (1u << MEDIUM_PAUSING)
+#define DONE (1u << MEDIUM_DONE)
+#define FAILED (1u << MEDIUM_FAILED)
+#define QUEUED (1u << MEDIUM_QUEUED)
+#define TRYING (1u << MEDIUM_TRYING)
+#define UNMOUNTING (1u << MEDIUM_UNMOUNTING)
+#define ANY (~0u)
+
+/*
+ * In these stages of these parts, when that happens, in this case (NULL: in any): the next stage,
+ * what changes, and what is to be done. The first row counts; what has none changes nothing.
+ */
+static const struct way {
+	unsigned int parts, stages;
+	enum medium_event event;
+	bool (*in_case)(const struct step *step);
+	enum medium_stage next;
+	void (*change)(const struct step *step);
+	enum medium_action action;
+} ways[] = {
+	/* clang-format off */
+	{ BOTH, IDLE | DONE, MEDIUM_WANTED, NULL, MEDIUM_ASKING, begin, MEDIUM_ASK },
+	{ BOTH, FAILED, MEDIUM_WANTED, is_for_others, MEDIUM_ASKING, begin, MEDIUM_ASK },
+	{ BOTH, FAILED, MEDIUM_WANTED, is_remembered, MEDIUM_FAILED, NULL, MEDIUM_TELL_AGAIN },
+	{ BOTH, FAILED, MEDIUM_WANTED, NULL, MEDIUM_ASKING, begin, MEDIUM_ASK },
+	{ BOTH, ASKING, MEDIUM_WAITS, NULL, MEDIUM_WAITING, NULL, MEDIUM_FETCH },
+	{ BOTH, WAITING, MEDIUM_SERVED, NULL, MEDIUM_ASKING, NULL, MEDIUM_GO_ON },
+	{ BOTH, ANY, MEDIUM_FOUND, NULL, MEDIUM_DONE, be_well, MEDIUM_TELL },
+	{ BOTH, ANY, MEDIUM_ABSENT, NULL, MEDIUM_FAILED, say_no, MEDIUM_TELL },
+	{ BOTH, ANY, MEDIUM_REFUSED, NULL, MEDIUM_FAILED, say_no, MEDIUM_TELL },
+	{ BOTH, ANY, MEDIUM_BROKEN, is_hopeless, MEDIUM_FAILED, give_up, MEDIUM_TELL },
+	{ BOTH, ANY, MEDIUM_BROKEN, NULL, MEDIUM_PAUSING, pause_broken, MEDIUM_SLEEP },
+	{ BOTH, ANY, MEDIUM_DELAYED, NULL, MEDIUM_PAUSING, pause_on, MEDIUM_SLEEP },
+	{ BOTH, ANY, MEDIUM_LOST, NULL, MEDIUM_PAUSING, pause_on, MEDIUM_SLEEP },
+	{ BOTH, PAUSING, MEDIUM_TIMER, is_of_no_use, MEDIUM_IDLE, NULL, MEDIUM_FORGET },
+	{ BOTH, PAUSING, MEDIUM_TIMER, NULL, MEDIUM_ASKING, NULL, MEDIUM_ASK },
+	{ BOTH, FAILED, MEDIUM_TIMER, NULL, MEDIUM_IDLE, NULL, MEDIUM_FORGET },
+	{ BOTH, PAUSING, MEDIUM_RETURNED, was_lost, MEDIUM_PAUSING, NULL, MEDIUM_WAKE },
+	{ NUMBER, FAILED, MEDIUM_APPEARED, NULL, MEDIUM_IDLE, NULL, MEDIUM_STAY },
+	{ NUMBER, ANY, MEDIUM_STOPPED, NULL, MEDIUM_IDLE, NULL, MEDIUM_STAY },
+	{ MOUNT, FAILED, MEDIUM_APPEARED, was_absent, MEDIUM_IDLE, NULL, MEDIUM_STAY },
+	{ MOUNT, IDLE, MEDIUM_SIGHTED, NULL, MEDIUM_IDLE, NULL, MEDIUM_LOOK },
+	{ MOUNT, ANY, MEDIUM_DRAINED, NULL, MEDIUM_IDLE, NULL, MEDIUM_STAY },
+	{ MOUNT, ~DONE, MEDIUM_STOPPED, NULL, MEDIUM_IDLE, NULL, MEDIUM_STAY },
+	{ MOUNT, ANY, MEDIUM_LEFT, NULL, MEDIUM_IDLE, NULL, MEDIUM_STAY },
+	{ DRAIN, IDLE | QUEUED, MEDIUM_WISHED, NULL, MEDIUM_QUEUED, NULL, MEDIUM_QUEUE },
+	{ DRAIN, QUEUED, MEDIUM_WANTED, turns, MEDIUM_IDLE, NULL, MEDIUM_UNQUEUE },
+	{ DRAIN, QUEUED, MEDIUM_NEEDED, NULL, MEDIUM_IDLE, NULL, MEDIUM_UNQUEUE },
+	{ DRAIN, QUEUED, MEDIUM_CALLED, NULL, MEDIUM_TRYING, begin, MEDIUM_BEGIN },
+	{ DRAIN, TRYING, MEDIUM_NEEDED, NULL, MEDIUM_IDLE, NULL, MEDIUM_TURN },
+	{ DRAIN, TRYING, MEDIUM_WANTED, turns, MEDIUM_IDLE, NULL, MEDIUM_TURN },
+	{ DRAIN, TRYING, MEDIUM_HELD, NULL, MEDIUM_IDLE, NULL, MEDIUM_GIVE_UP },
+	{ DRAIN, TRYING, MEDIUM_TIMER, is_tiresome, MEDIUM_TRYING, note_all, MEDIUM_TRY_ALL },
+	{ DRAIN, TRYING, MEDIUM_TIMER, NULL, MEDIUM_TRYING, NULL, MEDIUM_TRY },
+	{ DRAIN, TRYING, MEDIUM_FREE, NULL, MEDIUM_UNMOUNTING, NULL, MEDIUM_UNMOUNT },
+	{ DRAIN, TRYING | UNMOUNTING, MEDIUM_BUSY, is_patient, MEDIUM_TRYING, wait_for_holders, MEDIUM_SLEEP },
+	{ DRAIN, TRYING | UNMOUNTING, MEDIUM_BUSY, NULL, MEDIUM_IDLE, NULL, MEDIUM_GIVE_UP },
+	{ DRAIN, TRYING | UNMOUNTING, MEDIUM_UNMOUNTED, NULL, MEDIUM_IDLE, NULL, MEDIUM_END },
+	{ DRAIN, UNMOUNTING, MEDIUM_BROKEN, NULL, MEDIUM_IDLE, NULL, MEDIUM_FAIL },
+	{ DRAIN, ~IDLE, MEDIUM_STOPPED, NULL, MEDIUM_IDLE, NULL, MEDIUM_STOP },
+	/* clang-format on */
+};
+
+static bool is_way(const struct way *way, enum medium_part part, const struct step *step)
 {
-	switch (event) {
-	case DRAIN_BUSY: return wait_for_holders(machine, now_usec);
-	case DRAIN_UNMOUNTED: return leave(machine, DRAIN_END);
-	case DRAIN_BROKEN: return leave(machine, DRAIN_FAIL);
-	case DRAIN_WISHED:
-	case DRAIN_FREE:
-	case DRAIN_ASKED:
-	case DRAIN_TIMER: break;
-	}
-	return DRAIN_STAY;
+	return way->parts & 1u << part && way->stages & 1u << step->course->stage &&
+	       way->event == step->event && (!way->in_case || way->in_case(step));
 }
 
-enum drain_action drain_step(struct drain_machine *machine, enum drain_event event, bool turns,
-			     uint64_t patience_usec, uint64_t now_usec)
+enum medium_action medium_step(struct medium_life *life, enum medium_part part,
+			       enum medium_event event, const struct medium_limits *limits,
+			       const struct medium_now *now)
 {
-	switch (machine->stage) {
-	case DRAIN_NONE:
-		if (event == DRAIN_WISHED)
-			return begin_drain(machine, turns, patience_usec, now_usec);
-		break;
-	case DRAIN_TRYING: return step_trying(machine, event, now_usec);
-	case DRAIN_UNMOUNTING: return step_unmounting(machine, event, now_usec);
+	struct step step = {
+		.course = &life->part[part], .event = event, .limits = limits, .now = now
+	};
+
+	for (const struct way *way = ways; way < ways + N_ELEMENTS(ways); way++) {
+		if (!is_way(way, part, &step))
+			continue;
+		if (way->change)
+			way->change(&step);
+		step.course->stage = way->next;
+		return way->action;
 	}
-	return DRAIN_STAY;
+	return MEDIUM_STAY;
 }

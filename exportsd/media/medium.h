@@ -2,48 +2,111 @@
 #pragma once
 
 /*
- * medium.h - the two state machines of a medium. The first is behind what is asked of a handler
- * until it says yes or no: that a medium be mounted, and whether there is one.
+ * medium.h - the life of a medium: which stages there are, and every way from one to the next.
  *
+ * A medium has three things to see to, each in a stage of its own. Is there such a medium, and what
+ * is its number (MEDIUM_NUMBER)? Have it mounted (MEDIUM_MOUNT):
+ *
+ *	          WAITING
+ *	             ▲
+ *	             ▼
  *	IDLE ──► ASKING ◄──► PAUSING
- *	  ▲        ├──► DONE
- *	  └────────┴──► FAILED (a "no" for MEDIUM_NO_USEC; a broken medium for its longest pause)
+ *	  ▲          ├──► DONE
+ *	  └──────────┴──► FAILED (a "no" for MEDIUM_NO_USEC; a broken medium for its longest pause)
  *
- * The second one gets a mounted medium unmounted (drain_step()).
+ * And have it unmounted again (MEDIUM_DRAIN):
  *
- * Both are pure: they touch no descriptor, read no clock, and allocate nothing. What they want done
- * is the action they return.
+ *	IDLE ──► QUEUED ──► TRYING ◄──► UNMOUNTING
+ *	  ▲         │          │             │
+ *	  └─────────┴──────────┴─────────────┘
+ *
+ * The table in medium.c has them all. It is pure: it touches no descriptor, reads no clock, and
+ * allocates nothing. What is to be done is the action that it returns, and life.c does it.
  */
 
 #include <stdint.h>
 
 #include "parser/base.h"
 
-enum medium_stage { MEDIUM_IDLE, MEDIUM_ASKING, MEDIUM_PAUSING, MEDIUM_DONE, MEDIUM_FAILED };
+enum medium_part { MEDIUM_NUMBER, MEDIUM_MOUNT, MEDIUM_DRAIN, MEDIUM_N_PARTS };
+
+enum medium_stage {
+	MEDIUM_IDLE,
+	/* MEDIUM_NUMBER and MEDIUM_MOUNT. */
+	MEDIUM_ASKING, /* the handler; or recording what it said */
+	MEDIUM_WAITING, /* for the handler's list; for the number */
+	MEDIUM_PAUSING,
+	MEDIUM_DONE, /* it has its number; it was mounted when it was last looked at */
+	MEDIUM_FAILED,
+	/* MEDIUM_DRAIN. */
+	MEDIUM_QUEUED,
+	MEDIUM_TRYING, /* the kernel forgets it; does anything still hold the mount? */
+	MEDIUM_UNMOUNTING, /* nothing does, and its handler is at it */
+};
 
 /* What happens to it. */
 enum medium_event {
-	MEDIUM_WANTED, /* somebody asks, and it is not there */
+	MEDIUM_WANTED, /* somebody asks */
+	MEDIUM_WAITS, /* something else is needed first */
+	MEDIUM_SERVED, /* that has come */
 	MEDIUM_FOUND, /* it is there, whoever did it */
 	MEDIUM_ABSENT, /* the handler: no such medium */
 	MEDIUM_REFUSED, /* the handler: not for this client */
-	MEDIUM_BROKEN, /* the handler, or what it did, is at fault */
-	MEDIUM_DELAYED, /* busy, not there, silent: it may pass */
-	MEDIUM_TIMER, /* machine->wake_usec is now */
+	MEDIUM_BROKEN, /* the handler, or what it did, is at fault; of a drain: it cannot unmount it */
+	MEDIUM_DELAYED, /* busy, silent: it may pass */
+	MEDIUM_LOST, /* the handler is not there: likewise */
+	MEDIUM_TIMER, /* the part's wake_usec is now */
+	MEDIUM_SIGHTED, /* somebody else may have mounted it */
+	MEDIUM_WISHED, /* it is to be drained */
+	MEDIUM_CALLED, /* it is its turn */
+	MEDIUM_NEEDED, /* it turns out that it is not to be drained */
+	MEDIUM_HELD, /* a client needs what it holds there */
+	MEDIUM_BUSY, /* something holds the mount; or its handler says so */
+	MEDIUM_FREE, /* nothing does */
+	MEDIUM_UNMOUNTED, /* its handler is done with it; or somebody was faster */
+	/* To all of them. */
+	MEDIUM_APPEARED, /* its handler lists it, and did not before */
+	MEDIUM_RETURNED, /* its handler is back */
+	MEDIUM_DRAINED, /* it is unmounted */
+	MEDIUM_STOPPED, /* its rule is gone: whatever is under way ends */
+	MEDIUM_LEFT, /* and no other rule claims it */
 };
 
 enum medium_action {
 	MEDIUM_STAY, /* nothing to do */
 	MEDIUM_ASK, /* ask the handler */
-	MEDIUM_SLEEP, /* send MEDIUM_TIMER at machine->wake_usec */
-	MEDIUM_TELL, /* DONE or FAILED: tell who waits; if FAILED, send MEDIUM_TIMER at machine->wake_usec */
-	MEDIUM_FORGET, /* IDLE again */
+	MEDIUM_GO_ON, /* where it waited */
+	MEDIUM_FETCH, /* get what it waits for */
+	MEDIUM_LOOK, /* is it mounted? then send FOUND */
+	MEDIUM_SLEEP, /* send TIMER at wake_usec */
+	MEDIUM_WAKE, /* send TIMER in the next turn of the loop */
+	MEDIUM_TELL, /* DONE or FAILED: tell who waits; if FAILED, send TIMER at wake_usec */
+	MEDIUM_TELL_AGAIN, /* FAILED some time ago: tell who waits */
+	MEDIUM_FORGET, /* IDLE again, and nobody waits */
+	/* MEDIUM_DRAIN. */
+	MEDIUM_QUEUE, /* send CALLED when it is its turn */
+	MEDIUM_UNQUEUE, /* it is wanted: not now */
+	MEDIUM_BEGIN, /* is it to be drained? then MEDIUM_TRY; else send NEEDED, HELD, UNMOUNTED, FREE */
+	MEDIUM_TRY, /* have the kernel forget it, and look what holds it: send BUSY, FREE, UNMOUNTED */
+	MEDIUM_TRY_ALL, /* the same, with whatever may help */
+	MEDIUM_UNMOUNT, /* have it unmounted: send UNMOUNTED, BUSY or BROKEN */
+	/* All of these: IDLE again. */
+	MEDIUM_END, /* it is not mounted */
+	MEDIUM_GIVE_UP, /* something holds it */
+	MEDIUM_TURN, /* it is wanted, and still mounted */
+	MEDIUM_FAIL, /* it cannot be unmounted */
+	MEDIUM_STOP, /* its rule is gone */
 };
 
 /* No "no" is remembered longer (promise P5). */
 static const uint64_t MEDIUM_NO_USEC = 5000000;
 static const uint64_t MEDIUM_FIRST_PAUSE_USEC = 1000000;
 static const uint64_t MEDIUM_LEAST_PAUSE_USEC = 20000;
+/* Of a drain. */
+static const uint64_t MEDIUM_FIRST_TRY_USEC = 50000;
+static const uint64_t MEDIUM_LONGEST_TRY_USEC = 250000;
+/* When all that the kernel was told must be over. */
+static const uint64_t MEDIUM_TRY_ALL_USEC = 3000000;
 
 struct medium_limits {
 	uint64_t deadline_usec; /* a broken medium is asked for again so long */
@@ -51,76 +114,36 @@ struct medium_limits {
 	bool never_fails; /* a broken medium is asked for on and on (after-deadline = delay) */
 };
 
+/* How things stand when something happens. */
+struct medium_now {
+	uint64_t usec; /* any clock that only goes on */
+	bool is_awaited; /* somebody waits for this part */
+	bool is_for_others; /* than those who were refused */
+	bool turns; /* who asks for the medium ends its drain */
+	uint64_t patience_usec; /* how long a drain may be busy */
+};
+
 /* Zero-initialise. */
-struct medium_machine {
-	enum medium_stage stage;
-	enum medium_event reason; /* FAILED: ABSENT, REFUSED or BROKEN */
-	uint64_t begun_usec; /* when it was first wanted */
-	uint64_t pause_usec; /* the last pause; 0: none yet */
-	uint64_t wake_usec;
-	uint64_t
-		broken_usec; /* when it failed as broken last, and nothing better came since; or 0 */
+struct medium_life {
+	struct medium_course {
+		enum medium_stage stage;
+		enum medium_event
+			reason; /* FAILED, PAUSING: ABSENT, REFUSED, BROKEN, DELAYED, LOST */
+		uint64_t begun_usec; /* when it was first wanted; when the drain began */
+		uint64_t pause_usec; /* the last pause; 0: none yet */
+		uint64_t wake_usec;
+		uint64_t broken_usec; /* failed as broken, and nothing better came since; or 0 */
+		bool has_tried_all; /* this drain */
+	} part[MEDIUM_N_PARTS];
 };
 
 /*
- * medium_step - one step.
- *
- * @is_awaited: somebody waits for it. When nobody does, a pause beyond the deadline is the end.
- * @now_usec:   any clock that only goes on
+ * medium_step - something happens to a part of a medium.
  *
  * A broken medium fails when the deadline since it was first wanted is over, and stays so for its
  * longest pause; who wants it after that, but within another deadline, has it asked for once. A
- * delayed one never fails.
+ * delayed one never fails; when nobody waits for it, a pause beyond the deadline is the end.
  */
-enum medium_action medium_step(struct medium_machine *machine, enum medium_event event,
-			       bool is_awaited, const struct medium_limits *limits,
-			       uint64_t now_usec);
-
-/* ---- draining ---- */
-
-/*
- *	NONE ──► TRYING ◄──► UNMOUNTING
- *	  ▲        │              │
- *	  └────────┴──────────────┘
- *
- * TRYING: the kernel has forgotten the medium, and it is looked whether anything still holds its
- *         mount.
- * UNMOUNTING: nothing does, and its handler is at it.
- */
-enum drain_stage { DRAIN_NONE, DRAIN_TRYING, DRAIN_UNMOUNTING };
-
-enum drain_event {
-	DRAIN_WISHED, /* it is to be drained */
-	DRAIN_BUSY, /* something holds it; or its handler says so */
-	DRAIN_FREE, /* nothing does */
-	DRAIN_UNMOUNTED, /* its handler is done with it */
-	DRAIN_BROKEN, /* its handler cannot unmount it */
-	DRAIN_ASKED, /* somebody asks for the medium */
-	DRAIN_TIMER, /* machine->wake_usec is now */
-};
-
-enum drain_action {
-	DRAIN_STAY, /* nothing to do */
-	DRAIN_TRY, /* have the kernel forget it, and look what holds it: send BUSY or FREE */
-	DRAIN_SLEEP, /* send TIMER at machine->wake_usec */
-	DRAIN_UNMOUNT, /* have it unmounted: send UNMOUNTED, BUSY or BROKEN */
-	DRAIN_END, /* NONE again, and it is not mounted */
-	DRAIN_GIVE_UP, /* NONE again: something holds it */
-	DRAIN_TURN, /* NONE again: it is wanted, and still mounted */
-	DRAIN_FAIL, /* NONE again: BROKEN */
-};
-
-static const uint64_t DRAIN_FIRST_PAUSE_USEC = 50000;
-static const uint64_t DRAIN_LONGEST_PAUSE_USEC = 250000;
-
-/* Zero-initialise. */
-struct drain_machine {
-	enum drain_stage stage;
-	bool turns; /* who asks for the medium ends the drain */
-	uint64_t patience_usec; /* how long it may be busy */
-	uint64_t begun_usec, pause_usec, wake_usec;
-};
-
-/* drain_step - one step. With WISHED, @turns and @patience_usec count; else they are ignored. */
-enum drain_action drain_step(struct drain_machine *machine, enum drain_event event, bool turns,
-			     uint64_t patience_usec, uint64_t now_usec);
+enum medium_action medium_step(struct medium_life *life, enum medium_part part,
+			       enum medium_event event, const struct medium_limits *limits,
+			       const struct medium_now *now);

@@ -20,7 +20,7 @@ static const uint64_t again_usec = 60 * 1000000ull;
 static const uint64_t names_usec = 1 * 1000000ull;
 static const uint64_t directory_again_usec = 5 * 1000000ull;
 
-static int on_run(sd_event_source *source, void *userdata);
+static void on_run(void *userdata);
 
 /* ---- paths ---- */
 
@@ -116,16 +116,7 @@ void places_forget(struct medium *medium)
 
 static void run(struct rule *rule)
 {
-	int r;
-
-	if (!rule->places_run)
-		r = sd_event_add_defer(rule->media->event, &rule->places_run, on_run, rule);
-	else
-		r = sd_event_source_set_enabled(rule->places_run, SD_EVENT_ONESHOT);
-	if (r < 0)
-		log_error(ABOUT(.path = rule->facts.text),
-			  "Cannot make placeholders for rule '%s': %s", rule->facts.text,
-			  strerror(-r));
+	later_call(&rule->places_run, rule->media->event, on_run, rule);
 }
 
 void places_add(struct medium *medium)
@@ -137,17 +128,11 @@ void places_add(struct medium *medium)
 	run(medium->rule);
 }
 
-static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	run(userdata);
-	return 0;
-}
-
 static void run_later(struct rule *rule, uint64_t usec)
 {
 	while (rule->placing)
 		move_medium(rule->placing, PLACE_UNPLACED);
-	media_arm(rule->media, &rule->places_retry, media_now(rule->media) + usec, on_retry, rule);
+	media_call_at(rule->media, &rule->places_run, media_now(rule->media) + usec, on_run, rule);
 }
 
 static void store_failed(struct rule *rule, int error)
@@ -209,25 +194,20 @@ static void obstruct(struct medium *medium, int error)
 	move_medium(medium, PLACE_NONE);
 }
 
-static int on_names_time(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_names_time(void *userdata)
 {
 	struct media *media = userdata;
 
 	if (media->names_changed)
 		media->names_changed(media->names_userdata);
-	return 0;
 }
 
 /* Slices follow one another quickly, and each time is told costs the kernel what it knew. */
 void media_names_changed(struct media *media)
 {
-	int is_armed = 0;
-
-	if (media->names_timer)
-		(void)sd_event_source_get_enabled(media->names_timer, &is_armed);
-	if (!is_armed)
-		media_arm(media, &media->names_timer, media_now(media) + names_usec, on_names_time,
-			  media);
+	if (!later_is_pending(&media->names_timer))
+		media_call_at(media, &media->names_timer, media_now(media) + names_usec,
+			      on_names_time, media);
 }
 
 static void place(struct medium *medium, int directory_fd)
@@ -245,7 +225,7 @@ static void place(struct medium *medium, int directory_fd)
 	}
 	medium->is_obstructed = false;
 	move_medium(medium, PLACE_NONE);
-	medium_adopt(medium);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_SIGHTED);
 }
 
 static void place_slice(struct rule *rule)
@@ -312,29 +292,29 @@ static void begin_slice(struct rule *rule)
 		store_failed(rule, r);
 }
 
-static int on_run(sd_event_source *source, void *userdata)
+static void on_run(void *userdata)
 {
 	struct rule *rule = userdata;
 	int r;
 
 	if (rule->places_question || !rule->unplaced)
-		return 0;
+		return;
 	r = number_some(rule);
 	if (r < 0)
 		store_failed(rule, r);
 	else if (r == 0)
 		begin_slice(rule);
-	return 0;
 }
 
 void places_stop(struct rule *rule)
 {
 	pending_cancel(&rule->places_question);
-	rule->places_run = sd_event_source_disable_unref(rule->places_run);
-	rule->places_retry = sd_event_source_disable_unref(rule->places_retry);
+	later_cancel(&rule->places_run);
 }
 
 /* ---- removing ---- */
+
+static void on_remove(void *userdata);
 
 static void removal_free(struct removal **list, struct removal *removal)
 {
@@ -357,25 +337,24 @@ void places_remove(struct media *media, const char *directory, const char *path)
 		removal_free(&media->removals, removal);
 		return;
 	}
-	sd_event_source_set_enabled(media->remove, SD_EVENT_ONESHOT);
+	later_call(&media->remove, media->event, on_remove, media);
 }
 
-static int on_remove_later(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_remove_later(void *userdata)
 {
 	struct media *media = userdata;
 
 	DL_CONCAT(media->removals, media->removals_later);
 	media->removals_later = NULL;
-	sd_event_source_set_enabled(media->remove, SD_EVENT_ONESHOT);
-	return 0;
+	later_call(&media->remove, media->event, on_remove, media);
 }
 
 static void remove_later(struct media *media, struct removal *removal)
 {
 	DL_DELETE(media->removals, removal);
 	DL_APPEND(media->removals_later, removal);
-	media_arm(media, &media->remove_later, media_now(media) + again_usec, on_remove_later,
-		  media);
+	media_call_at(media, &media->remove_later, media_now(media) + again_usec, on_remove_later,
+		      media);
 }
 
 /* Paths that were removed and are to be struck off the record. */
@@ -416,7 +395,7 @@ static int remove_one(struct media *media, struct removal *removal, struct struc
 
 	if (medium && medium->is_listed)
 		return 0;
-	if (medium && (medium->load.stage == MEDIUM_ASKING || medium->load.stage == MEDIUM_PAUSING))
+	if (medium && medium_is_under_way(medium))
 		return -EBUSY;
 	directory = mounts_open(removal->directory);
 	if (directory < 0)
@@ -447,7 +426,7 @@ static void on_struck(void *userdata, int error)
 			    "Placeholders that were removed cannot be struck off the record: %s",
 			    strerror(-error));
 	if (media->removals)
-		sd_event_source_set_enabled(media->remove, SD_EVENT_ONESHOT);
+		later_call(&media->remove, media->event, on_remove, media);
 }
 
 static void strike_all(struct media *media, struct struck *struck)
@@ -466,13 +445,13 @@ static void strike_all(struct media *media, struct struck *struck)
 		on_struck(media, r);
 }
 
-static int on_remove(sd_event_source *source, void *userdata)
+static void on_remove(void *userdata)
 {
 	struct media *media = userdata;
 	struct struck struck = { .n = 0 };
 
 	if (media->removals_question)
-		return 0;
+		return;
 	/* Room for the directories above them is kept. */
 	for (size_t i = 0; i < MEDIA_SLICE && struck.n < MEDIA_SLICE / 2 && media->removals; i++) {
 		struct removal *removal = media->removals;
@@ -483,14 +462,6 @@ static int on_remove(sd_event_source *source, void *userdata)
 			removal_free(&media->removals, removal);
 	}
 	strike_all(media, &struck);
-	return 0;
-}
-
-int places_start(struct media *media)
-{
-	int r = sd_event_add_defer(media->event, &media->remove, on_remove, media);
-
-	return r < 0 ? r : sd_event_source_set_enabled(media->remove, SD_EVENT_OFF);
 }
 
 void media_on_names(struct media *media, void (*changed)(void *userdata), void *userdata)
@@ -501,12 +472,12 @@ void media_on_names(struct media *media, void (*changed)(void *userdata), void *
 
 void places_end(struct media *media)
 {
-	media->names_timer = sd_event_source_disable_unref(media->names_timer);
+	later_cancel(&media->names_timer);
 	pending_cancel(&media->removals_question);
 	while (media->removals)
 		removal_free(&media->removals, media->removals);
 	while (media->removals_later)
 		removal_free(&media->removals_later, media->removals_later);
-	sd_event_source_disable_unref(media->remove);
-	sd_event_source_disable_unref(media->remove_later);
+	later_cancel(&media->remove);
+	later_cancel(&media->remove_later);
 }

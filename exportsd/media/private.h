@@ -7,17 +7,22 @@
  *	register.c   the rules and their handlers, the media objects
  *	look.c       what is at a medium's path
  *	words.c      what is said to handlers and by them
+ *	places.c     placeholder directories, in slices
+ *	watch.c      the devices beneath what is mounted: gone, or broken
+ *	identity.c   which of its numbers goes with what is mounted
+ *	queue.c      which medium is drained, and when
+ *	waiters.c    who asks for media, and is told
  *	status.c     media as others see them
- *	waiters.c    who asks for media, is told, watches
+ *	catalogue.c  what the handlers list
  *	lookup.c     from "is there such a medium" to a number
  *	load.c       from "somebody wants it" to a mount
- *	identity.c   which of its numbers goes with what is mounted
- *	catalogue.c  what the handlers list
- *	places.c     placeholder directories, in slices
- *	drain.c      from mounted to unmounted: idle, ejected, taken out by hand
+ *	drain.c      from mounted to unmounted
  *	scan.c       what somebody else mounted
- *	watch.c      the devices beneath what is mounted: gone, or broken
+ *	life.c       what follows from all that
  *	media.c      the snapshot in force
+ *
+ * Those above life.c do something, and report what came of it (medium_report()); only life.c knows
+ * what follows, and only its table (medium.h) says in which stage a medium is.
  *
  * A medium is known by its path. It belongs to one rule; when that rule goes, to another rule that
  * claims its path, or it is forgotten. Objects without a number that nobody lists or asks for are
@@ -63,12 +68,13 @@ struct handler_use {
 
 struct catalogue {
 	struct pending *list, *watch;
-	sd_event_source *timer; /* asks again */
+	struct later timer; /* asks again */
 	bool was_started;
 	uint64_t pause_usec;
 	uint64_t asked_usec; /* CLOCK_MONOTONIC */
 	uint64_t watched_usec;
 	unsigned int generation; /* of the list under way or last done */
+	enum handler_outcome outcome; /* of the last one that ended */
 	size_t n_keys, n_bad_keys, n_beyond;
 	char *bad_key; /* the first of them */
 	bool list_again; /* once the one under way is done */
@@ -101,9 +107,12 @@ struct rule {
 	struct medium *unplaced, *placing;
 	bool has_unnumbered; /* some of unplaced may have no number */
 	struct pending *places_question;
-	sd_event_source *places_run, *places_retry;
+	struct later places_run;
 	bool directory_complained;
 };
+
+/* It is recorded which medium is mounted. error: 0, -errno */
+typedef void (*identity_done_fn)(struct medium *medium, int error);
 
 enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
 
@@ -125,18 +134,11 @@ struct medium {
 	char *path;
 	const char *key; /* in path */
 
-	struct medium_machine lookup; /* is there such a medium, and what is its number? */
-	sd_event_source *lookup_timer;
-	struct pending *lookup_request;
-	struct pending *lookup_question;
-	bool lookup_waits_for_list;
+	struct medium_life life; /* written by medium_step() alone */
+	struct later timers[MEDIUM_N_PARTS];
+	bool is_gone; /* taken out by hand, and still mounted */
 
-	struct medium_machine load; /* have it mounted */
-	sd_event_source *load_timer;
-	struct pending *load_request;
-	struct pending *load_question;
-	bool load_waits_for_number;
-	bool is_handler_lost; /* and nothing else is wrong */
+	struct pending *lookup_pending, *load_pending;
 	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
 	bool has_sent_mount;
 	bool was_mounted; /* already, when its handler was asked last */
@@ -145,7 +147,7 @@ struct medium {
 	uint32_t offered_number; /* the handler's, being adopted */
 	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
 	int placeholder_fd;
-	sd_event_source *placeholder_timer;
+	struct later placeholder_timer;
 
 	struct mounts_place seen; /* the last mount root at the path, and what it was */
 	enum placeholder_state seen_state;
@@ -161,7 +163,7 @@ struct medium {
 	char *listed_identity; /* of the list */
 	char *new_identity; /* being recorded */
 	struct pending *identity_question;
-	bool identity_is_listed; /* not mounted: the list said so */
+	identity_done_fn identity_done; /* NULL: it is not mounted, the list said so */
 	unsigned int n_identity_steps;
 	uint32_t number_before;
 
@@ -179,19 +181,14 @@ struct medium {
 	uint64_t size_bytes, since_usec;
 	unsigned int percent;
 
-	struct drain_machine drain;
 	enum media_drain_kind drain_kind;
 	struct mounts_place draining; /* the mount that was there when it began */
-	sd_event_source *drain_timer, *idle_timer;
+	struct later idle_timer;
 	struct pending *unmount_request;
 	struct media_drain *drain_asker;
 	unsigned int n_tries;
-	bool is_thorough, was_thorough; /* this try; an earlier one */
 	uint64_t unmount_begun_usec;
-	bool is_drain_queued;
 	struct medium *drain_prev, *drain_next; /* media->drain_queue */
-	bool is_gone; /* taken out by hand, and still mounted */
-	enum medium_trouble trouble;
 	struct medium_watch *watch; /* watch.c; NULL: not mounted, or on no device */
 	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
 	uint64_t not_before_usec, drain_pause_usec; /* of the next drain */
@@ -213,7 +210,28 @@ struct removal {
 	char *path;
 };
 
+/* What happens to a medium, apart from what happens to a part of it (medium.h). */
+enum life_event {
+	LIFE_APPEARED, /* its handler lists it, and did not before */
+	LIFE_LISTED, /* its handler lists it */
+	LIFE_VANISHED, /* its handler does not list it any more */
+	LIFE_EXCHANGED, /* another medium is there, with another number */
+	LIFE_GONE, /* it was taken out by hand, and is still mounted */
+	LIFE_TROUBLED, /* the device beneath it is in trouble, in another one, or no longer */
+	LIFE_RETURNED, /* its handler is back */
+	LIFE_STOPPED, /* its rule is gone: whatever is under way ends, who waits goes on waiting */
+	LIFE_MOVED, /* and another rule claims it */
+	LIFE_LEFT, /* and no other one does */
+	LIFE_UNUSED, /* somebody let go of it: if nobody needs it any more, it is freed */
+};
+
+struct media_life {
+	void (*part)(struct medium *medium, enum medium_part part, enum medium_event event);
+	void (*whole)(struct medium *medium, enum life_event event);
+};
+
 struct media {
+	const struct media_life *life; /* of life.c: who reports does not know it */
 	sd_event *event;
 	const struct config *config;
 	struct numbers *numbers;
@@ -236,24 +254,65 @@ struct media {
 	size_t n_draining;
 	uint64_t drain_begun_usec; /* the last one */
 	uint64_t unmounting_usec; /* how long a handler takes to unmount one, lately */
-	sd_event_source *drain_timer, *deliver_drained;
+	struct later drain_timer, deliver_drained, watch_timer;
 	struct media_drain *drained; /* to be told */
 	struct medium_watch *watches; /* watch.c */
 	struct medium_watch *next_watch; /* of the round under way; NULL: none is */
 	struct worker *devices; /* reads from them; NULL until needed */
-	sd_event_source *watch_timer, *nodes_io;
+	sd_event_source *nodes_io;
 	int sysfs_fd, nodes_fd; /* /sys; inotify(7) on /dev; or -1 */
 	bool is_hurried; /* this round is a quick one */
 	bool is_round_due; /* a device has gone: a quick one follows */
 	struct removal *removals, *removals_later;
 	struct pending *removals_question;
-	sd_event_source *remove, *remove_later;
+	struct later remove, remove_later;
 	void (*names_changed)(void *userdata); /* media_on_names() */
 	void *names_userdata;
-	sd_event_source *names_timer;
+	struct later names_timer;
 	int unmounts_fd; /* inotify(7), -1 until needed: identity.c */
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
+
+/*
+ * medium_report - this came of what was begun, or was found out. What follows may free the medium:
+ * nothing of it is to be touched afterwards, unless the caller knows who holds it.
+ */
+static inline void medium_report(struct medium *medium, enum medium_part part,
+				 enum medium_event event)
+{
+	medium->rule->media->life->part(medium, part, event);
+}
+
+static inline void medium_report_all(struct medium *medium, enum life_event event)
+{
+	medium->rule->media->life->whole(medium, event);
+}
+
+static inline enum medium_stage medium_stage(const struct medium *medium, enum medium_part part)
+{
+	return medium->life.part[part].stage;
+}
+
+/* Is it being mounted just now; or will it be, after a pause? */
+static inline bool medium_is_loading(const struct medium *medium)
+{
+	enum medium_stage stage = medium_stage(medium, MEDIUM_MOUNT);
+
+	return stage == MEDIUM_ASKING || stage == MEDIUM_WAITING;
+}
+
+static inline bool medium_is_under_way(const struct medium *medium)
+{
+	return medium_is_loading(medium) || medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_PAUSING;
+}
+
+/* It has left the queue, and is being unmounted. */
+static inline bool medium_is_draining(const struct medium *medium)
+{
+	enum medium_stage stage = medium_stage(medium, MEDIUM_DRAIN);
+
+	return stage == MEDIUM_TRYING || stage == MEDIUM_UNMOUNTING;
+}
 
 /* ---- register.c ---- */
 
@@ -263,10 +322,11 @@ struct medium *media_find(struct media *media, const char *path);
 /* Returns 0; -EAGAIN (too many); -ENOMEM. */
 int medium_get(struct rule *rule, const char *path, struct medium **ret_medium);
 uint64_t media_now(const struct media *media);
-/* (Re)arm a one-shot timer. */
-void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
-	       sd_event_time_handler_t handler, void *userdata);
+/* later_call_at(); says so if there is no memory for it. */
+void media_call_at(struct media *media, struct later *later, uint64_t usec, later_fn call,
+		   void *userdata);
 void media_set_string(char **string, const char *value);
+void medium_free(struct medium *medium); /* life_free() is for everybody else */
 /* It belongs to another rule now, or (NULL) to none. */
 void medium_set_rule(struct medium *medium, struct rule *rule, const char *key);
 int rule_new(struct media *media, const struct snapshot_rule *facts, struct rule **ret_rule);
@@ -295,8 +355,8 @@ void medium_explain(struct medium *medium, enum handler_outcome outcome,
 		    const struct proto_message *message, const char *why);
 void medium_message_errno(struct medium *medium, const char *what, int error);
 /* The answer to who waits, of a machine that is DONE or FAILED. */
-enum media_outcome medium_outcome_of(const struct medium_machine *machine);
-void medium_log_trouble(const struct medium *medium, const struct medium_machine *machine,
+enum media_outcome medium_outcome_of(const struct medium_course *course);
+void medium_log_trouble(const struct medium *medium, const struct medium_course *course,
 			bool is_first, const char *what);
 /* A request about a medium begins; and is put to its handler: 0; -errno (it cannot be asked). */
 void medium_begin_request(struct proto_writer *writer, const char *verb,
@@ -319,12 +379,12 @@ void medium_drop_observers(struct medium *medium);
 void medium_forget_users(struct medium *medium);
 size_t medium_n_waiting(const struct medium *medium);
 /* Is somebody waiting for its mount, or for its number? */
-bool medium_is_awaited(const struct medium *medium, bool for_mount);
+bool medium_is_awaited(const struct medium *medium, enum medium_part part);
+/* Does anybody wait for its mount but those on whose behalf the handler was asked? */
+bool medium_has_others(const struct medium *medium);
 /* Tell those who wait. @refused_only: only those on whose behalf the handler was asked. */
-void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
+void medium_decide(struct medium *medium, enum medium_part part, enum media_outcome outcome,
 		   bool refused_only);
-/* Was the handler asked last on behalf of these (either may be NULL)? */
-bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain);
 /* The first one waiting for the mount, or NULL: on whose behalf. */
 bool medium_first_asker(const struct medium *medium, const char **ret_client,
 			const char **ret_domain);
@@ -335,38 +395,23 @@ void media_drop_decided(struct media *media);
 
 /* ---- lookup.c ---- */
 
-void medium_want_number(struct medium *medium);
-/* It pauses before its handler is asked again: no longer. */
-void medium_look_up_now(struct medium *medium);
-/*
- * The list that a lookup waited for has ended; PROTO_UNSUPPORTED, or OK, or something that may
- * pass.
- */
-void medium_list_ended(struct medium *medium, enum handler_outcome outcome);
-
-/* ---- media.c ---- */
-
-/* Free a medium that is of no use to anybody any more. */
-void medium_release(struct medium *medium);
+/* Reports FOUND, ABSENT, REFUSED, BROKEN, DELAYED, LOST; or WAITS: for a list. */
+void lookup_begin(struct medium *medium);
+/* The list has ended. */
+void lookup_in_list(struct medium *medium);
+void lookup_stop(struct medium *medium);
 
 /* ---- load.c ---- */
 
-/* The number that its load waited for is there, or will not be. */
-void medium_number_decided(struct medium *medium);
-
-void medium_want_mount(struct medium *medium, const char *client, const char *domain);
-/* Something that is mounted already is its medium: the daemon was started again. */
-void medium_adopt(struct medium *medium);
-/* Its handler is back: what waits only for that goes on at once. */
-void medium_prod(struct medium *medium);
-/* A "no" that was remembered is no longer true. */
-void medium_reconsider(struct medium *medium);
-/* Stop what is under way. Who waits goes on waiting. */
-void medium_stop(struct medium *medium);
-/* Go on under another rule, after medium_stop(). */
-void medium_restart(struct medium *medium);
-/* What identity_settle() began is done. */
-void medium_identified(struct medium *medium, int error);
+/* Reports FOUND, ABSENT, REFUSED, BROKEN, DELAYED, LOST; or WAITS: for its number. */
+void load_begin(struct medium *medium);
+/* Its number is there. */
+void load_go_on(struct medium *medium);
+void load_stop(struct medium *medium);
+void load_close_placeholder(struct medium *medium);
+void load_log_mounted(const struct medium *medium);
+/* It is about to be freed. */
+void load_done(struct medium *medium);
 
 /* ---- identity.c ---- */
 
@@ -382,16 +427,18 @@ bool identity_is_told(struct medium *medium, int root_fd);
  * identity_settle - the handler says that this is what is mounted now; NULL: it does not say.
  *
  * Returns 0: the path's primary number is the medium's, go on with identity_settled();
- * -EINPROGRESS: medium_identified() will be called, then go on; -ENODATA: it does not say, and it
+ * -EINPROGRESS: done() will be called, then go on; -ENODATA: it does not say, and it
  * did before; -errno.
  */
-int identity_settle(struct medium *medium, int root_fd, const char *identity);
+int identity_settle(struct medium *medium, int root_fd, const char *identity,
+		    identity_done_fn done);
 void identity_settled(struct medium *medium, const char *identity);
 /*
  * medium_open_mounted - medium_open_root() for what is known to be the medium that its number
  * stands for. Returns a descriptor; -ENOENT; -EAGAIN: what is mounted is not identified; -errno.
  */
 int medium_open_mounted(struct medium *medium);
+bool medium_is_known_mounted(struct medium *medium);
 /* The number of what is mounted and settled; else the primary one. */
 uint32_t identity_number(const struct medium *medium);
 /*
@@ -400,35 +447,58 @@ uint32_t identity_number(const struct medium *medium);
  */
 void identity_follow_list(struct medium *medium);
 void identity_stop(struct medium *medium);
-void identity_done(struct medium *medium);
+void identity_free(struct medium *medium);
 
 /* ---- catalogue.c ---- */
 
 void catalogue_start(struct rule *rule);
 void catalogue_stop(struct rule *rule);
-/* List again now; media with lookup_waits_for_list are told when it ends. */
+/* List again now; SERVED is reported of each medium when it ends. */
 void catalogue_refresh(struct rule *rule);
 /* Somebody asks for something of this rule: do not sit out a long pause. */
 void catalogue_prod(struct rule *rule);
 
+/* ---- queue.c ---- */
+
+/* It has come to be mounted. */
+void queue_mounted(struct medium *medium);
+void queue_used(struct medium *medium);
+/* It is drained when it is idle; if it must go, or is not mounted, otherwise. */
+void queue_watch(struct medium *medium);
+void queue_watch_anew(struct medium *medium);
+void queue_turned(struct medium *medium);
+void queue_try_later(struct medium *medium);
+/* It must go. */
+void queue_at_once(struct medium *medium);
+/* CALLED is reported when it is its turn. */
+void queue_enter(struct medium *medium);
+void queue_leave(struct medium *medium);
+/* One that was called is not being drained any more. */
+void queue_end(struct media *media);
+void queue_forget(struct medium *medium);
+/* So long a handler took to unmount one. */
+void queue_note(struct media *media, uint64_t took_usec);
+/* Tell who asked for its drain. */
+void queue_tell(struct medium *medium, enum media_drain_outcome outcome);
+void queue_done(struct media *media);
+uint32_t media_rule_ttl_seconds(const struct rule *rule);
+
 /* ---- drain.c ---- */
 
-/* It has come to be mounted. @by_somebody_else: the kernel may know more of it than we told it */
-void medium_is_mounted_now(struct medium *medium, bool by_somebody_else);
-void medium_used(struct medium *medium);
-/* Somebody asks for it: does he wait until a drain has ended? If so he is served then. */
-bool medium_must_wait(struct medium *medium);
-/* It was taken out by hand. */
-void medium_drain_gone(struct medium *medium);
-/* Its device is in trouble, or (MEDIUM_WELL) no longer. */
-void medium_set_trouble(struct medium *medium, enum medium_trouble trouble);
-void medium_stop_drain(struct medium *medium);
-/* After medium_stop_drain(), if it is mounted still. */
-void medium_watch_idleness(struct medium *medium);
-void medium_forget_domains(struct medium *medium);
-uint32_t media_rule_ttl_seconds(const struct rule *rule);
-int drains_start(struct media *media);
-void drains_end(struct media *media);
+/* Reports NEEDED, HELD, UNMOUNTED, or FREE; or TIMER: to be tried. */
+void drain_begin(struct medium *medium);
+/* Reports BUSY, FREE, UNMOUNTED. @tries_all: whatever may help */
+void drain_try(struct medium *medium, bool tries_all);
+/* Reports UNMOUNTED, BUSY, BROKEN. */
+void drain_ask_unmount(struct medium *medium);
+void drain_stop(struct medium *medium);
+void drain_log_end(const struct medium *medium, enum media_drain_outcome outcome);
+/* Does who asks for the medium end the drain; and how long may it be busy? */
+bool drain_turns(const struct medium *medium);
+uint64_t drain_patience_usec(const struct medium *medium);
+void drain_forget_domains(struct medium *medium);
+/* It has come to be mounted. @has_other_domains: the kernel may know more of it than we told it */
+void drain_forget_all(struct medium *medium, bool has_other_domains);
 
 /* ---- scan.c ---- */
 
@@ -446,6 +516,14 @@ void watch_end(struct medium *medium);
  * that one is, and the old one's trouble is over. Returns whether there was any.
  */
 bool watch_follow(struct medium *medium);
+enum medium_trouble watch_trouble(const struct medium *medium);
+
+/* Is it to be unmounted, used or not? */
+static inline bool medium_must_go(const struct medium *medium)
+{
+	return medium->is_gone || watch_trouble(medium) != MEDIUM_WELL;
+}
+
 /* Returns 0; -errno. */
 int watches_start(struct media *media);
 void watches_end(struct media *media);
@@ -458,7 +536,6 @@ void places_forget(struct medium *medium);
 /* Remove a placeholder if the daemon made it and nothing is on it. */
 void places_remove(struct media *media, const char *directory, const char *path);
 void places_stop(struct rule *rule);
-int places_start(struct media *media);
 /* Clients that list the rules' directories are to list them again. */
 void media_names_changed(struct media *media);
 void places_end(struct media *media);
@@ -470,3 +547,8 @@ int places_missing(int directory_fd, const struct medium *medium, char ***paths,
 void places_free_paths(char **paths, size_t n_paths);
 /* Open a rule's literal directory; says once what is wrong with it. */
 int rule_open_directory(struct rule *rule);
+
+/* ---- life.c ---- */
+
+extern const struct media_life media_life;
+void life_free(struct medium *medium);

@@ -18,20 +18,11 @@ uint64_t media_now(const struct media *media)
 	return usec;
 }
 
-void media_arm(struct media *media, sd_event_source **source, uint64_t at_usec,
-	       sd_event_time_handler_t handler, void *userdata)
+void media_call_at(struct media *media, struct later *later, uint64_t usec, later_fn call,
+		   void *userdata)
 {
-	enum { ACCURACY_USEC = 5000 };
-	int r;
+	int r = later_call_at(later, media->event, usec, call, userdata);
 
-	if (*source) {
-		r = sd_event_source_set_time(*source, at_usec);
-		if (r >= 0)
-			r = sd_event_source_set_enabled(*source, SD_EVENT_ONESHOT);
-	} else {
-		r = sd_event_add_time(media->event, source, CLOCK_MONOTONIC, at_usec, ACCURACY_USEC,
-				      handler, userdata);
-	}
 	if (r < 0)
 		log_error(NULL,
 			  "Cannot set a timer, what waited for it waits for the next request: %s",
@@ -110,6 +101,18 @@ int medium_get(struct rule *rule, const char *path, struct medium **ret_medium)
 		medium_set_rule(medium, rule, key_of(rule, medium->path));
 	*ret_medium = medium;
 	return 0;
+}
+
+void medium_free(struct medium *medium)
+{
+	HASH_DEL(medium->rule->media->by_path, medium);
+	medium_set_rule(medium, NULL, NULL);
+	free(medium->identity);
+	free(medium->label);
+	free(medium->source);
+	free(medium->message);
+	free(medium->path);
+	free(medium);
 }
 
 /* ---- rules ---- */

@@ -17,8 +17,8 @@ static void on_mount(void *userdata, enum mount_table_change change,
 	if (change == MOUNT_TABLE_REMOVED || !rule || !numbers_get(media->numbers, entry->target) ||
 	    medium_get(rule, entry->target, &medium) < 0)
 		return;
-	medium_adopt(medium);
-	medium_release(medium);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_SIGHTED);
+	medium_report_all(medium, LIFE_UNUSED);
 }
 
 void scan_start(struct media *media)

@@ -79,18 +79,15 @@ const char *media_state_word(enum media_state state)
 
 static enum media_state state_of(const struct medium *medium)
 {
-	switch (medium->load.stage) {
-	case MEDIUM_IDLE: break;
-	case MEDIUM_ASKING:
-	case MEDIUM_PAUSING: return MEDIA_LOADING;
-	case MEDIUM_DONE:
-		if (medium->drain.stage != DRAIN_NONE)
-			return MEDIA_DRAINING;
-		return media_is_mounted(medium->rule->media, medium->path) ? MEDIA_MOUNTED
-									   : MEDIA_ABSENT;
-	case MEDIUM_FAILED: return MEDIA_FAILED;
-	}
-	return MEDIA_ABSENT;
+	if (medium_is_under_way(medium))
+		return MEDIA_LOADING;
+	if (medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_FAILED)
+		return MEDIA_FAILED;
+	if (medium_stage(medium, MEDIUM_MOUNT) != MEDIUM_DONE)
+		return MEDIA_ABSENT;
+	if (medium_is_draining(medium))
+		return MEDIA_DRAINING;
+	return media_is_mounted(medium->rule->media, medium->path) ? MEDIA_MOUNTED : MEDIA_ABSENT;
 }
 
 static void fill_status(const struct medium *medium, struct medium_status *status)
@@ -159,7 +156,7 @@ size_t media_count(const struct media *media, size_t *ret_n_mounted)
 	size_t n_mounted = 0;
 
 	for (const struct medium *medium = media->by_path; medium; medium = medium->hh.next)
-		n_mounted += medium->load.stage == MEDIUM_DONE;
+		n_mounted += medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE;
 	*ret_n_mounted = n_mounted;
 	return HASH_COUNT(media->by_path);
 }
@@ -250,7 +247,7 @@ int media_observe(struct media *media, const char *path, media_observe_fn change
 		return r;
 	observer = calloc(1, sizeof(*observer));
 	if (!observer) {
-		medium_release(medium);
+		medium_report_all(medium, LIFE_UNUSED);
 		return -ENOMEM;
 	}
 	observer->medium = medium;
@@ -267,7 +264,7 @@ void media_unobserve(struct media_observer *observer)
 		return;
 	if (observer->medium) {
 		DL_DELETE(observer->medium->observers, observer);
-		medium_release(observer->medium);
+		medium_report_all(observer->medium, LIFE_UNUSED);
 	}
 	free(observer);
 }

@@ -75,21 +75,31 @@ static bool same_string(const char *a, const char *b)
 	return a == b || (a && b && str_equal(a, b));
 }
 
-bool medium_was_asked_for(const struct medium *medium, const char *client, const char *domain)
+static bool was_asked_for(const struct medium *medium, const char *client, const char *domain)
 {
 	return same_string(client, medium->asked_client) &&
 	       same_string(domain, medium->asked_domain);
 }
 
-void medium_decide(struct medium *medium, bool for_mount, enum media_outcome outcome,
+bool medium_has_others(const struct medium *medium)
+{
+	const struct media_request *request;
+
+	DL_FOREACH (medium->requests, request)
+		if (request->for_mount && !was_asked_for(medium, request->client, request->domain))
+			return true;
+	return false;
+}
+
+void medium_decide(struct medium *medium, enum medium_part part, enum media_outcome outcome,
 		   bool refused_only)
 {
 	struct media_request *request, *next;
 
 	DL_FOREACH_SAFE (medium->requests, request, next) {
-		if (request->for_mount != for_mount)
+		if (request->for_mount != (part == MEDIUM_MOUNT))
 			continue;
-		if (refused_only && !medium_was_asked_for(medium, request->client, request->domain))
+		if (refused_only && !was_asked_for(medium, request->client, request->domain))
 			continue;
 		decide(request, outcome);
 	}
@@ -119,14 +129,16 @@ size_t medium_n_waiting(const struct medium *medium)
 	return n;
 }
 
-bool medium_is_awaited(const struct medium *medium, bool for_mount)
+bool medium_is_awaited(const struct medium *medium, enum medium_part part)
 {
 	const struct media_request *request;
 
+	if (part == MEDIUM_DRAIN)
+		return false;
 	DL_FOREACH (medium->requests, request)
-		if (request->for_mount == for_mount)
+		if (request->for_mount == (part == MEDIUM_MOUNT))
 			return true;
-	return !for_mount && medium->load_waits_for_number;
+	return part == MEDIUM_NUMBER && medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_WAITING;
 }
 
 bool medium_first_asker(const struct medium *medium, const char **ret_client,
@@ -173,7 +185,7 @@ static void wait_again(struct media_request *request)
 	request->is_decided = false;
 	medium->n_decided--;
 	DL_APPEND(medium->requests, request);
-	medium_want_mount(medium, request->client, request->domain);
+	medium_report(medium, MEDIUM_MOUNT, MEDIUM_WANTED);
 }
 
 /* It has been told: the callback may have taken away whatever else kept the medium. */
@@ -185,7 +197,7 @@ static void end_delivered(struct media_request *request)
 	if (!medium)
 		return;
 	medium->n_decided--;
-	medium_release(medium);
+	medium_report_all(medium, LIFE_UNUSED);
 }
 
 static void note_user(struct medium *medium, const char *user)
@@ -221,7 +233,7 @@ static void deliver_mount(struct media_request *request)
 			wait_again(request);
 			return;
 		}
-		medium_used(medium);
+		queue_used(medium);
 		note_user(medium, request->client ? request->client : request->domain);
 	}
 	request->mount_done(request->userdata, request->outcome, is_ok ? &mounted : NULL,
@@ -292,7 +304,6 @@ static int enter_request(struct media_request *request, const char *path)
 	if (r < 0)
 		return r;
 	DL_APPEND(request->medium->requests, request);
-	catalogue_prod(rule);
 	return 0;
 }
 
@@ -320,7 +331,7 @@ int media_number(struct media *media, const char *path, media_number_fn done, vo
 	if (ret_request)
 		*ret_request = &request->pending;
 	if (request->medium)
-		medium_want_number(request->medium);
+		medium_report(request->medium, MEDIUM_NUMBER, MEDIUM_WANTED);
 	return 0;
 }
 
@@ -334,7 +345,7 @@ static int on_time_out(sd_event_source *source, uint64_t usec, void *userdata)
 	unlink_request(request);
 	request->mount_done(request->userdata, MEDIA_TIMED_OUT, NULL, medium->message);
 	request_free(request);
-	medium_release(medium);
+	medium_report_all(medium, LIFE_UNUSED);
 	return 0;
 }
 
@@ -375,7 +386,7 @@ int media_mount(struct media *media, const char *path, const char *client, const
 	if (ret_request)
 		*ret_request = &request->pending;
 	if (request->medium)
-		medium_want_mount(request->medium, client, domain);
+		medium_report(request->medium, MEDIUM_MOUNT, MEDIUM_WANTED);
 	return 0;
 }
 
@@ -397,5 +408,5 @@ static void cancel_request(struct pending *pending)
 	unlink_request(request);
 	request_free(request);
 	if (medium)
-		medium_release(medium);
+		medium_report_all(medium, LIFE_UNUSED);
 }

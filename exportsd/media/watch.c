@@ -37,6 +37,7 @@ enum {
 struct medium_watch {
 	struct medium_watch *prev, *next;
 	struct medium *medium;
+	enum medium_trouble trouble;
 	dev_t device;
 	uint64_t mount_id;
 	char name[32];
@@ -47,7 +48,7 @@ struct medium_watch {
 };
 
 static void schedule(struct media *media, uint64_t usec);
-static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata);
+static void on_watch_time(void *userdata);
 
 /* ---- one device ---- */
 
@@ -85,12 +86,13 @@ static void tell(const struct medium_watch *watch, enum medium_trouble trouble, 
 static void set_trouble(struct medium_watch *watch, enum medium_trouble trouble, const char *why)
 {
 	/* Once it is gone, what has its number is another device. */
-	if (trouble == watch->medium->trouble || watch->medium->trouble == MEDIUM_DEVICE_GONE ||
+	if (trouble == watch->trouble || watch->trouble == MEDIUM_DEVICE_GONE ||
 	    !is_still_there(watch))
 		return;
 	tell(watch, trouble, why);
 	media_set_string(&watch->medium->message, why);
-	medium_set_trouble(watch->medium, trouble);
+	watch->trouble = trouble;
+	medium_report_all(watch->medium, LIFE_TROUBLED);
 }
 
 static void note_signs(struct medium_watch *watch, const struct device_facts *facts)
@@ -149,7 +151,7 @@ static void try(struct medium_watch *watch)
 
 	/* While it is unmounted, nobody else is to have the device open: a tray would not open. */
 	if (watch->question || media_now(media) < watch->next_try_usec ||
-	    watch->medium->drain.stage != DRAIN_NONE)
+	    medium_is_draining(watch->medium))
 		return;
 	if (!media->devices)
 		r = worker_new(&media->devices, media->event, WORKER_DEVICES, READERS, NULL);
@@ -167,7 +169,7 @@ static void look(struct medium_watch *watch)
 	struct media *media = medium->rule->media;
 	struct device_facts facts;
 
-	if (medium->load.stage != MEDIUM_DONE) {
+	if (medium_stage(medium, MEDIUM_MOUNT) != MEDIUM_DONE) {
 		watch_end(medium);
 		return;
 	}
@@ -175,11 +177,11 @@ static void look(struct medium_watch *watch)
 		(void)watch_follow(medium);
 		return;
 	}
-	if (medium->trouble == MEDIUM_DEVICE_GONE)
+	if (watch->trouble == MEDIUM_DEVICE_GONE)
 		return;
 	facts = device_look(media->sysfs_fd, watch->device);
 	if (!judge(watch, &facts) && facts.state == DEVICE_THERE &&
-	    (medium->trouble != MEDIUM_WELL || !facts.has_signs || !watch->has_signs ||
+	    (watch->trouble != MEDIUM_WELL || !facts.has_signs || !watch->has_signs ||
 	     facts.signs != watch->signs))
 		try(watch);
 }
@@ -226,13 +228,17 @@ void watch_end(struct medium *medium)
 	free(watch);
 }
 
+enum medium_trouble watch_trouble(const struct medium *medium)
+{
+	return medium->watch ? medium->watch->trouble : MEDIUM_WELL;
+}
+
 bool watch_follow(struct medium *medium)
 {
-	bool was_in_trouble = medium->trouble != MEDIUM_WELL;
+	bool was_in_trouble = watch_trouble(medium) != MEDIUM_WELL;
 
 	if (!medium->watch || is_seen(medium->watch))
 		return false;
-	medium->trouble = MEDIUM_WELL;
 	watch_begin(medium);
 	return was_in_trouble;
 }
@@ -241,10 +247,10 @@ bool watch_follow(struct medium *medium)
 
 static void schedule(struct media *media, uint64_t usec)
 {
-	media_arm(media, &media->watch_timer, media_now(media) + usec, on_watch_time, media);
+	media_call_at(media, &media->watch_timer, media_now(media) + usec, on_watch_time, media);
 }
 
-static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_watch_time(void *userdata)
 {
 	struct media *media = userdata;
 
@@ -265,7 +271,6 @@ static int on_watch_time(sd_event_source *source, uint64_t usec, void *userdata)
 	else if (media->watches)
 		schedule(media, media->is_round_due ? media->second_usec / 10
 						    : ROUND_SECONDS * media->second_usec);
-	return 0;
 }
 
 /*
@@ -310,7 +315,7 @@ int watches_start(struct media *media)
 void watches_end(struct media *media)
 {
 	worker_free(media->devices);
-	sd_event_source_disable_unref(media->watch_timer);
+	later_cancel(&media->watch_timer);
 	sd_event_source_disable_unref(media->nodes_io);
 	closep(&media->nodes_fd);
 	closep(&media->sysfs_fd);

@@ -71,8 +71,8 @@ enum medium_event medium_event_of(enum handler_outcome outcome)
 	case HANDLER_DENIED: return MEDIUM_REFUSED;
 	case HANDLER_ERROR:
 	case HANDLER_UNSUPPORTED: return MEDIUM_BROKEN;
+	case HANDLER_LOST: return MEDIUM_LOST;
 	case HANDLER_BUSY:
-	case HANDLER_LOST:
 	case HANDLER_TIMED_OUT: return MEDIUM_DELAYED;
 	}
 	return MEDIUM_BROKEN;
@@ -83,7 +83,6 @@ void medium_explain(struct medium *medium, enum handler_outcome outcome,
 {
 	const char *text = message ? proto_get(message, "message") : NULL;
 
-	medium->is_handler_lost = outcome == HANDLER_LOST;
 	switch (outcome) {
 	case HANDLER_OK: media_set_string(&medium->message, NULL); return;
 	case HANDLER_NOENT:
@@ -109,25 +108,25 @@ void medium_message_errno(struct medium *medium, const char *what, int error)
 	media_set_string(&medium->message, text);
 }
 
-enum media_outcome medium_outcome_of(const struct medium_machine *machine)
+enum media_outcome medium_outcome_of(const struct medium_course *course)
 {
-	if (machine->stage == MEDIUM_DONE)
+	if (course->stage == MEDIUM_DONE)
 		return MEDIA_OK;
-	return machine->reason == MEDIUM_ABSENT	   ? MEDIA_NOENT
-	       : machine->reason == MEDIUM_REFUSED ? MEDIA_DENIED
-						   : MEDIA_ERROR;
+	return course->reason == MEDIUM_ABSENT	  ? MEDIA_NOENT
+	       : course->reason == MEDIUM_REFUSED ? MEDIA_DENIED
+						  : MEDIA_ERROR;
 }
 
 /* Once when trouble begins, once if it was final. */
-void medium_log_trouble(const struct medium *medium, const struct medium_machine *machine,
+void medium_log_trouble(const struct medium *medium, const struct medium_course *course,
 			bool is_first, const char *what)
 {
 	const char *why = medium->message ? medium->message : "out of memory";
 
-	if (machine->stage == MEDIUM_FAILED && machine->reason == MEDIUM_BROKEN)
+	if (course->stage == MEDIUM_FAILED && course->reason == MEDIUM_BROKEN)
 		log_error(ABOUT_MEDIUM(medium), "Cannot %s '%s', giving up for now: %s", what,
 			  medium->path, why);
-	else if (machine->stage == MEDIUM_FAILED)
+	else if (course->stage == MEDIUM_FAILED)
 		log_info(ABOUT_MEDIUM(medium), "Cannot %s '%s': %s", what, medium->path, why);
 	else
 		log_message(is_first ? LOG_WARNING : LOG_DEBUG, ABOUT_MEDIUM(medium),

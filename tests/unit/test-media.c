@@ -45,6 +45,7 @@ enum behaviour {
 	STEALS, /* mounts, and wants the number of another medium */
 	RENUMBERS, /* mounts, and wants a number that is nobody's */
 	DENIES, /* but not client 192.0.2.1 */
+	SHUTS, /* denies that it is there */
 	DIES, /* closes the connection, once */
 	ABSENT,
 };
@@ -167,6 +168,7 @@ static void do_mount(struct talk *talk, const struct proto_message *message, str
 		return;
 	case ERROR: talk_answer(talk, message, "error", "errno=EIO\nmessage=scratched\n"); return;
 	case ABSENT: talk_answer(talk, message, "noent", ""); return;
+	case SHUTS: talk_answer(talk, message, "denied", ""); return;
 	case LIES: break;
 	case SYMLINKS:
 		if (it->n_mounts == 1)
@@ -235,7 +237,10 @@ static void on_lookup(struct talk *talk, const struct proto_message *message, co
 {
 	bool is_there = it && it->behaviour != ABSENT && it->behaviour != FLICKERS;
 
-	talk_answer(talk, message, is_there ? "ok" : "noent", "");
+	if (it && it->behaviour == SHUTS)
+		talk_answer(talk, message, "denied", "");
+	else
+		talk_answer(talk, message, is_there ? "ok" : "noent", "");
 	if (it && it->behaviour == FLICKERS) {
 		say_watched("appeared", it->key);
 		say_watched("vanished", it->key);
@@ -349,6 +354,23 @@ static void start(const struct disc *list, size_t n, bool with_handler)
 	start_media();
 }
 
+static void on_mounts_told(void *userdata)
+{
+	*(bool *)userdata = true;
+}
+
+/* The next test mounts in the same places, with the same ids. */
+static void wait_for_mounts(void)
+{
+	struct pending *pending;
+	bool is_told = false;
+
+	if (mount_table_wait(mounts, on_mounts_told, &is_told, &pending) < 0)
+		abort();
+	while (!is_told)
+		sd_event_run(event, UINT64_MAX);
+}
+
 static void stop(void)
 {
 	media = media_free(media);
@@ -361,6 +383,7 @@ static void stop(void)
 	umount2(rule_directory, MNT_DETACH);
 	if (mount("tmpfs", rule_directory, "tmpfs", 0, NULL) < 0)
 		abort();
+	wait_for_mounts();
 }
 
 static bool is_there(const char *key)
@@ -652,6 +675,7 @@ static void test_adoption(void)
 
 static void test_delays(void)
 {
+	struct later *timer;
 	static const struct disc list[] = { DISC("busy", BUSY_TWICE, true),
 					    DISC("dies", DIES, true), DISC("slow", SLOW, true) };
 	struct asked busy, dies, slow, absent;
@@ -685,8 +709,8 @@ static void test_delays(void)
 	loop_for(event, 200);
 	is_int(absent.n_done, 0, "no handler: who asks waits");
 	/* As if it had been away for long. */
-	media_arm(media, &media_find(media, at("busy"))->lookup_timer,
-		  media_now(media) + 100 * SECOND, NULL, NULL);
+	timer = &media_find(media, at("busy"))->timers[MEDIUM_NUMBER];
+	later_call_in(timer, event, 100 * SECOND, timer->call, timer->userdata);
 	if (peer_open(&peer, event, socket_path, script) < 0)
 		abort();
 	wait_for(1);
@@ -698,8 +722,8 @@ static void test_delays(void)
 
 static void test_no(void)
 {
-	static const struct disc list[] = { DISC("gone", ABSENT, true),
-					    DISC("mine", DENIES, true) };
+	static const struct disc list[] = { DISC("gone", ABSENT, true), DISC("mine", DENIES, true),
+					    DISC("shut", SHUTS, false) };
 	struct asked one, other, number;
 	uint32_t ignored;
 
@@ -727,6 +751,14 @@ static void test_no(void)
 	wait_for(2);
 	is_int(one.outcome, MEDIA_DENIED, "denied to one client");
 	is_int(other.outcome, MEDIA_OK, "is not denied to another who asked meanwhile");
+	ask_for(&one, "shut", "192.0.2.1", 0);
+	ask_for(&other, "shut", "192.0.2.2", 0);
+	wait_for(2);
+	ok(one.outcome == MEDIA_DENIED && other.outcome == MEDIA_DENIED,
+	   "denied before anybody in particular was named: to all who asked");
+	ask_for(&other, "shut", "192.0.2.3", 0);
+	wait_for(1);
+	is_int(other.outcome, MEDIA_DENIED, "and to who asks later");
 	media_mount(media, "/elsewhere/x", NULL, NULL, 0, on_mounted, &one, NULL);
 	wait_for(1);
 	is_int(one.outcome, MEDIA_NOENT, "no rule claims the path: no such medium");
@@ -1110,6 +1142,28 @@ static void test_idle_under_another_rule(void)
 	stop();
 }
 
+/* One that waits for its turn to be drained is idle no more, and watched for idleness again. */
+static void test_wanted_in_the_queue(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true) };
+	struct asked asked;
+
+	start_drains(list, N_ELEMENTS(list), 1);
+	n_done = 0;
+	ask_for(&asked, "rom1", NULL, 0);
+	wait_for(1);
+	while (medium_stage(media_find(media, at("rom1")), MEDIUM_DRAIN) != MEDIUM_QUEUED)
+		sd_event_run(event, UINT64_MAX);
+	ask_for(&asked, "rom1", NULL, 0);
+	wait_for(1);
+	ok(asked.outcome == MEDIA_OK && disc("rom1")->n_mounts == 1, "wanted in the queue: served");
+	loop_for(event, DEADLINE_MS / 2);
+	is_int(disc("rom1")->n_unmounts, 0, "and not unmounted");
+	loop_for(event, 4 * DEADLINE_MS);
+	is_int(disc("rom1")->n_unmounts, 1, "until it is idle again");
+	stop();
+}
+
 static void test_idle(void)
 {
 	static const struct disc list[] = { DISC("rom1", FINE, true), DISC("rom2", FINE, true) };
@@ -1204,7 +1258,7 @@ static void test_adoption_later(void)
 	start_drains(list, N_ELEMENTS(list), 0);
 	mount_tmpfs(at("rom1"));
 	loop_for(event, 5 * DEADLINE_MS + 300);
-	ok(media_find(media, at("rom1"))->load.stage == MEDIUM_DONE,
+	ok(medium_stage(media_find(media, at("rom1")), MEDIUM_MOUNT) == MEDIUM_DONE,
 	   "what somebody mounts is noticed, so that it falls idle like others");
 	mount_tmpfs(at("rom2"));
 	loop_for(event, 5 * DEADLINE_MS + 300);
@@ -1566,6 +1620,7 @@ int main(void)
 	test_eject_and_load();
 	test_idle_under_another_rule();
 	test_idle();
+	test_wanted_in_the_queue();
 	test_many_idle();
 	test_adoption_at_start();
 	test_adoption_later();
