@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "exportsd/exportfs/exportfs.h"
+#include "exportsd/exportfs/private.h"
 #include "exportsd/exports/etab_file.h"
 #include "exportsd/exports/facts_now.h"
 #include "exportsd/exports/recording.h"
@@ -117,12 +117,15 @@ static void record(struct alone *alone)
 			       strerror(-recording.runtime_error));
 }
 
-static void flush_kernel(struct exportfs *exportfs)
+void exportfs_flush(struct exportfs *exportfs)
 {
 	struct kernel *kernel = NULL;
+	int r = kernel_open_for_trials(&kernel, "/proc");
 
-	if (kernel_open_for_trials(&kernel, "/proc") == 0 && kernel_flush(kernel) < 0)
-		exportfs_error(exportfs, "cannot flush the kernel's caches");
+	if (r == 0)
+		r = kernel_flush(kernel);
+	if (r < 0)
+		exportfs_error(exportfs, "cannot flush the kernel's caches: %s", strerror(-r));
 	kernel_close(kernel);
 }
 
@@ -173,7 +176,7 @@ static int make_change(struct alone *alone)
 	r = note(alone, change->kind);
 	if (r == 0)
 		record(alone);
-	flush_kernel(alone->exportfs);
+	exportfs_flush(alone->exportfs);
 	return r;
 }
 

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "exportsd/base/caller.h"
-#include "exportsd/exportfs/exportfs.h"
+#include "exportsd/exportfs/private.h"
 
 /* Returns 0; -errno of reaching the daemon. */
 static int open_caller(const struct exportfs *exportfs, struct caller **ret_caller)

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/exportfs/exportfs.h"
+#include "exportsd/exportfs/private.h"
 #include "exportsd/exports/etab_file.h"
 #include "exportsd/exports/stock_order.h"
 #include "exportsd/kernel/kernel.h"

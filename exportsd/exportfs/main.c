@@ -8,8 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 
-#include "exportsd/exportfs/exportfs.h"
-#include "exportsd/kernel/kernel.h"
+#include "exportsd/exportfs/private.h"
 
 /* One run that changes exports at a time, nfs-utils' among them (EXP_LOCKFILE). */
 static const char lock_file[] = "/var/lib/nfs/export-lock";
@@ -139,18 +138,6 @@ static int lock(void)
 	return fd;
 }
 
-static void flush_kernel(struct exportfs *exportfs)
-{
-	struct kernel *kernel = NULL;
-	int r = kernel_open_for_trials(&kernel, "/proc");
-
-	if (r == 0)
-		r = kernel_flush(kernel);
-	if (r < 0)
-		exportfs_error(exportfs, "cannot flush the kernel's caches: %s", strerror(-r));
-	kernel_close(kernel);
-}
-
 static void run(struct exportfs *exportfs, const struct arguments *arguments, char **pairs)
 {
 	CLEANUP(closep) int locked = -1;
@@ -158,7 +145,7 @@ static void run(struct exportfs *exportfs, const struct arguments *arguments, ch
 
 	if (!*pairs && !arguments->all) {
 		if (arguments->flush)
-			flush_kernel(exportfs);
+			exportfs_flush(exportfs);
 		else
 			exportfs_list(exportfs);
 		return;

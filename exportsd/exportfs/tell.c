@@ -15,7 +15,7 @@
 #include <sys/vfs.h>
 #include <uthash.h>
 
-#include "exportsd/exportfs/exportfs.h"
+#include "exportsd/exportfs/private.h"
 #include "exportsd/exports/etab_file.h"
 #include "exportsd/kernel/kernel.h"
 #include "parser/escape.h"

@@ -2,7 +2,7 @@
 #pragma once
 
 /*
- * exportfs.h - the parts of exportfs(8): what the command line says, and the ways to do it.
+ * private.h - the parts of exportfs(8): what the command line says, and the ways to do it.
  *
  * Options, listings, exit codes and messages are nfs-utils' (utils/exportfs/exportfs.c).
  */
@@ -41,6 +41,9 @@ char *exportfs_ask_rules(struct exportfs *exportfs);
 
 /* exportfs_alone - make the change without a daemon. */
 void exportfs_alone(struct exportfs *exportfs);
+
+/* exportfs_flush - have the kernel forget all that it was told of exports. */
+void exportfs_flush(struct exportfs *exportfs);
 
 /*
  * exportfs_check_paths - say what of that which was exported cannot be: no directory, or nfsd does
