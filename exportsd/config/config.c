@@ -81,13 +81,13 @@ static bool is_rule(const cfg_t *cfg)
 	return str_equal(cfg->name, "rule");
 }
 
-static const struct keys *keys_of(const cfg_t *cfg)
+static const struct config_keys *keys_of(const cfg_t *cfg)
 {
 	return is_rule(cfg) ? &config_rule_keys : &config_keys;
 }
 
 /* The known key that @name was probably meant to be, or NULL. */
-static const char *nearest_key(const struct keys *keys, const char *name)
+static const char *nearest_key(const struct config_keys *keys, const char *name)
 {
 	size_t best = SUGGEST_DISTANCE + 1;
 	const char *nearest = NULL;
@@ -145,7 +145,7 @@ static void hear_error(cfg_t *cfg, const char *format, va_list ap)
 /* Called for each value of a file: report what is wrong, and let libconfuse go on. */
 static int take_value(cfg_t *cfg, cfg_opt_t *opt, const char *text, void *ret_text)
 {
-	const struct key *key = config_find_key(keys_of(cfg), opt->name, strlen(opt->name));
+	const struct config_key *key = config_find_key(keys_of(cfg), opt->name, strlen(opt->name));
 	char why[CONFIG_WHY_BYTES];
 
 	if (reading.faults && !config_read_value(key, text, NULL, why)) {
@@ -198,7 +198,7 @@ static int copy_strings(cfg_opt_t *opt, char ***ret_strings)
 }
 
 /* Values are checked by now. @values: what the key's offset counts from */
-static int copy_value(const struct key *key, cfg_opt_t *opt, void *values)
+static int copy_value(const struct config_key *key, cfg_opt_t *opt, void *values)
 {
 	void *field = (char *)values + key->offset;
 	char why[CONFIG_WHY_BYTES];
@@ -244,7 +244,7 @@ static int copy_sections(cfg_t *cfg, struct config *config)
 /* ---- what is said elsewhere ---- */
 
 /* Set a value as if the file had. */
-static int set_value(cfg_t *cfg, const struct key *key, const char *text)
+static int set_value(cfg_t *cfg, const struct config_key *key, const char *text)
 {
 	CLEANUP(freep) char *copy = strdup(text);
 	CLEANUP(freep) char **values = NULL;
@@ -274,7 +274,7 @@ static int set_by_layers(cfg_t *cfg, const struct config_layer *nfs_conf, struct
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < config_keys.n_items; i++) {
-		const struct key *key = &config_keys.items[i];
+		const struct config_key *key = &config_keys.items[i];
 		bool is_in_file = !(cfg_getopt(cfg, key->name)->flags & CFGF_RESET);
 		const struct config_layer *layer = reading.settings;
 		const char *origin = is_in_file ? reading.file : NULL;
@@ -294,7 +294,7 @@ static int set_by_layers(cfg_t *cfg, const struct config_layer *nfs_conf, struct
 static const char *nfs_conf_file(cfg_t *cfg)
 {
 	const char *name = "nfs-conf";
-	const struct key *key = config_find_key(&config_keys, name, strlen(name));
+	const struct config_key *key = config_find_key(&config_keys, name, strlen(name));
 
 	return reading.settings->texts[key - config_keys.items] ?: cfg_getstr(cfg, name);
 }
@@ -331,13 +331,14 @@ static int copy_values(cfg_t *cfg, struct config **ret_config)
 /* ---- reading ---- */
 
 /* libconfuse's options for a table and its unknown keys met so far. */
-static void make_options(const struct keys *keys, bool is_in_rule, cfg_opt_t options[OPTIONS_MAX])
+static void make_options(const struct config_keys *keys, bool is_in_rule,
+			 cfg_opt_t options[OPTIONS_MAX])
 {
 	size_t n = 0;
 
 	assert(keys->n_items + UNKNOWN_MAX + 2 <= OPTIONS_MAX);
 	for (size_t i = 0; i < keys->n_items; i++) {
-		const struct key *key = &keys->items[i];
+		const struct config_key *key = &keys->items[i];
 		cfg_flag_t flags = key->fallback ? CFGF_NONE : CFGF_NODEFAULT;
 
 		if (key->kind == KIND_PATHS)

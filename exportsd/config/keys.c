@@ -17,7 +17,7 @@ static const char *const identity_words[] = { "auto", "strict", "path", NULL };
 #define SOCKET_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1)
 #define RUNTIME_MAX (sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/control"))
 
-static const struct key keys[] = {
+static const struct config_key keys[] = {
 	{
 		.name = "exports-files",
 		.kind = KIND_PATHS,
@@ -486,7 +486,7 @@ static const struct key keys[] = {
 
 #define RULE_FIELD(field) offsetof(struct config_rule, field)
 
-static const struct key rule_keys[] = {
+static const struct config_key rule_keys[] = {
 	{ .name = "idle",
 	  .kind = KIND_NUMBER,
 	  .offset = RULE_FIELD(idle_seconds),
@@ -519,10 +519,10 @@ static const struct key rule_keys[] = {
 	  .help = "identity" },
 };
 
-const struct keys config_keys = { keys, N_ELEMENTS(keys) };
-const struct keys config_rule_keys = { rule_keys, N_ELEMENTS(rule_keys) };
+const struct config_keys config_keys = { keys, N_ELEMENTS(keys) };
+const struct config_keys config_rule_keys = { rule_keys, N_ELEMENTS(rule_keys) };
 
-const char *const *config_words(enum kind kind)
+const char *const *config_words(enum config_kind kind)
 {
 	return kind == KIND_IDENTITY ? identity_words : after_deadline_words;
 }

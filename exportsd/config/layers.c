@@ -114,7 +114,7 @@ static const char *debug_of(const char *value)
 }
 
 /* What a value of nfs.conf is in exportsd.conf's notation, or NULL with a sentence. */
-static const char *translate(const struct key *key, const char *value, char *reterr_why)
+static const char *translate(const struct config_key *key, const char *value, char *reterr_why)
 {
 	const char *text = value;
 
@@ -131,7 +131,7 @@ static const char *translate(const struct key *key, const char *value, char *ret
 static int take_setting(struct config_layer *layer, size_t index, const struct nfsconf *conf,
 			const struct nfsconf_setting *setting, struct diags *diags)
 {
-	const struct key *key = &config_keys.items[index];
+	const struct config_key *key = &config_keys.items[index];
 	const char *value = nfsconf_value(conf, setting), *text;
 	CLEANUP(freep) char *origin = NULL;
 	char why[CONFIG_WHY_BYTES];
@@ -167,7 +167,7 @@ static int take_settings(struct config_layer *layer, const struct nfsconf *conf,
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < config_keys.n_items; i++) {
-		const struct key *key = &config_keys.items[i];
+		const struct config_key *key = &config_keys.items[i];
 
 		r = 1;
 		for (size_t j = 0; r > 0 && j < N_ELEMENTS(key->nfs_conf) && key->nfs_conf[j];
@@ -261,7 +261,7 @@ int config_layer_nfs_conf(const char *file, struct diags *diags, struct config_l
 
 /* ---- the command line ---- */
 
-static bool check_list(const struct key *key, const char *text, char *reterr_why)
+static bool check_list(const struct config_key *key, const char *text, char *reterr_why)
 {
 	CLEANUP(freep) char *copy = strdup(text);
 	bool is_good = copy;
@@ -275,7 +275,7 @@ static int take_one(struct config_layer *layer, const char *setting, struct diag
 {
 	const struct position whole = { .file = "command line" };
 	size_t length = strcspn(setting, "=");
-	const struct key *key = config_find_key(&config_keys, setting, length);
+	const struct config_key *key = config_find_key(&config_keys, setting, length);
 	const char *text = setting + length + (setting[length] == '=');
 	char why[CONFIG_WHY_BYTES] = "cannot be checked: out of memory";
 

@@ -37,7 +37,7 @@ static void print_strings(char *const *strings, FILE *to)
 }
 
 /* @values: what the key's offset counts from */
-static void print_value(const struct key *key, const void *values, FILE *to)
+static void print_value(const struct config_key *key, const void *values, FILE *to)
 {
 	const void *field = (const char *)values + key->offset;
 
@@ -114,7 +114,7 @@ const char *config_key_name(size_t index)
 }
 
 /* What stands for a value. */
-static const char *placeholder_of(const struct key *key)
+static const char *placeholder_of(const struct config_key *key)
 {
 	switch (key->kind) {
 	case KIND_BOOLEAN: return "BOOLEAN";
@@ -134,7 +134,7 @@ static const char *placeholder_of(const struct key *key)
 void config_print_help(FILE *to)
 {
 	for (size_t i = 0; i < config_keys.n_items; i++) {
-		const struct key *key = &config_keys.items[i];
+		const struct config_key *key = &config_keys.items[i];
 
 		fprintf(to, "      --%s=%s\n", key->name, placeholder_of(key));
 		for (const char *line = key->help; *line;) {
@@ -147,7 +147,7 @@ void config_print_help(FILE *to)
 }
 
 /* What a value must be, before what it means. */
-static void print_kind(const struct key *key, FILE *to)
+static void print_kind(const struct config_key *key, FILE *to)
 {
 	switch (key->kind) {
 	case KIND_BOOLEAN: fputs("Truth value:\n", to); break;
@@ -182,7 +182,7 @@ static void print_literal(const char *text, FILE *to)
 	fputc('\n', to);
 }
 
-static void print_nfs_conf(const struct key *key, FILE *to)
+static void print_nfs_conf(const struct config_key *key, FILE *to)
 {
 	if (!key->nfs_conf[0])
 		return;
@@ -198,7 +198,7 @@ static void print_nfs_conf(const struct key *key, FILE *to)
 void config_print_manual(FILE *to)
 {
 	for (size_t i = 0; i < config_keys.n_items; i++) {
-		const struct key *key = &config_keys.items[i];
+		const struct config_key *key = &config_keys.items[i];
 		bool is_quoted = key->kind == KIND_PATH || key->kind == KIND_OPTIONAL_PATH ||
 				 key->kind == KIND_SOCKET || key->kind == KIND_USER;
 		char fallback[256];

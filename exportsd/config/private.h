@@ -7,7 +7,7 @@
 
 #include "exportsd/config/config.h"
 
-enum kind {
+enum config_kind {
 	KIND_BOOLEAN,
 	KIND_NUMBER,
 	KIND_PORT,
@@ -20,9 +20,9 @@ enum kind {
 	KIND_IDENTITY,
 };
 
-struct key {
+struct config_key {
 	const char *name;
-	enum kind kind;
+	enum config_kind kind;
 	size_t offset; /* in struct config, or in struct config_rule */
 	const char *fallback; /* in libconfuse's notation */
 	uint32_t min, max; /* of a number; max of a path: its length, 0: as long as paths may be */
@@ -34,19 +34,19 @@ struct key {
 	const char *example; /* a line of the file */
 };
 
-struct keys {
-	const struct key *items;
+struct config_keys {
+	const struct config_key *items;
 	size_t n_items;
 };
 
 /* The keys of the file, and those of its rule sections. */
-extern const struct keys config_keys, config_rule_keys;
+extern const struct config_keys config_keys, config_rule_keys;
 
 /* The words of an enum, in the order of its values; NULL-terminated. */
-const char *const *config_words(enum kind kind);
+const char *const *config_words(enum config_kind kind);
 
 /* Do these values own a string? */
-static inline bool kind_is_string(enum kind kind)
+static inline bool kind_is_string(enum config_kind kind)
 {
 	return kind == KIND_PATH || kind == KIND_OPTIONAL_PATH || kind == KIND_SOCKET ||
 	       kind == KIND_USER;
@@ -60,10 +60,12 @@ enum { CONFIG_WHY_BYTES = 64 };
  *
  * @ret_field: what it means; strings are only checked. NULL: so is everything
  */
-bool config_read_value(const struct key *key, const char *text, void *ret_field, char *reterr_why);
+bool config_read_value(const struct config_key *key, const char *text, void *ret_field,
+		       char *reterr_why);
 
 /* config_find_key - the key of this name, its @length bytes, or NULL. */
-const struct key *config_find_key(const struct keys *keys, const char *name, size_t length);
+const struct config_key *config_find_key(const struct config_keys *keys, const char *name,
+					 size_t length);
 
 /*
  * What is said of the keys elsewhere than in exportsd.conf: for each item of config_keys a text in

@@ -23,7 +23,7 @@ static bool read_boolean(const char *text, bool *ret_value, char *reterr_why)
 	return value >= 0;
 }
 
-static bool read_number(const struct key *key, const char *text, uint32_t *ret_value,
+static bool read_number(const struct config_key *key, const char *text, uint32_t *ret_value,
 			char *reterr_why)
 {
 	unsigned long long value;
@@ -44,7 +44,7 @@ static bool read_number(const struct key *key, const char *text, uint32_t *ret_v
 	return true;
 }
 
-static bool read_port(const struct key *key, const char *text, uint16_t *ret_value,
+static bool read_port(const struct config_key *key, const char *text, uint16_t *ret_value,
 		      char *reterr_why)
 {
 	uint32_t number;
@@ -55,7 +55,7 @@ static bool read_port(const struct key *key, const char *text, uint16_t *ret_val
 	return true;
 }
 
-static bool check_path(const struct key *key, const char *text, char *reterr_why)
+static bool check_path(const struct config_key *key, const char *text, char *reterr_why)
 {
 	size_t max = key->max ? key->max : PATH_MAX - 1;
 
@@ -72,7 +72,7 @@ static bool check_path(const struct key *key, const char *text, char *reterr_why
 	return false;
 }
 
-static bool read_choice(const struct key *key, const char *text, unsigned int *ret_value,
+static bool read_choice(const struct config_key *key, const char *text, unsigned int *ret_value,
 			char *reterr_why)
 {
 	const char *const *words = config_words(key->kind);
@@ -92,7 +92,8 @@ static bool read_choice(const struct key *key, const char *text, unsigned int *r
 	return false;
 }
 
-bool config_read_value(const struct key *key, const char *text, void *ret_field, char *reterr_why)
+bool config_read_value(const struct config_key *key, const char *text, void *ret_field,
+		       char *reterr_why)
 {
 	union {
 		bool boolean;
@@ -117,7 +118,8 @@ bool config_read_value(const struct key *key, const char *text, void *ret_field,
 	return false;
 }
 
-const struct key *config_find_key(const struct keys *keys, const char *name, size_t length)
+const struct config_key *config_find_key(const struct config_keys *keys, const char *name,
+					 size_t length)
 {
 	for (size_t i = 0; i < keys->n_items; i++)
 		if (strncmp(keys->items[i].name, name, length) == 0 && !keys->items[i].name[length])

@@ -38,7 +38,7 @@ struct build {
 	struct snapshot *snapshot;
 	const struct snapshot_facts *facts;
 	struct diags *diags;
-	struct clients_builder clients;
+	struct snapshot_clients_builder clients;
 	VECTOR(struct written) written;
 	struct index by_written;
 	struct index rules_by_pattern;
@@ -74,7 +74,7 @@ static int place_add(struct snapshot *snapshot, const char *path, size_t length,
 		return -ENOMEM;
 	return vector_add_indexed(&snapshot->places, &snapshot->places_by_path,
 				  hash_text(path, length),
-				  (struct place){
+				  (struct snapshot_own_place){
 					  .path = path,
 					  .length = length,
 					  .first_rule = NOTHING,
@@ -87,7 +87,7 @@ static int place_add(struct snapshot *snapshot, const char *path, size_t length,
 static int note_seen(struct build *build, const char *written, uint32_t number)
 {
 	const struct snapshot_facts *facts = build->facts;
-	struct place *place = &build->snapshot->places.items[number];
+	struct snapshot_own_place *place = &build->snapshot->places.items[number];
 
 	if (!facts->seen || place->seen.inode)
 		return 0;
@@ -126,7 +126,7 @@ static int record_add(struct snapshot *snapshot, uint32_t place, const struct ex
 {
 	return vector_add_indexed(&snapshot->records, &snapshot->records_by_pair,
 				  hash_pair(place, export->client->id),
-				  (struct record){ .export = *export, .place = place });
+				  (struct snapshot_record){ .export = *export, .place = place });
 }
 
 /* Is there one for this client and place already? Then it stays, as in stock. */
@@ -296,7 +296,7 @@ static uint32_t rule_find(const struct build *build, const char *pattern)
  */
 static int hang_up(struct snapshot *snapshot, uint32_t number)
 {
-	struct prefix prefix = { .path = snapshot->rules.items[number].public.directory };
+	struct snapshot_prefix prefix = { .path = snapshot->rules.items[number].public.directory };
 	uint32_t place = NOTHING, *link;
 
 	while (prefix_next(&prefix)) {
@@ -318,13 +318,13 @@ static int make_rule(struct build *build, const struct export_item *item, uint32
 	struct snapshot *snapshot = build->snapshot;
 	char *directory = arena_alloc(snapshot->source->arena, strlen(item->pattern) + 1);
 	const char *tail;
-	struct rule rule;
+	struct snapshot_own_rule rule;
 	int r;
 
 	if (!directory)
 		return -ENOMEM;
 	split_pattern(item->pattern, directory, &tail);
-	rule = (struct rule){
+	rule = (struct snapshot_own_rule){
 		.public =
 			{
 				.pattern = item->pattern,
@@ -439,14 +439,15 @@ static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *pat
 	if (*link != NOTHING)
 		return 0;
 	*link = snapshot->records.n;
-	return vector_add(&snapshot->records, (struct record){ .export = export, .place = place });
+	return vector_add(&snapshot->records,
+			  (struct snapshot_record){ .export = export, .place = place });
 }
 
 /* One for the client of a record that lies below, unless it has something there. */
 static int add_parent(struct snapshot *snapshot, uint32_t number, uint32_t record)
 {
 	uint32_t client = snapshot->records.items[record].export.client->id;
-	struct place *place = &snapshot->places.items[number];
+	struct snapshot_own_place *place = &snapshot->places.items[number];
 
 	if (export_below(snapshot, number, client) == NOTHING) {
 		int r = index_add(&snapshot->records_below, hash_pair(number, client), record);
@@ -477,7 +478,7 @@ static bool has_parents(const struct snapshot *snapshot, const struct export *ex
 static int add_parents(struct snapshot *snapshot, uint32_t record)
 {
 	struct export export = snapshot->records.items[record].export;
-	struct prefix prefix = { .path = export.path };
+	struct snapshot_prefix prefix = { .path = export.path };
 	size_t length = strlen(export.path) + (export.pattern != NULL);
 	uint32_t *first = &snapshot->first_of_client[export.client->id];
 
@@ -498,7 +499,7 @@ static int add_parents(struct snapshot *snapshot, uint32_t record)
 }
 
 /* A real export of "/" gets the number 0, where the pseudo-root would have been. */
-static int number_root(struct snapshot *snapshot, struct record *record)
+static int number_root(struct snapshot *snapshot, struct snapshot_record *record)
 {
 	struct export_options *options;
 	struct export_flavor *flavors;
@@ -523,8 +524,8 @@ static int number_root(struct snapshot *snapshot, struct record *record)
 
 static int add_pseudo_roots_of(struct snapshot *snapshot, uint32_t number)
 {
-	struct record *record = &snapshot->records.items[number];
-	struct rule *rule;
+	struct snapshot_record *record = &snapshot->records.items[number];
+	struct snapshot_own_rule *rule;
 	int r;
 
 	if (!record->export.pattern)
@@ -625,10 +626,10 @@ static int index_numbers(struct build *build)
  */
 static bool is_covered(const struct snapshot *snapshot, const char *directory, uint32_t client)
 {
-	struct prefix prefix = { .path = directory };
+	struct snapshot_prefix prefix = { .path = directory };
 
 	while (prefix_next(&prefix)) {
-		const struct place *place = place_at(snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(snapshot, &prefix);
 		uint32_t number;
 
 		if (!place || !(place->flags & PLACE_PLAIN))
@@ -662,8 +663,8 @@ static void look_at_rules(struct build *build)
 	struct snapshot *snapshot = build->snapshot;
 
 	for (uint32_t i = 0; i < snapshot->rules.n; i++) {
-		struct rule *rule = &snapshot->rules.items[i];
-		const struct rule *over = rule_over_directory(snapshot, rule);
+		struct snapshot_own_rule *rule = &snapshot->rules.items[i];
+		const struct snapshot_own_rule *over = rule_over_directory(snapshot, rule);
 		struct position at = { .file = rule->public.file, .line = rule->public.line };
 
 		rule->public.parent_exported =

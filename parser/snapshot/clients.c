@@ -164,7 +164,7 @@ static int make_client(struct snapshot *snapshot, const struct client_spec *spec
 }
 
 /* Masks are few, whoever writes the file: each has a number. */
-static int mask_number(struct clients_builder *builder, const struct address *mask,
+static int mask_number(struct snapshot_clients_builder *builder, const struct address *mask,
 		       uint32_t *ret_mask)
 {
 	struct snapshot *snapshot = builder->snapshot;
@@ -192,12 +192,12 @@ static uint32_t subnet_find(const struct snapshot *snapshot, const struct addres
 	return NOTHING;
 }
 
-static int add_subnet(struct clients_builder *builder, const struct client_spec *spec,
+static int add_subnet(struct snapshot_clients_builder *builder, const struct client_spec *spec,
 		      uint32_t client)
 {
 	struct snapshot *snapshot = builder->snapshot;
 	const struct client_subnet written = client_subnet(spec);
-	struct subnet subnet = {
+	struct snapshot_subnet subnet = {
 		.net = address_masked(&written.address, &written.mask),
 		.client = client,
 		.next = NOTHING,
@@ -220,7 +220,7 @@ static int add_subnet(struct clients_builder *builder, const struct client_spec 
 }
 
 /* The host that has one of these addresses, the first made if there are several. */
-static uint32_t host_with_address(const struct clients_builder *builder,
+static uint32_t host_with_address(const struct snapshot_clients_builder *builder,
 				  const struct address *addresses, size_t n)
 {
 	uint32_t found = NOTHING;
@@ -230,7 +230,8 @@ static uint32_t host_with_address(const struct clients_builder *builder,
 		uint32_t hash = address_hash(&key, 0), position = 0, number;
 
 		while ((number = index_next(&builder->by_address, hash, &position)) != NOTHING) {
-			const struct host_address *known = &builder->addresses.items[number];
+			const struct snapshot_host_address *known =
+				&builder->addresses.items[number];
 
 			if (address_same(&known->address, &key) && known->client < found)
 				found = known->client;
@@ -240,7 +241,7 @@ static uint32_t host_with_address(const struct clients_builder *builder,
 }
 
 /* None of them is known yet. */
-static int add_addresses(struct clients_builder *builder, uint32_t client,
+static int add_addresses(struct snapshot_clients_builder *builder, uint32_t client,
 			 const struct address *addresses, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -249,9 +250,9 @@ static int add_addresses(struct clients_builder *builder, uint32_t client,
 
 		if (host_with_address(builder, &key, 1) != NOTHING)
 			continue; /* twice in the answer */
-		r = vector_add_indexed(&builder->addresses, &builder->by_address,
-				       address_hash(&key, 0),
-				       (struct host_address){ .address = key, .client = client });
+		r = vector_add_indexed(
+			&builder->addresses, &builder->by_address, address_hash(&key, 0),
+			(struct snapshot_host_address){ .address = key, .client = client });
 		if (r < 0)
 			return r;
 	}
@@ -271,7 +272,7 @@ static bool is_harmless(const char *canonical)
 	       client_spec_parse(canonical, &spec, &why) == 0 && spec.type == CLIENT_HOST;
 }
 
-static int add_host(struct clients_builder *builder, const struct client_spec *spec,
+static int add_host(struct snapshot_clients_builder *builder, const struct client_spec *spec,
 		    uint32_t *ret_client)
 {
 	struct snapshot *snapshot = builder->snapshot;
@@ -311,7 +312,7 @@ static int add_host(struct clients_builder *builder, const struct client_spec *s
 	return resolved ? 0 : CLIENT_NEW_UNRESOLVED;
 }
 
-static int add_new(struct clients_builder *builder, const struct client_spec *spec,
+static int add_new(struct snapshot_clients_builder *builder, const struct client_spec *spec,
 		   uint32_t *ret_client)
 {
 	struct snapshot *snapshot = builder->snapshot;
@@ -326,7 +327,7 @@ static int add_new(struct clients_builder *builder, const struct client_spec *sp
 	return add_subnet(builder, spec, *ret_client);
 }
 
-int clients_add(struct clients_builder *builder, const struct client_spec *spec,
+int clients_add(struct snapshot_clients_builder *builder, const struct client_spec *spec,
 		uint32_t *ret_client)
 {
 	const char *text = spec->type == CLIENT_ANONYMOUS ? "*" : spec->text;
@@ -335,7 +336,7 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 	int r, added;
 
 	while ((number = index_next(&builder->by_spelling, hash, &position)) != NOTHING) {
-		const struct spelling *known = &builder->spellings.items[number];
+		const struct snapshot_spelling *known = &builder->spellings.items[number];
 
 		if (strcasecmp(known->text, text) != 0)
 			continue;
@@ -346,7 +347,7 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 	if (r < 0)
 		return r;
 	added = vector_add_indexed(&builder->spellings, &builder->by_spelling, hash,
-				   (struct spelling){ .text = text, .client = client });
+				   (struct snapshot_spelling){ .text = text, .client = client });
 	if (added < 0)
 		return added;
 	*ret_client = client;
@@ -355,7 +356,7 @@ int clients_add(struct clients_builder *builder, const struct client_spec *spec,
 
 static int compare_host_addresses(const void *a_pointer, const void *b_pointer)
 {
-	const struct host_address *a = a_pointer, *b = b_pointer;
+	const struct snapshot_host_address *a = a_pointer, *b = b_pointer;
 
 	if (a->client != b->client)
 		return a->client < b->client ? -1 : 1;
@@ -372,21 +373,22 @@ static int compare_host_addresses(const void *a_pointer, const void *b_pointer)
  * A client's addresses go beside each other, sorted: name servers rotate them, and a snapshot
  * is not another one for that.
  */
-static int place_addresses(struct clients_builder *builder)
+static int place_addresses(struct snapshot_clients_builder *builder)
 {
 	struct snapshot *snapshot = builder->snapshot;
 	size_t n = builder->addresses.n;
 
 	if (n == 0)
 		return 0;
-	qsort(builder->addresses.items, n, sizeof(struct host_address), compare_host_addresses);
+	qsort(builder->addresses.items, n, sizeof(struct snapshot_host_address),
+	      compare_host_addresses);
 	snapshot->addresses.items = calloc(n, sizeof(struct address));
 	snapshot->address_clients = calloc(n, sizeof(uint32_t));
 	if (!snapshot->addresses.items || !snapshot->address_clients ||
 	    index_reserve(&snapshot->addresses_by_value, n) < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
-		const struct host_address *host = &builder->addresses.items[i];
+		const struct snapshot_host_address *host = &builder->addresses.items[i];
 		struct client *client = snapshot->clients.items[host->client];
 
 		snapshot->addresses.items[i] = host->address;
@@ -402,14 +404,14 @@ static int place_addresses(struct clients_builder *builder)
 	return 0;
 }
 
-int clients_finish(struct clients_builder *builder)
+int clients_finish(struct snapshot_clients_builder *builder)
 {
 	struct snapshot *snapshot = builder->snapshot;
 
 	vector_fit(&snapshot->clients);
 	vector_fit(&snapshot->subnets);
 	for (uint32_t i = 0; i < snapshot->subnets.n; i++) {
-		const struct subnet *subnet = &snapshot->subnets.items[i];
+		const struct snapshot_subnet *subnet = &snapshot->subnets.items[i];
 		struct client *client = snapshot->clients.items[subnet->client];
 
 		client->addresses = &subnet->net;
@@ -419,7 +421,7 @@ int clients_finish(struct clients_builder *builder)
 	return place_addresses(builder);
 }
 
-void clients_builder_done(struct clients_builder *builder)
+void clients_builder_done(struct snapshot_clients_builder *builder)
 {
 	free(builder->spellings.items);
 	free(builder->by_spelling.slots);

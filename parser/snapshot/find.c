@@ -26,7 +26,7 @@
 
 /* ---- probes ---- */
 
-bool prefix_next(struct prefix *prefix)
+bool prefix_next(struct snapshot_prefix *prefix)
 {
 	const char *path = prefix->path;
 	size_t at = prefix->length;
@@ -57,7 +57,7 @@ static uint32_t find_hashed(const struct snapshot *snapshot, const char *path, s
 	uint32_t position = 0, number;
 
 	while ((number = index_next(&snapshot->places_by_path, hash, &position)) != NOTHING) {
-		const struct place *place = &snapshot->places.items[number];
+		const struct snapshot_own_place *place = &snapshot->places.items[number];
 
 		if (place->length == length && memcmp(place->path, path, length) == 0)
 			return number;
@@ -70,7 +70,8 @@ uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t le
 	return find_hashed(snapshot, path, length, hash_text(path, length));
 }
 
-const struct place *place_at(const struct snapshot *snapshot, const struct prefix *prefix)
+const struct snapshot_own_place *place_at(const struct snapshot *snapshot,
+					  const struct snapshot_prefix *prefix)
 {
 	uint32_t number =
 		find_hashed(snapshot, prefix->path, prefix->length, hash_done(prefix->state));
@@ -83,7 +84,7 @@ uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t c
 	uint32_t hash = hash_pair(place, client), position = 0, number;
 
 	while ((number = index_next(&snapshot->records_by_pair, hash, &position)) != NOTHING) {
-		const struct record *record = &snapshot->records.items[number];
+		const struct snapshot_record *record = &snapshot->records.items[number];
 
 		if (record->place == place && record->export.client->id == client)
 			return number;
@@ -95,7 +96,7 @@ uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t c
  * Has its client pseudo-roots at a place because of this record? A rule has one at its own
  * directory, too.
  */
-static bool leads_from(const struct place *place, const struct export *export)
+static bool leads_from(const struct snapshot_own_place *place, const struct export *export)
 {
 	const char *end = export->path + place->length;
 
@@ -148,7 +149,7 @@ uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t cl
 	uint32_t hash = hash_pair(fsid, client), position = 0, number;
 
 	while ((number = index_next(&snapshot->records_by_number, hash, &position)) != NOTHING) {
-		const struct record *record = &snapshot->records.items[number];
+		const struct snapshot_record *record = &snapshot->records.items[number];
 
 		if (record->export.fsid == fsid &&
 		    (client == NOTHING || record->export.client->id == client))
@@ -175,7 +176,7 @@ size_t snapshot_n_places(const struct snapshot *snapshot)
 
 struct snapshot_place snapshot_place(const struct snapshot *snapshot, size_t index)
 {
-	const struct place *place = &snapshot->places.items[index];
+	const struct snapshot_own_place *place = &snapshot->places.items[index];
 
 	return (struct snapshot_place){
 		.path = place->path,
@@ -204,10 +205,10 @@ ssize_t snapshot_next_seen(const struct snapshot *snapshot, uint32_t inode, uint
 
 bool snapshot_is_crossed(const struct snapshot *snapshot, const char *path)
 {
-	struct prefix prefix = { .path = path };
+	struct snapshot_prefix prefix = { .path = path };
 
 	while (prefix_next(&prefix)) {
-		const struct place *place = place_at(snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(snapshot, &prefix);
 
 		if (place && place->flags & PLACE_CROSSED)
 			return true;
@@ -216,7 +217,7 @@ bool snapshot_is_crossed(const struct snapshot *snapshot, const char *path)
 }
 
 /* Does a come before b, in the order of client type, then of the files? NULL comes last. */
-static bool is_before(const struct record *a, const struct record *b)
+static bool is_before(const struct snapshot_record *a, const struct snapshot_record *b)
 {
 	if (!a || !b)
 		return a != NULL;
@@ -229,15 +230,15 @@ static bool is_before(const struct record *a, const struct record *b)
  * The best of these clients' entries at a place, or NULL. @flags: only those that have all of
  * these.
  */
-static const struct record *best_at(const struct snapshot *snapshot,
-				    const struct client_set *clients, uint32_t place,
-				    uint32_t flags)
+static const struct snapshot_record *best_at(const struct snapshot *snapshot,
+					     const struct client_set *clients, uint32_t place,
+					     uint32_t flags)
 {
-	const struct record *best = NULL;
+	const struct snapshot_record *best = NULL;
 
 	for (size_t i = 0; i < clients->n_clients; i++) {
 		uint32_t number = record_find(snapshot, place, clients->clients[i]);
-		const struct record *record;
+		const struct snapshot_record *record;
 
 		if (number == NOTHING)
 			continue;
@@ -249,10 +250,10 @@ static const struct record *best_at(const struct snapshot *snapshot,
 }
 
 /* What these clients have a pseudo-root at a place for, or NULL. */
-static const struct record *best_below(const struct snapshot *snapshot,
-				       const struct client_set *clients, uint32_t place)
+static const struct snapshot_record *best_below(const struct snapshot *snapshot,
+						const struct client_set *clients, uint32_t place)
 {
-	const struct record *best = NULL;
+	const struct snapshot_record *best = NULL;
 
 	if (place == NOTHING || snapshot->places.items[place].pseudo_root == NOTHING)
 		return NULL;
@@ -268,12 +269,13 @@ static const struct record *best_below(const struct snapshot *snapshot,
 }
 
 /* Of a record that is a rule's. */
-static const struct rule *rule_of(const struct snapshot *snapshot, const struct record *record)
+static const struct snapshot_own_rule *rule_of(const struct snapshot *snapshot,
+					       const struct snapshot_record *record)
 {
 	return &snapshot->rules.items[record->place & ~PLACE_OF_RULES];
 }
 
-static uint32_t rule_number(const struct snapshot *snapshot, const struct rule *rule)
+static uint32_t rule_number(const struct snapshot *snapshot, const struct snapshot_own_rule *rule)
 {
 	return rule - snapshot->rules.items;
 }
@@ -342,7 +344,7 @@ struct rule_match {
 	bool is_within; /* a directory between the rule's and the media */
 };
 
-static struct rule_match match_rule(const struct rule *rule, const char *path,
+static struct rule_match match_rule(const struct snapshot_own_rule *rule, const char *path,
 				    size_t directory_length)
 {
 	size_t start = directory_length == 1 ? 1 : directory_length + 1, length, n;
@@ -369,13 +371,14 @@ static bool is_above_rule(const struct snapshot *snapshot, const char *path, siz
 	return place != NOTHING && snapshot->places.items[place].flags & PLACE_RULES;
 }
 
-const struct rule *rule_over_directory(const struct snapshot *snapshot, const struct rule *rule)
+const struct snapshot_own_rule *rule_over_directory(const struct snapshot *snapshot,
+						    const struct snapshot_own_rule *rule)
 {
-	struct prefix prefix = { .path = rule->public.directory };
+	struct snapshot_prefix prefix = { .path = rule->public.directory };
 	size_t length = strlen(prefix.path);
 
 	while (prefix_next(&prefix) && prefix.length < length) {
-		const struct place *place = place_at(snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(snapshot, &prefix);
 		uint32_t number = place ? place->first_rule : NOTHING;
 
 		for (; number != NOTHING; number = snapshot->rules.items[number].next_at_directory)
@@ -396,17 +399,18 @@ struct walk {
 	bool for_mount; /* any real export above counts, not only those with crossmnt */
 
 	uint32_t place; /* the path's, or NOTHING */
-	const struct record *exact; /* there */
-	const struct record *above; /* the longest real one above that reaches down to the path */
+	const struct snapshot_record *exact; /* there */
+	const struct snapshot_record
+		*above; /* the longest real one above that reaches down to the path */
 	size_t above_length;
 	/* The best rule that has the path between its directory and its media. */
-	const struct record *within;
-	const struct rule *owner;
+	const struct snapshot_record *within;
+	const struct snapshot_own_rule *owner;
 	size_t medium_length;
 	unsigned int n_claims; /* rules that make it the same medium */
 };
 
-static void claim(struct walk *walk, const struct rule *rule, size_t medium_length)
+static void claim(struct walk *walk, const struct snapshot_own_rule *rule, size_t medium_length)
 {
 	if (walk->owner && medium_length == walk->medium_length)
 		walk->n_claims++;
@@ -421,7 +425,7 @@ static void claim(struct walk *walk, const struct rule *rule, size_t medium_leng
 	walk->medium_length = medium_length;
 }
 
-static void visit_rules(struct walk *walk, const struct place *place)
+static void visit_rules(struct walk *walk, const struct snapshot_own_place *place)
 {
 	const struct snapshot *snapshot = walk->snapshot;
 	uint32_t number = place->first_rule;
@@ -429,13 +433,13 @@ static void visit_rules(struct walk *walk, const struct place *place)
 	if (walk->path[place->length] == '\0')
 		return; /* a rule never claims its own directory */
 	for (; number != NOTHING; number = snapshot->rules.items[number].next_at_directory) {
-		const struct rule *rule = &snapshot->rules.items[number];
+		const struct snapshot_own_rule *rule = &snapshot->rules.items[number];
 		struct rule_match match = match_rule(rule, walk->path, place->length);
 
 		if (match.is_medium) {
 			claim(walk, rule, match.medium_length);
 		} else if (match.is_within && walk->clients && rule->pseudo_root != NOTHING) {
-			const struct record *within =
+			const struct snapshot_record *within =
 				best_at(snapshot, walk->clients, place_of_media(number), 0);
 
 			if (is_before(within, walk->within))
@@ -444,10 +448,10 @@ static void visit_rules(struct walk *walk, const struct place *place)
 	}
 }
 
-static void visit_exports(struct walk *walk, const struct place *place)
+static void visit_exports(struct walk *walk, const struct snapshot_own_place *place)
 {
 	uint32_t number = place_number(walk->snapshot, place);
-	const struct record *found;
+	const struct snapshot_record *found;
 
 	if (walk->path[place->length] == '\0') {
 		walk->place = number;
@@ -466,10 +470,10 @@ static void visit_exports(struct walk *walk, const struct place *place)
 
 static void walk_down(struct walk *walk)
 {
-	struct prefix prefix = { .path = walk->path };
+	struct snapshot_prefix prefix = { .path = walk->path };
 
 	while (prefix_next(&prefix)) {
-		const struct place *place = place_at(walk->snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(walk->snapshot, &prefix);
 
 		if (!place)
 			continue;
@@ -487,23 +491,23 @@ static void walk_down(struct walk *walk)
  * What these clients may do with the medium: the best entry of those rules that match it and
  * have its owner's handler.
  */
-static const struct record *entry_of_medium(const struct walk *walk)
+static const struct snapshot_record *entry_of_medium(const struct walk *walk)
 {
 	const struct snapshot *snapshot = walk->snapshot;
-	const struct record *best = best_at(snapshot, walk->clients,
-					    place_of_media(rule_number(snapshot, walk->owner)), 0);
-	struct prefix prefix = { .path = walk->path };
+	const struct snapshot_record *best = best_at(
+		snapshot, walk->clients, place_of_media(rule_number(snapshot, walk->owner)), 0);
+	struct snapshot_prefix prefix = { .path = walk->path };
 
 	if (walk->n_claims == 1)
 		return best;
 	while (prefix_next(&prefix) && prefix.length < walk->medium_length) {
-		const struct place *place = place_at(snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(snapshot, &prefix);
 		uint32_t number = place ? place->first_rule : NOTHING;
 
 		for (; number != NOTHING;
 		     number = snapshot->rules.items[number].next_at_directory) {
-			const struct rule *rule = &snapshot->rules.items[number];
-			const struct record *entry;
+			const struct snapshot_own_rule *rule = &snapshot->rules.items[number];
+			const struct snapshot_record *entry;
 
 			if (!str_equal(rule->public.handler, walk->owner->public.handler) ||
 			    match_rule(rule, walk->path, prefix.length).medium_length !=
@@ -520,10 +524,10 @@ static const struct record *entry_of_medium(const struct walk *walk)
 /* Is the directory a medium lies in covered by a real export of these clients? */
 static bool has_real_parent(const struct walk *walk)
 {
-	struct prefix prefix = { .path = walk->path };
+	struct snapshot_prefix prefix = { .path = walk->path };
 
 	while (prefix_next(&prefix) && prefix.length < walk->medium_length) {
-		const struct place *place = place_at(walk->snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(walk->snapshot, &prefix);
 
 		if (place && place->flags & PLACE_PLAIN &&
 		    best_at(walk->snapshot, walk->clients, place_number(walk->snapshot, place), 0))
@@ -532,7 +536,7 @@ static bool has_real_parent(const struct walk *walk)
 	return false;
 }
 
-static enum snapshot_found matched(enum snapshot_found found, const struct record *record,
+static enum snapshot_found matched(enum snapshot_found found, const struct snapshot_record *record,
 				   struct snapshot_match *ret_match)
 {
 	*ret_match = (struct snapshot_match){ .export = &record->export, .real = &record->export };
@@ -540,7 +544,7 @@ static enum snapshot_found matched(enum snapshot_found found, const struct recor
 }
 
 static enum snapshot_found matched_pseudo(const struct snapshot *snapshot, uint32_t pseudo_root,
-					  const struct record *real,
+					  const struct snapshot_record *real,
 					  struct snapshot_match *ret_match)
 {
 	*ret_match = (struct snapshot_match){
@@ -551,7 +555,7 @@ static enum snapshot_found matched_pseudo(const struct snapshot *snapshot, uint3
 }
 
 static enum snapshot_found matched_medium(const struct walk *walk, enum snapshot_found found,
-					  const struct record *entry,
+					  const struct snapshot_record *entry,
 					  struct snapshot_match *ret_match)
 {
 	*ret_match = (struct snapshot_match){
@@ -576,7 +580,7 @@ enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct 
 	struct walk walk = {
 		.snapshot = snapshot, .clients = clients, .path = path, .place = NOTHING
 	};
-	const struct record *entry = NULL, *below;
+	const struct snapshot_record *entry = NULL, *below;
 	bool is_medium;
 
 	walk_down(&walk);
@@ -608,7 +612,7 @@ enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
 	struct walk walk = {
 		.snapshot = snapshot, .clients = clients, .path = path, .for_mount = true
 	};
-	const struct record *entry;
+	const struct snapshot_record *entry;
 
 	walk_down(&walk);
 	if (walk.exact)
@@ -637,15 +641,16 @@ const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapsh
 /* ---- by number ---- */
 
 /* The first record of these clients with a number that comes after another; NULL: none. */
-static const struct record *next_with_number(const struct snapshot *snapshot,
-					     const struct client_set *clients, uint32_t fsid,
-					     const struct record *after)
+static const struct snapshot_record *next_with_number(const struct snapshot *snapshot,
+						      const struct client_set *clients,
+						      uint32_t fsid,
+						      const struct snapshot_record *after)
 {
-	const struct record *first = NULL;
+	const struct snapshot_record *first = NULL;
 
 	for (size_t i = 0; i < clients->n_clients; i++) {
 		uint32_t number = number_find(snapshot, fsid, clients->clients[i]);
-		const struct record *record;
+		const struct snapshot_record *record;
 
 		if (number == NOTHING)
 			continue;
@@ -670,7 +675,8 @@ static const struct export *numbered_pseudo_root(const struct snapshot *snapshot
 const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
 					const struct client_set *clients, uint32_t fsid)
 {
-	const struct record *found = next_with_number(snapshot, clients, fsid, NULL), *next = found;
+	const struct snapshot_record *found = next_with_number(snapshot, clients, fsid, NULL),
+				     *next = found;
 
 	if (!found)
 		return numbered_pseudo_root(snapshot, clients, fsid);
@@ -700,10 +706,10 @@ const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_
 
 bool snapshot_is_in_rule(const struct snapshot *snapshot, const char *path)
 {
-	struct prefix prefix = { .path = path };
+	struct snapshot_prefix prefix = { .path = path };
 
 	while (snapshot->rules.n && prefix_next(&prefix)) {
-		const struct place *place = place_at(snapshot, &prefix);
+		const struct snapshot_own_place *place = place_at(snapshot, &prefix);
 
 		if (place && place->first_rule != NOTHING)
 			return true;
@@ -714,7 +720,7 @@ bool snapshot_is_in_rule(const struct snapshot *snapshot, const char *path)
 const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
 					     const struct export *export)
 {
-	const struct record *record = (const struct record *)export;
+	const struct snapshot_record *record = (const struct snapshot_record *)export;
 
 	if (!(record->place & PLACE_OF_RULES))
 		return NULL;

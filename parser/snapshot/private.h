@@ -7,6 +7,8 @@
  * Everything lives in arrays that are written once, and refers to each other by number (index.h).
  * What comes and goes, the remembered client sets, is in uthash.
  *
+ * What the public header shows of a place and of a rule is a part of its own struct here.
+ *
  * An export is found by (place, client): a place is a path or a rule's media, and has a number of
  * its own, whatever the number of its clients.
  */
@@ -21,7 +23,7 @@
 
 /* ---- what is indexed ---- */
 
-enum place_flag {
+enum snapshot_place_flag {
 	PLACE_PLAIN = 1, /* some client has a plain export here */
 	PLACE_CROSSMOUNT = 2, /* and some have crossmnt */
 	PLACE_RULES = 4, /* a rule's literal directory, or above one: nobody's medium */
@@ -29,10 +31,10 @@ enum place_flag {
 };
 
 /* A path that is exported, a pseudo-root's or a rule's literal directory. */
-struct place {
+struct snapshot_own_place {
 	const char *path;
 	uint32_t length : 24; /* below PATH_MAX */
-	uint32_t flags : 8; /* enum place_flag */
+	uint32_t flags : 8; /* enum snapshot_place_flag */
 	uint32_t first_rule; /* of those that start under it, in order; NOTHING */
 	uint32_t pseudo_root; /* the record, if some client has one here; NOTHING */
 	uint32_t uuid_record; /* the first that has fsid=UUID; NOTHING */
@@ -46,12 +48,12 @@ static inline uint32_t place_of_media(uint32_t rule)
 	return PLACE_OF_RULES | rule;
 }
 
-struct record {
+struct snapshot_record {
 	struct export export;
 	uint32_t place;
 };
 
-struct rule {
+struct snapshot_own_rule {
 	struct snapshot_rule public;
 	const char *tail; /* of the pattern, below the directory */
 	uint32_t next_at_directory;
@@ -59,7 +61,7 @@ struct rule {
 		pseudo_root; /* of the directories between its own and the media, if there are any; NOTHING */
 };
 
-struct subnet {
+struct snapshot_subnet {
 	struct address net; /* masked */
 	uint32_t mask; /* number of its mask */
 	uint32_t client;
@@ -77,10 +79,10 @@ struct snapshot {
 	 * pseudo-roots, one for all clients that have one there: those that have an export below
 	 * (find.c export_below()).
 	 */
-	VECTOR(struct record) records;
+	VECTOR(struct snapshot_record) records;
 	uint32_t n_listed;
-	VECTOR(struct place) places;
-	VECTOR(struct rule) rules;
+	VECTOR(struct snapshot_own_place) places;
+	VECTOR(struct snapshot_own_rule) rules;
 	struct index places_by_path;
 	struct index places_by_inode; /* of those whose inode is known */
 	struct index records_by_pair; /* (place, client); not of pseudo-roots */
@@ -107,7 +109,7 @@ struct snapshot {
 	VECTOR(struct address) addresses;
 	uint32_t *address_clients;
 	struct index addresses_by_value;
-	VECTOR(struct subnet) subnets;
+	VECTOR(struct snapshot_subnet) subnets;
 	VECTOR(struct address) masks;
 	struct index subnets_by_net; /* (net, mask): the first of the chain */
 
@@ -125,23 +127,23 @@ struct client_set {
 /* ---- clients (clients.c) ---- */
 
 /* While a snapshot is made: who was seen, by every spelling. */
-struct spelling {
+struct snapshot_spelling {
 	const char *text;
 	uint32_t client; /* NOTHING: a host that does not resolve and is to be left out */
 };
 
-struct host_address {
+struct snapshot_host_address {
 	struct address address; /* as address_key() */
 	uint32_t client;
 };
 
-struct clients_builder {
+struct snapshot_clients_builder {
 	struct snapshot *snapshot;
 	const struct snapshot_facts *facts;
 	bool drop_unresolved;
-	VECTOR(struct spelling) spellings;
+	VECTOR(struct snapshot_spelling) spellings;
 	struct index by_spelling;
-	VECTOR(struct host_address) addresses;
+	VECTOR(struct snapshot_host_address) addresses;
 	struct index by_address;
 	struct index by_mask;
 };
@@ -151,13 +153,13 @@ enum { CLIENT_UNRESOLVED = 1, CLIENT_NEW_UNRESOLVED = 2 };
  * The client of a spec, made on first sight. Returns 0; CLIENT_UNRESOLVED: leave it out;
  * CLIENT_NEW_UNRESOLVED: *ret_client is kept and, said once a name, does not resolve; -ENOMEM.
  */
-int clients_add(struct clients_builder *builder, const struct client_spec *spec,
+int clients_add(struct snapshot_clients_builder *builder, const struct client_spec *spec,
 		uint32_t *ret_client);
 /* Puts the addresses where they stay. */
-int clients_finish(struct clients_builder *builder);
+int clients_finish(struct snapshot_clients_builder *builder);
 /* The client with this name in etab, or NOTHING. */
 uint32_t client_find(const struct snapshot *snapshot, const char *name);
-void clients_builder_done(struct clients_builder *builder);
+void clients_builder_done(struct snapshot_clients_builder *builder);
 void clients_done(struct snapshot *snapshot);
 /* The client called @before and then @name, or NOTHING. */
 uint32_t client_named(const struct snapshot *snapshot, const char *before, const char *name,
@@ -166,21 +168,23 @@ bool address_same(const struct address *a, const struct address *b);
 
 /* ---- paths and rules (find.c) ---- */
 
-static inline uint32_t place_number(const struct snapshot *snapshot, const struct place *place)
+static inline uint32_t place_number(const struct snapshot *snapshot,
+				    const struct snapshot_own_place *place)
 {
 	return (uint32_t)(place - snapshot->places.items);
 }
 
 /* Walks a path's prefixes: "/", "/a", "/a/b", with their hashes. Start with length 0. */
-struct prefix {
+struct snapshot_prefix {
 	const char *path;
 	size_t length;
 	uint64_t state;
 };
 
-bool prefix_next(struct prefix *prefix);
+bool prefix_next(struct snapshot_prefix *prefix);
 /* The place there, or NULL. */
-const struct place *place_at(const struct snapshot *snapshot, const struct prefix *prefix);
+const struct snapshot_own_place *place_at(const struct snapshot *snapshot,
+					  const struct snapshot_prefix *prefix);
 /* The number of the place of a path, @length bytes of it, or NOTHING. */
 uint32_t place_find(const struct snapshot *snapshot, const char *path, size_t length);
 uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t client);
@@ -194,7 +198,8 @@ uint32_t number_find(const struct snapshot *snapshot, uint32_t fsid, uint32_t cl
 bool path_is_below(const char *path, const char *parent);
 
 /* Another rule that would make a rule's directory, or one above it, a medium; or NULL. */
-const struct rule *rule_over_directory(const struct snapshot *snapshot, const struct rule *rule);
+const struct snapshot_own_rule *rule_over_directory(const struct snapshot *snapshot,
+						    const struct snapshot_own_rule *rule);
 
 /* Not for pseudo-roots. */
 static inline const struct export_item *export_item_of(const struct snapshot *snapshot,
