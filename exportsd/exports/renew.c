@@ -25,6 +25,7 @@
 #include "exportsd/base/background.h"
 #include "exportsd/base/log.h"
 #include "exportsd/kernel/kernel.h"
+#include "parser/index.h"
 
 enum {
 	/* A write resolves a path and sweeps the caches. */
@@ -56,8 +57,8 @@ struct renew {
 	int error; /* not everything could be found out: flush */
 	bool flush_all, flush_exports, flush_handles;
 	bool came_or_went; /* some path */
-	struct kernel_question *entries; /* to be forgotten; domain and path are their own */
-	size_t n_entries, n_room;
+	/* To be forgotten: domain and path are their own. */
+	VECTOR(struct kernel_question) entries;
 
 	const char **export_paths; /* of entries */
 	size_t n_written;
@@ -107,26 +108,13 @@ static void entry_done(struct kernel_question *entry)
 
 static int entry_add(struct renew *renew, const struct kernel_question *about)
 {
-	struct kernel_question *entry;
+	struct kernel_question entry = *about;
 
-	if (renew->n_entries == renew->n_room) {
-		size_t n_room = renew->n_room ? 2 * renew->n_room : 64;
-
-		entry = reallocarray(renew->entries, n_room, sizeof(*entry));
-		if (!entry)
-			return -ENOMEM;
-		renew->entries = entry;
-		renew->n_room = n_room;
-	}
-	entry = &renew->entries[renew->n_entries];
-	*entry = *about;
-	entry->domain = strdup(about->domain);
-	entry->path = about->path ? strdup(about->path) : NULL;
-	if (entry->domain && (entry->path || !about->path)) {
-		renew->n_entries++;
+	entry.domain = strdup(about->domain);
+	entry.path = about->path ? strdup(about->path) : NULL;
+	if (entry.domain && (entry.path || !about->path) && vector_add(&renew->entries, entry) == 0)
 		return 0;
-	}
-	entry_done(entry);
+	entry_done(&entry);
 	return -ENOMEM;
 }
 
@@ -275,9 +263,9 @@ static void cancel(struct pending *pending)
 	pending_cancel(&renew->pending);
 	free(renew->export_paths);
 	later_cancel(&renew->turn);
-	for (size_t i = 0; i < renew->n_entries; i++)
-		entry_done(&renew->entries[i]);
-	free(renew->entries);
+	for (size_t i = 0; i < renew->entries.n; i++)
+		entry_done(&renew->entries.items[i]);
+	free(renew->entries.items);
 	free(renew);
 }
 
@@ -309,15 +297,15 @@ static void on_turn(void *userdata)
 {
 	struct renew *renew = userdata;
 
-	for (size_t n = 0; n < WRITES_A_TURN && renew->n_written < renew->n_entries; n++) {
-		const struct kernel_question *about = &renew->entries[renew->n_written++];
+	for (size_t n = 0; n < WRITES_A_TURN && renew->n_written < renew->entries.n; n++) {
+		const struct kernel_question *about = &renew->entries.items[renew->n_written++];
 
 		if (about->cache == KERNEL_FH && !renew->flush_handles)
 			(void)kernel_forget(renew->kernel, about);
 		else if (about->cache == KERNEL_EXPORT && !renew->flush_exports)
 			forget_export(renew, about);
 	}
-	if (renew->n_written == renew->n_entries)
+	if (renew->n_written == renew->entries.n)
 		finish(renew);
 	else
 		later_call(&renew->turn, renew->event, on_turn, renew);
@@ -348,7 +336,7 @@ static void start_writing(struct renew *renew)
 		r = kernel_flush_handles(renew->kernel);
 	if (r < 0)
 		log_failure(r);
-	if (renew->n_entries == 0) {
+	if (renew->entries.n == 0) {
 		finish(renew);
 		return;
 	}
@@ -370,12 +358,12 @@ static int look_at_paths(struct renew *renew)
 {
 	size_t n = 0;
 
-	renew->export_paths = calloc(renew->n_entries + 1, sizeof(*renew->export_paths));
+	renew->export_paths = calloc(renew->entries.n + 1, sizeof(*renew->export_paths));
 	if (!renew->export_paths)
 		return -ENOMEM;
-	for (size_t i = 0; i < renew->n_entries; i++)
-		if (renew->entries[i].cache == KERNEL_EXPORT)
-			renew->export_paths[n++] = renew->entries[i].path;
+	for (size_t i = 0; i < renew->entries.n; i++)
+		if (renew->entries.items[i].cache == KERNEL_EXPORT)
+			renew->export_paths[n++] = renew->entries.items[i].path;
 	return paths_real(renew->paths, renew->export_paths, n, NULL, on_paths, renew,
 			  &renew->pending);
 }
@@ -387,7 +375,7 @@ static void on_found(void *userdata)
 	renew->pending = NULL;
 	if (renew->flush_all || renew->error < 0) {
 		flush_all(renew);
-	} else if (renew->flush_exports || renew->n_entries == 0) {
+	} else if (renew->flush_exports || renew->entries.n == 0) {
 		start_writing(renew);
 	} else if (look_at_paths(renew) < 0) {
 		renew->flush_exports = true;

@@ -28,6 +28,8 @@
 #include <sys/utsname.h>
 #include <uthash.h>
 
+#include "parser/index.h"
+
 /* What one client holds on one file system. */
 struct held {
 	UT_hash_handle hh;
@@ -44,9 +46,8 @@ struct holder {
 
 struct kernel_holdings {
 	const char *proc; /* while it is read */
-	struct holder *holders;
-	size_t n_holders, n_room;
-	unsigned int lease_seconds;
+	VECTOR(struct holder) holders;
+	unsigned int lease_seconds; /* a client may be silent for so long before it is gone */
 };
 
 /* ---- reading ---- */
@@ -210,22 +211,13 @@ static void holder_done(struct holder *holder)
 
 static int read_holder(struct kernel_holdings *holdings, const char *number)
 {
-	struct holder *holder = holdings->holders;
-	size_t n_room = holdings->n_room ? 2 * holdings->n_room : 16;
-	int r;
+	struct holder *holder;
+	int r = vector_add(&holdings->holders, (struct holder){ .number = strdup(number) });
 
-	if (holdings->n_holders == holdings->n_room) {
-		holder = reallocarray(holder, n_room, sizeof(*holder));
-		if (!holder)
-			return -ENOMEM;
-		holdings->holders = holder;
-		holdings->n_room = n_room;
-	}
-	holder += holdings->n_holders++;
-	*holder = (struct holder){ .number = strdup(number) };
-	if (!holder->number)
-		return -ENOMEM;
-	r = read_states(holdings->proc, holder);
+	if (r < 0)
+		return r;
+	holder = &holdings->holders.items[holdings->holders.n - 1];
+	r = holder->number ? read_states(holdings->proc, holder) : -ENOMEM;
 	if (r == 0 && holder->by_device)
 		read_info(holdings->proc, holder);
 	return r;
@@ -287,9 +279,9 @@ struct kernel_holdings *kernel_holdings_free(struct kernel_holdings *holdings)
 {
 	if (!holdings)
 		return NULL;
-	while (holdings->n_holders)
-		holder_done(&holdings->holders[--holdings->n_holders]);
-	free(holdings->holders);
+	for (size_t i = 0; i < holdings->holders.n; i++)
+		holder_done(&holdings->holders.items[i]);
+	free(holdings->holders.items);
 	free(holdings);
 	return NULL;
 }
@@ -309,8 +301,8 @@ int kernel_holdings_each(const struct kernel_holdings *holdings, dev_t device,
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < holdings->n_holders; i++) {
-		const struct holder *holder = &holdings->holders[i];
+	for (size_t i = 0; r == 0 && i < holdings->holders.n; i++) {
+		const struct holder *holder = &holdings->holders.items[i];
 		const struct kernel_state_counts *here = counts_on(holder, device),
 						 *all = &holder->total;
 		struct kernel_client client;
@@ -355,9 +347,18 @@ enum kernel_hold kernel_holdings_on(const struct kernel_holdings *holdings, dev_
 	return hold;
 }
 
-unsigned int kernel_holdings_lease_seconds(const struct kernel_holdings *holdings)
+bool kernel_holdings_count(const struct kernel_holdings *holdings, dev_t device,
+			   uint64_t quiet_usec)
 {
-	return holdings->lease_seconds;
+	enum { DELEGATION_LEASES = 8 };
+	uint64_t lease_usec = UINT64_C(1000000) * holdings->lease_seconds;
+
+	switch (kernel_holdings_on(holdings, device)) {
+	case KERNEL_HOLD_NOTHING: break;
+	case KERNEL_HOLD_DELEGATIONS: return quiet_usec < DELEGATION_LEASES * lease_usec;
+	case KERNEL_HOLD_FILES: return true;
+	}
+	return false;
 }
 
 /* ---- letting go ---- */

@@ -8,6 +8,7 @@
  * loop asks by states.h.
  */
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "parser/base.h"
@@ -50,8 +51,13 @@ int kernel_holdings_each(const struct kernel_holdings *holdings, dev_t device,
 enum kernel_hold { KERNEL_HOLD_NOTHING, KERNEL_HOLD_DELEGATIONS, KERNEL_HOLD_FILES };
 enum kernel_hold kernel_holdings_on(const struct kernel_holdings *holdings, dev_t device);
 
-/* How long a client may be silent before it is gone, seconds. */
-unsigned int kernel_holdings_lease_seconds(const struct kernel_holdings *holdings);
+/*
+ * kernel_holdings_count - do they hold what a client may need? @quiet_usec: how long nobody used the
+ * file system. Delegations count for some leases: a client that has its file open under one is
+ * thrown out by then, and opens it again.
+ */
+bool kernel_holdings_count(const struct kernel_holdings *holdings, dev_t device,
+			   uint64_t quiet_usec);
 
 /*
  * kernel_clients_shed - begin to let go of delegations on a file system, and of clients that are

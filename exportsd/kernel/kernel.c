@@ -258,6 +258,19 @@ bool kernel_lacks_tls(const char *proc)
 
 /* ---- nfsd's own files ---- */
 
+static int open_nfsd_file(const char *proc, const char *name, int flags)
+{
+	CLEANUP(freep) char *path = NULL;
+	int fd;
+
+	if (asprintf(&path, "%s/fs/nfsd/%s", proc, name) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	fd = open(path, flags | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 uint32_t kernel_read_per_flavor_flags(const char *proc)
 {
 	/*
@@ -267,7 +280,7 @@ uint32_t kernel_read_per_flavor_flags(const char *proc)
 	const uint32_t unsaid = 0xd;
 	unsigned int flags, per_flavor;
 	char text[64] = "";
-	CLEANUP(closep) int fd = kernel_open_file(proc, O_RDONLY, "/fs/nfsd/", "export_features");
+	CLEANUP(closep) int fd = open_nfsd_file(proc, "export_features", O_RDONLY);
 
 	if (fd < 0 || read(fd, text, sizeof(text) - 1) <= 0)
 		return unsaid;
@@ -294,7 +307,7 @@ ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char
 		line = NULL;
 		return -ENOMEM;
 	}
-	fd = kernel_open_file(kernel->proc, O_RDWR, "/fs/nfsd/", "filehandle");
+	fd = open_nfsd_file(kernel->proc, "filehandle", O_RDWR);
 	if (fd < 0)
 		return fd;
 	if (write(fd, line, (size_t)length) != length)

@@ -22,17 +22,11 @@
 #include "exportsd/kernel/transport.h"
 #include "exportsd/kernel/upcall.h"
 
-static const struct {
-	const char *name;
-	const char *channel, *flush, *content; /* below net/rpc/ */
-} caches[KERNEL_N_CACHES] = {
-	[KERNEL_IP] = { "auth.unix.ip", "auth.unix.ip/channel", "auth.unix.ip/flush",
-			"auth.unix.ip/content" },
-	[KERNEL_GID] = { "auth.unix.gid", "auth.unix.gid/channel", "auth.unix.gid/flush",
-			 "auth.unix.gid/content" },
-	[KERNEL_EXPORT] = { "nfsd.export", "nfsd.export/channel", "nfsd.export/flush",
-			    "nfsd.export/content" },
-	[KERNEL_FH] = { "nfsd.fh", "nfsd.fh/channel", "nfsd.fh/flush", "nfsd.fh/content" },
+static const char *const cache_names[KERNEL_N_CACHES] = {
+	[KERNEL_IP] = "auth.unix.ip",
+	[KERNEL_GID] = "auth.unix.gid",
+	[KERNEL_EXPORT] = "nfsd.export",
+	[KERNEL_FH] = "nfsd.fh",
 };
 
 enum {
@@ -62,12 +56,13 @@ struct proc {
 	char answer[UPCALL_ANSWER_MAX];
 };
 
-int kernel_open_file(const char *proc, int flags, const char *folder, const char *name)
+/* Open a file of a cache. Returns a descriptor; -errno. */
+static int open_file(const struct proc *proc, enum kernel_cache cache, const char *name, int flags)
 {
 	CLEANUP(freep) char *path = NULL;
 	int fd;
 
-	if (asprintf(&path, "%s%s%s", proc, folder, name) < 0) {
+	if (asprintf(&path, "%s/net/rpc/%s/%s", proc->root, cache_names[cache], name) < 0) {
 		path = NULL;
 		return -ENOMEM;
 	}
@@ -96,7 +91,7 @@ static int proc_entries(const struct kernel_transport *transport, enum kernel_ca
 	size_t size = 0;
 	ssize_t n;
 	FILE *from;
-	int r = kernel_open_file(proc->root, O_RDONLY, "/net/rpc/", caches[cache].content);
+	int r = open_file(proc, cache, "content", O_RDONLY);
 
 	from = r < 0 ? NULL : fdopen(r, "r");
 	if (!from) {
@@ -120,8 +115,7 @@ static int proc_entries(const struct kernel_transport *transport, enum kernel_ca
 static int proc_flush(struct kernel_transport *transport, enum kernel_cache cache)
 {
 	const struct proc *proc = (const struct proc *)transport;
-	CLEANUP(closep)
-	int fd = kernel_open_file(proc->root, O_WRONLY, "/net/rpc/", caches[cache].flush);
+	CLEANUP(closep) int fd = open_file(proc, cache, "flush", O_WRONLY);
 	char now[32];
 	int length = snprintf(now, sizeof(now), "%lld\n", (long long)time(NULL) + 1);
 
@@ -181,7 +175,7 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *us
 			continue;
 		if (n < 0 && errno != EAGAIN) {
 			log_error(NULL, "Cannot read the kernel's questions from %s, stopping: %m",
-				  caches[channel->cache].name);
+				  cache_names[channel->cache]);
 			sd_event_exit(sd_event_source_get_event(source), EXIT_FAILURE);
 		}
 		if (n <= 0)
@@ -199,8 +193,7 @@ static int on_channel(sd_event_source *source, int fd, uint32_t events, void *us
 
 static int channel_open(struct channel *channel, int flags)
 {
-	int r = kernel_open_file(channel->proc->root, flags, "/net/rpc/",
-				 caches[channel->cache].channel);
+	int r = open_file(channel->proc, channel->cache, "channel", flags);
 
 	channel->fd = r < 0 ? -1 : r;
 	return r < 0 ? r : 0;
@@ -214,7 +207,7 @@ static int channel_hear(struct channel *channel, sd_event *event)
 		r = sd_event_add_io(event, &channel->source, channel->fd, EPOLLIN, on_channel,
 				    channel);
 	if (r >= 0)
-		(void)sd_event_source_set_description(channel->source, caches[channel->cache].name);
+		(void)sd_event_source_set_description(channel->source, cache_names[channel->cache]);
 	return r;
 }
 

@@ -20,7 +20,10 @@ struct asker {
 	struct asker *prev, *next;
 	struct kernel_states *states;
 	uint64_t not_before_usec; /* the reading must have begun then */
-	kernel_looked_fn done;
+	kernel_looked_fn done; /* NULL: */
+	kernel_held_fn held;
+	dev_t device;
+	uint64_t quiet_usec;
 	void *userdata;
 };
 
@@ -88,7 +91,13 @@ static void tell(void *userdata)
 		struct asker told = *asker;
 
 		asker_free(&asker->pending);
-		told.done(told.userdata, states->error, states->holdings);
+		if (told.done)
+			told.done(told.userdata, states->error, states->holdings);
+		else
+			told.held(told.userdata,
+				  !states->holdings ||
+					  kernel_holdings_count(states->holdings, told.device,
+								told.quiet_usec));
 	}
 	if (!states->askers || states->reading)
 		return;
@@ -105,25 +114,40 @@ static void on_read(void *userdata)
 	tell(states);
 }
 
-int kernel_states_look(struct kernel_states *states, uint64_t max_age_usec, kernel_looked_fn done,
-		       void *userdata, struct pending **ret_pending)
+static int ask(struct kernel_states *states, uint64_t max_age_usec, const struct asker *template,
+	       struct pending **ret_pending)
 {
-	struct asker *asker = calloc(1, sizeof(*asker));
+	struct asker *asker = malloc(sizeof(*asker));
 	uint64_t now = later_now_usec();
 
 	if (!asker)
 		return -ENOMEM;
-	*asker = (struct asker){
-		.pending = { asker_free },
-		.states = states,
-		.not_before_usec = max_age_usec < now ? now - max_age_usec : 1,
-		.done = done,
-		.userdata = userdata,
-	};
+	*asker = *template;
+	asker->pending.cancel = asker_free;
+	asker->states = states;
+	asker->not_before_usec = max_age_usec < now ? now - max_age_usec : 1;
 	DL_APPEND(states->askers, asker);
 	later_call(&states->tell, states->event, tell, states);
 	*ret_pending = &asker->pending;
 	return 0;
+}
+
+int kernel_states_look(struct kernel_states *states, uint64_t max_age_usec, kernel_looked_fn done,
+		       void *userdata, struct pending **ret_pending)
+{
+	return ask(states, max_age_usec, &(struct asker){ .done = done, .userdata = userdata },
+		   ret_pending);
+}
+
+int kernel_states_ask(struct kernel_states *states, dev_t device, uint64_t quiet_usec,
+		      uint64_t max_age_usec, kernel_held_fn done, void *userdata,
+		      struct pending **ret_pending)
+{
+	const struct asker template = {
+		.held = done, .device = device, .quiet_usec = quiet_usec, .userdata = userdata
+	};
+
+	return ask(states, max_age_usec, &template, ret_pending);
 }
 
 /* ---- taking away ---- */

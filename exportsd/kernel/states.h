@@ -36,6 +36,15 @@ typedef void (*kernel_looked_fn)(void *userdata, int error, const struct kernel_
 int kernel_states_look(struct kernel_states *states, uint64_t max_age_usec, kernel_looked_fn done,
 		       void *userdata, struct pending **ret_pending);
 
+/*
+ * kernel_states_ask - the same, and kernel_holdings_count() of it is told; true, too, if nobody
+ * knows.
+ */
+typedef void (*kernel_held_fn)(void *userdata, bool is_held);
+int kernel_states_ask(struct kernel_states *states, dev_t device, uint64_t quiet_usec,
+		      uint64_t max_age_usec, kernel_held_fn done, void *userdata,
+		      struct pending **ret_pending);
+
 /* kernel_states_shed, kernel_states_revoke - begin kernel_clients_shed(), kernel_clients_revoke(). */
 void kernel_states_shed(struct kernel_states *states, const char *path, dev_t device);
 void kernel_states_revoke(struct kernel_states *states, const char *path, dev_t device,

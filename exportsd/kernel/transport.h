@@ -36,9 +36,6 @@ int kernel_proc_open(struct kernel_transport **ret_transport, sd_event *event, c
 int kernel_proc_open_for_trials(struct kernel_transport **ret_transport, const char *proc,
 				bool *ret_is_open);
 
-/* kernel_open_file - open(2) below what stands for /proc. Returns a descriptor; -errno. */
-int kernel_open_file(const char *proc, int flags, const char *folder, const char *name);
-
 /* ---- what any transport tells of an export ---- */
 
 /* The flags of the whole. */

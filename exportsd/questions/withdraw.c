@@ -18,6 +18,7 @@
 
 #include "exportsd/kernel/states.h"
 #include "exportsd/questions/private.h"
+#include "parser/index.h"
 
 /*
  * The least that is surely not over when the kernel reads it (svc_export_parse() takes no export
@@ -25,84 +26,57 @@
  */
 enum { LIFE_SECONDS = 1 };
 
+struct told {
+	char *domain;
+	char *below; /* "": the medium itself; or a path from its root, with a slash */
+};
+
+/* What is to be forgotten of a medium. */
 struct listed {
 	const char *path; /* the medium's */
-	size_t length;
-	char **domains;
-	size_t n_domains;
-	struct {
-		char *domain, *below; /* path from the medium's root, with a slash */
-	} * inside;
-	size_t n_inside;
-	bool out_of_memory;
+	VECTOR(struct told) told;
 };
 
 static void listed_done(struct listed *listed)
 {
-	for (size_t i = 0; i < listed->n_domains; i++)
-		free(listed->domains[i]);
-	for (size_t i = 0; i < listed->n_inside; i++) {
-		free(listed->inside[i].domain);
-		free(listed->inside[i].below);
+	for (size_t i = 0; i < listed->told.n; i++) {
+		free(listed->told.items[i].domain);
+		free(listed->told.items[i].below);
 	}
-	free(listed->domains);
-	free(listed->inside);
+	free(listed->told.items);
 }
 
-static void add_domain(struct listed *listed, const char *domain)
+static int add(struct listed *listed, const char *domain, const char *below)
 {
-	char **more;
+	struct told *told = listed->told.items;
 
-	for (size_t i = 0; i < listed->n_domains; i++)
-		if (str_equal(listed->domains[i], domain))
-			return;
-	more = reallocarray(listed->domains, listed->n_domains + 1, sizeof(*more));
-	listed->domains = more ?: listed->domains;
-	if (more)
-		more[listed->n_domains] = strdup(domain);
-	if (more && more[listed->n_domains])
-		listed->n_domains++;
-	else
-		listed->out_of_memory = true;
-}
-
-static void add_inside(struct listed *listed, const char *domain, const char *below)
-{
-	size_t n = listed->n_inside;
-	void *more = reallocarray(listed->inside, n + 1, sizeof(*listed->inside));
-
-	listed->inside = more ?: listed->inside;
-	if (more) {
-		listed->inside[n].domain = strdup(domain);
-		listed->inside[n].below = strdup(below);
-		listed->n_inside++;
-	}
-	if (!more || !listed->inside[n].domain || !listed->inside[n].below)
-		listed->out_of_memory = true;
+	for (size_t i = 0; i < listed->told.n; i++)
+		if (str_equal(told[i].domain, domain) && str_equal(told[i].below, below))
+			return 0;
+	if (vector_add(&listed->told, (struct told){ strdup(domain), strdup(below) }) < 0)
+		return -ENOMEM;
+	told = &listed->told.items[listed->told.n - 1];
+	return told->domain && told->below ? 0 : -ENOMEM;
 }
 
 /* What is left of a path behind the medium's: "", "/...", or NULL if it lies elsewhere. */
 static const char *below(const struct listed *listed, const char *path)
 {
-	const char *rest = path + listed->length;
+	size_t length = strlen(listed->path);
 
-	if (strncmp(path, listed->path, listed->length) != 0 || (*rest && *rest != '/'))
+	if (!path || strncmp(path, listed->path, length) != 0 ||
+	    (path[length] && path[length] != '/'))
 		return NULL;
-	return rest;
+	return path + length;
 }
 
 static int see(void *userdata, const struct kernel_entry *entry)
 {
 	struct listed *listed = userdata;
 	bool is_key = entry->about.cache == KERNEL_FH;
-	const char *path = is_key ? entry->path : entry->about.path;
-	const char *rest = path ? below(listed, path) : NULL;
+	const char *rest = below(listed, is_key ? entry->path : entry->about.path);
 
-	if (rest && (is_key || !*rest))
-		add_domain(listed, entry->about.domain);
-	else if (rest)
-		add_inside(listed, entry->about.domain, rest);
-	return 0;
+	return rest ? add(listed, entry->about.domain, is_key ? "" : rest) : 0;
 }
 
 /* A domain or path that is not there any more has nothing to be forgotten. */
@@ -185,11 +159,13 @@ static int forget(const struct withdrawal *withdrawal, const struct listed *list
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < listed->n_inside; i++)
-		r = forget_export(withdrawal->daemon->kernel, listed->inside[i].domain,
-				  withdrawal->root_fd, listed->inside[i].below);
-	for (size_t i = 0; r == 0 && i < listed->n_domains; i++)
-		r = forget_domain(withdrawal, listed->domains[i]);
+	for (size_t i = 0; r == 0 && i < listed->told.n; i++) {
+		const struct told *told = &listed->told.items[i];
+
+		r = *told->below ? forget_export(withdrawal->daemon->kernel, told->domain,
+						 withdrawal->root_fd, told->below)
+				 : forget_domain(withdrawal, told->domain);
+	}
 	return r;
 }
 
@@ -213,17 +189,15 @@ static int forget_listed(struct daemon *daemon, const struct media_withdrawal *a
 static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
 {
 	struct daemon *daemon = userdata;
-	struct listed listed = { .path = withdrawal->path, .length = strlen(withdrawal->path) };
+	struct listed listed = { .path = withdrawal->path };
 	int r = 0;
 
-	for (size_t i = 0; i < withdrawal->n_domains; i++)
-		add_domain(&listed, withdrawal->domains[i]);
-	if (withdrawal->all)
+	for (size_t i = 0; r == 0 && i < withdrawal->n_domains; i++)
+		r = add(&listed, withdrawal->domains[i], "");
+	if (r == 0 && withdrawal->all)
 		r = kernel_entries(daemon->kernel, KERNEL_EXPORT, see, &listed);
 	if (r == 0 && withdrawal->all)
 		r = kernel_entries(daemon->kernel, KERNEL_FH, see, &listed);
-	if (r == 0 && listed.out_of_memory)
-		r = -ENOMEM;
 	if (r == 0)
 		r = forget_listed(daemon, withdrawal, &listed);
 	listed_done(&listed);
@@ -239,50 +213,6 @@ static void sweep(void *userdata)
 
 /* ---- NFSv4 state ---- */
 
-struct looking {
-	struct pending pending;
-	struct pending *asked;
-	dev_t device;
-	uint64_t quiet_usec;
-	media_looked_fn done;
-	void *whose;
-};
-
-static void cancel_looking(struct pending *pending)
-{
-	struct looking *looking = (struct looking *)pending;
-
-	pending_cancel(&looking->asked);
-	free(looking);
-}
-
-static bool is_held_by(const struct kernel_holdings *holdings, dev_t device, uint64_t quiet_usec)
-{
-	/*
-	 * A client that has its file open under a delegation is thrown out by then: it opens it
-	 * again.
-	 */
-	enum { DELEGATION_LEASES = 8 };
-	uint64_t lease_usec = UINT64_C(1000000) * kernel_holdings_lease_seconds(holdings);
-
-	switch (kernel_holdings_on(holdings, device)) {
-	case KERNEL_HOLD_NOTHING: break;
-	case KERNEL_HOLD_DELEGATIONS: return quiet_usec < DELEGATION_LEASES * lease_usec;
-	case KERNEL_HOLD_FILES: return true;
-	}
-	return false;
-}
-
-/* If nobody knows it is held: it will be asked again. */
-static void on_looked(void *userdata, int error, const struct kernel_holdings *holdings)
-{
-	struct looking *looking = userdata, looked = *looking;
-
-	free(looking);
-	looked.done(looked.whose,
-		    !holdings || is_held_by(holdings, looked.device, looked.quiet_usec));
-}
-
 /*
  * Of one that is to be ejected it is asked what is held now, of those that fall idle what was a
  * moment ago: a file may be closed to eject it, and many fall idle together.
@@ -297,25 +227,9 @@ static int look(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_
 {
 	static const uint64_t moment_usec = 1000000;
 	const struct daemon *daemon = userdata;
-	struct looking *looking = calloc(1, sizeof(*looking));
-	int r;
 
-	if (!looking)
-		return -ENOMEM;
-	*looking = (struct looking){
-		.pending = { cancel_looking },
-		.device = device,
-		.quiet_usec = quiet_usec,
-		.done = done,
-		.whose = whose,
-	};
-	r = kernel_states_look(daemon->states, quiet_usec ? moment_usec : 0, on_looked, looking,
-			       &looking->asked);
-	if (r < 0)
-		free(looking);
-	else
-		*ret_pending = &looking->pending;
-	return r;
+	return kernel_states_ask(daemon->states, device, quiet_usec, quiet_usec ? moment_usec : 0,
+				 done, whose, ret_pending);
 }
 
 static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
@@ -323,7 +237,7 @@ static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
 	const struct daemon *daemon = userdata;
 	struct kernel_holdings *holdings = NULL;
 	bool held = kernel_holdings_read(kernel_proc(daemon->kernel), &holdings) == 0 &&
-		    is_held_by(holdings, device, quiet_usec);
+		    kernel_holdings_count(holdings, device, quiet_usec);
 
 	kernel_holdings_free(holdings);
 	return held;

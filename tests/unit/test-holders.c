@@ -128,11 +128,16 @@ static void test_clients(void)
 	is_int(kernel_holdings_on(holdings, makedev(7, 14)), KERNEL_HOLD_NOTHING,
 	       "nothing is nothing");
 	is_int(kernel_holdings_on(holdings, makedev(7, 99)), KERNEL_HOLD_NOTHING, "nor elsewhere");
-	is_int(kernel_holdings_lease_seconds(holdings), 90, "a lease is 90 s");
+	ok(kernel_holdings_count(holdings, makedev(7, 10), UINT64_MAX), "files always count");
+	ok(kernel_holdings_count(holdings, makedev(7, 13), 719 * UINT64_C(1000000)) &&
+		   !kernel_holdings_count(holdings, makedev(7, 13), 720 * UINT64_C(1000000)),
+	   "delegations for 8 leases of 90 s");
+	ok(!kernel_holdings_count(holdings, makedev(7, 12), 0), "nothing never");
 	kernel_holdings_free(holdings);
 	put("fs/nfsd/nfsv4leasetime", "10\n");
 	kernel_holdings_read(proc, &holdings);
-	is_int(kernel_holdings_lease_seconds(holdings), 10, "or what the kernel says");
+	ok(!kernel_holdings_count(holdings, makedev(7, 13), 80 * UINT64_C(1000000)),
+	   "or what the kernel says");
 	kernel_holdings_free(holdings);
 	is_int(kernel_holdings_read("/nonexistent", &holdings), 0, "without nfsd");
 	is_int(kernel_holdings_on(holdings, makedev(7, 10)), KERNEL_HOLD_NOTHING,

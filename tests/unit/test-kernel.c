@@ -69,11 +69,6 @@ int kernel_proc_open_for_trials(struct kernel_transport **ret_transport, const c
 	return -ENOMEM;
 }
 
-int kernel_open_file(const char *proc, int flags, const char *folder, const char *name)
-{
-	return -ENOENT;
-}
-
 /* ---- the daemon's side ---- */
 
 static char asked[128]; /* the last question's path */
