@@ -168,14 +168,6 @@ void rmtab_merge(struct rmtab *rmtab, const struct rmtab *other)
 
 /* ---- the file ---- */
 
-static void replace(char *text, char from, char to)
-{
-	for (; *text; text++) {
-		if (*text == from)
-			*text = to;
-	}
-}
-
 /* The path may hold colons: what is before the first and after the last is not the path. */
 static int add_line(struct rmtab *rmtab, char *line)
 {
@@ -186,7 +178,8 @@ static int add_line(struct rmtab *rmtab, char *line)
 		return 0;
 	*path++ = '\0';
 	*count = '\0';
-	replace(line, ';', ':');
+	for (char *client = line; (client = strchr(client, ';'));)
+		*client = ':';
 	return rmtab_add(rmtab, line, path);
 }
 
@@ -215,13 +208,13 @@ int rmtab_read(struct rmtab *rmtab, const char *file)
 
 static void write_entry(const struct entry *entry, FILE *to)
 {
-	char client[256];
-
 	if (strchr(entry->path, '\n'))
 		return;
-	(void)snprintf(client, sizeof(client), "%s", entry->key);
-	replace(client, ':', ';');
-	(void)fprintf(to, "%s:%s:0x00000001\n", client, entry->path);
+	for (const char *client = entry->key; *client; client++)
+		(void)putc_unlocked(*client == ':' ? ';' : *client, to);
+	(void)putc_unlocked(':', to);
+	(void)fputs_unlocked(entry->path, to);
+	(void)fputs_unlocked(":0x00000001\n", to);
 }
 
 /* Oldest first: reading adds in this order. */

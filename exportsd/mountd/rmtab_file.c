@@ -317,12 +317,13 @@ int rmtab_file_new(struct rmtab_file **ret_file, sd_event *event, const char *di
 		file->path = NULL;
 		r = -ENOMEM;
 	}
-	if (r == 0)
-		r = start(file, false);
 	if (r < 0) {
 		rmtab_file_free(file);
 		return r;
 	}
+	r = start(file, false);
+	if (r < 0)
+		write_failed(file, r); /* it will be read then */
 	*ret_file = file;
 	return 0;
 }
