@@ -50,6 +50,8 @@ struct question {
 	struct kernel_question about; /* its texts lie in key */
 	questions_told_fn told; /* NULL: the kernel asked */
 	void *told_userdata;
+	bool is_beginning; /* within questions_tell_export(), which tells nobody */
+	int error; /* then, if it is over already: to be told in the next turn */
 
 	/* What it waits for: access.pending, or to begin anew. */
 	struct access access;

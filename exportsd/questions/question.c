@@ -151,11 +151,23 @@ void question_again(struct question *question, unsigned int seconds)
 	}
 }
 
+static void on_over(void *userdata)
+{
+	struct question *question = userdata;
+
+	question_end(question, question->error);
+}
+
 void question_end(struct question *question, int error)
 {
 	questions_told_fn told = question->told;
 	void *userdata = question->told_userdata;
 
+	if (question->is_beginning) {
+		question->error = error;
+		later_call(&question->again, question->daemon->event, on_over, question);
+		return;
+	}
 	question_free(question);
 	if (told)
 		told(userdata, error);

@@ -58,7 +58,9 @@ int questions_tell_export(struct questions *questions, const char *domain, const
 		return -ENOMEM;
 	question->told = done;
 	question->told_userdata = userdata;
-	question_again(question, 0); /* it may be over at once, which is not told from within */
+	question->is_beginning = true;
+	question_begin(question);
+	question->is_beginning = false;
 	*ret_pending = &question->pending;
 	return 0;
 }
