@@ -105,19 +105,20 @@ static void add_key(struct rule *rule, const char *key, const struct proto_messa
 		return;
 	}
 	medium = media_find(rule->media, path);
-	if (!medium || !medium->is_listed || medium->generation != catalogue->generation) {
+	if (!medium || !medium->listed.is_listed ||
+	    medium->listed.generation != catalogue->generation) {
 		if (catalogue->n_keys >= MEDIA_LISTED_MAX || medium_get(rule, path, &medium) < 0) {
 			catalogue->n_beyond++;
 			return;
 		}
 		catalogue->n_keys++;
 	}
-	if (!medium->is_listed)
+	if (!medium->listed.is_listed)
 		medium_report_all(medium, LIFE_APPEARED);
-	medium->is_listed = true;
-	medium->generation = catalogue->generation;
+	medium->listed.is_listed = true;
+	medium->listed.generation = catalogue->generation;
 	medium_take_facts(medium, message);
-	media_set_string(&medium->listed_identity, proto_get(message, "identity"));
+	media_set_string(&medium->listed.identity, proto_get(message, "identity"));
 	medium_report_all(medium, LIFE_LISTED);
 }
 
@@ -125,9 +126,9 @@ static void vanish(struct medium *medium)
 {
 	struct rule *rule = medium->rule;
 
-	if (!medium->is_listed)
+	if (!medium->listed.is_listed)
 		return;
-	medium->is_listed = false;
+	medium->listed.is_listed = false;
 	if (rule->catalogue.n_keys > 0)
 		rule->catalogue.n_keys--;
 	medium_report_all(medium, LIFE_VANISHED);
@@ -171,7 +172,7 @@ static void remove_leftovers(struct rule *rule)
 		    media_rule_of(media, path, &key) != rule)
 			continue;
 		medium = media_find(media, path);
-		if (!medium || !medium->is_listed)
+		if (!medium || !medium->listed.is_listed)
 			places_remove(media, rule->facts.directory, path);
 	}
 }
@@ -183,9 +184,9 @@ static void finish_list(struct rule *rule)
 
 	log_list(rule);
 	DL_FOREACH_SAFE (rule->media_list, medium, next) {
-		if (!medium->is_listed)
+		if (!medium->listed.is_listed)
 			continue;
-		if (medium->generation != catalogue->generation)
+		if (medium->listed.generation != catalogue->generation)
 			vanish(medium);
 		else
 			places_add(medium);
@@ -312,7 +313,7 @@ static void on_change(void *userdata, const struct proto_message *message)
 	} else if (str_equal(message->word, "appeared") || str_equal(message->word, "changed")) {
 		add_key(rule, key, message);
 		medium = media_find(rule->media, path);
-		if (medium && medium->is_listed)
+		if (medium && medium->listed.is_listed)
 			places_add(medium);
 	}
 }
@@ -401,4 +402,10 @@ void catalogue_stop(struct rule *rule)
 	pending_cancel(&catalogue->watch);
 	later_cancel(&catalogue->timer);
 	free(TAKE_PTR(catalogue->bad_key));
+}
+
+void catalogue_forget(struct medium *medium)
+{
+	medium->listed.is_listed = false;
+	free(TAKE_PTR(medium->listed.identity));
 }

@@ -60,24 +60,24 @@ static bool is_lost(const struct medium *medium)
 
 void drain_forget_domains(struct medium *medium)
 {
-	while (medium->n_domains)
-		free(medium->domains[--medium->n_domains]);
-	free(medium->domains);
-	medium->domains = NULL;
-	medium->has_other_domains = false;
+	while (medium->drain.n_domains)
+		free(medium->drain.domains[--medium->drain.n_domains]);
+	free(medium->drain.domains);
+	medium->drain.domains = NULL;
+	medium->drain.has_other_domains = false;
 }
 
 void drain_forget_all(struct medium *medium, bool has_other_domains)
 {
 	drain_forget_domains(medium);
-	medium->forgotten_usec = 0;
-	medium->has_other_domains = has_other_domains;
+	medium->drain.forgotten_usec = 0;
+	medium->drain.has_other_domains = has_other_domains;
 }
 
 static bool has_domain(const struct medium *medium, const char *domain)
 {
-	for (size_t i = 0; i < medium->n_domains; i++)
-		if (str_equal(medium->domains[i], domain))
+	for (size_t i = 0; i < medium->drain.n_domains; i++)
+		if (str_equal(medium->drain.domains[i], domain))
 			return true;
 	return false;
 }
@@ -88,22 +88,23 @@ void media_note_domain(struct media *media, const char *path, const char *domain
 	char **domains;
 
 	if (medium && medium_is_draining(medium))
-		medium->forgotten_usec = media_now(media) + MEDIA_FORGET_USEC;
-	if (!medium || medium_is_draining(medium) || medium->has_other_domains ||
+		medium->drain.forgotten_usec = media_now(media) + MEDIA_FORGET_USEC;
+	if (!medium || medium_is_draining(medium) || medium->drain.has_other_domains ||
 	    has_domain(medium, domain))
 		return;
-	domains = medium->n_domains < DOMAINS_MAX
-			  ? reallocarray(medium->domains, medium->n_domains + 1, sizeof(*domains))
+	domains = medium->drain.n_domains < DOMAINS_MAX
+			  ? reallocarray(medium->drain.domains, medium->drain.n_domains + 1,
+					 sizeof(*domains))
 			  : NULL;
 	if (domains) {
-		medium->domains = domains;
-		domains[medium->n_domains] = strdup(domain);
-		if (domains[medium->n_domains]) {
-			medium->n_domains++;
+		medium->drain.domains = domains;
+		domains[medium->drain.n_domains] = strdup(domain);
+		if (domains[medium->drain.n_domains]) {
+			medium->drain.n_domains++;
 			return;
 		}
 	}
-	medium->has_other_domains = true;
+	medium->drain.has_other_domains = true;
 }
 
 /* ---- a drain ---- */
@@ -115,9 +116,9 @@ static void withdraw(struct medium *medium, int root_fd, bool tries_all)
 		.path = medium->path,
 		.root_fd = root_fd,
 		.number = numbers_get(media->numbers, medium->path),
-		.domains = (const char *const *)medium->domains,
-		.n_domains = medium->n_domains,
-		.all = medium->has_other_domains || tries_all,
+		.domains = (const char *const *)medium->drain.domains,
+		.n_domains = medium->drain.n_domains,
+		.all = medium->drain.has_other_domains || tries_all,
 	};
 	int r;
 
@@ -126,7 +127,7 @@ static void withdraw(struct medium *medium, int root_fd, bool tries_all)
 	r = media->kernel.withdraw(media->kernel.userdata, &withdrawal);
 	if (r == 0) {
 		drain_forget_domains(medium);
-		medium->forgotten_usec = media_now(media) + MEDIA_FORGET_USEC;
+		medium->drain.forgotten_usec = media_now(media) + MEDIA_FORGET_USEC;
 	} else
 		log_debug(ABOUT_MEDIUM(medium),
 			  "Cannot have the kernel forget '%s', trying again: %s", medium->path,
@@ -139,10 +140,11 @@ static void sweep_forgotten(struct medium *medium)
 	struct media *media = media_of(medium);
 	uint64_t now = media_now(media);
 
-	if (!medium->forgotten_usec || now < medium->forgotten_usec || !media->kernel.sweep)
+	if (!medium->drain.forgotten_usec || now < medium->drain.forgotten_usec ||
+	    !media->kernel.sweep)
 		return;
-	medium->forgotten_usec = 0;
-	medium->swept_usec = now;
+	medium->drain.forgotten_usec = 0;
+	medium->drain.swept_usec = now;
 	media->kernel.sweep(media->kernel.userdata);
 }
 
@@ -151,15 +153,15 @@ static void help(struct medium *medium, bool tries_all)
 {
 	struct media *media = media_of(medium);
 	uint64_t now = media_now(media);
-	bool is_forced = medium->drain_kind == MEDIA_DRAIN_FORCE;
+	bool is_forced = medium->queue.kind == MEDIA_DRAIN_FORCE;
 
-	if ((is_forced || is_lost(medium)) && medium->n_tries == 1 && media->kernel.revoke)
-		media->kernel.revoke(media->kernel.userdata, medium->path, medium->seen.device,
-				     !is_forced);
+	if ((is_forced || is_lost(medium)) && medium->drain.n_tries == 1 && media->kernel.revoke)
+		media->kernel.revoke(media->kernel.userdata, medium->path,
+				     medium->seen.place.device, !is_forced);
 	else if (tries_all && media->kernel.shed)
-		media->kernel.shed(media->kernel.userdata, medium->path, medium->seen.device);
-	if (now - medium->swept_usec >= sweep_usec && media->kernel.sweep) {
-		medium->swept_usec = now;
+		media->kernel.shed(media->kernel.userdata, medium->path, medium->seen.place.device);
+	if (now - medium->drain.swept_usec >= sweep_usec && media->kernel.sweep) {
+		medium->drain.swept_usec = now;
 		media->kernel.sweep(media->kernel.userdata);
 	}
 }
@@ -170,8 +172,8 @@ static void help(struct medium *medium, bool tries_all)
  */
 static bool is_overtaken(const struct medium *medium)
 {
-	return medium->drain_kind != MEDIA_DRAIN_EJECT && medium->drain_kind != MEDIA_DRAIN_FORCE &&
-	       !mounts_same_mount(&medium->seen, &medium->draining);
+	return medium->queue.kind != MEDIA_DRAIN_EJECT && medium->queue.kind != MEDIA_DRAIN_FORCE &&
+	       !mounts_same_mount(&medium->seen.place, &medium->drain.place);
 }
 
 void drain_try(struct medium *medium, bool tries_all)
@@ -185,7 +187,7 @@ void drain_try(struct medium *medium, bool tries_all)
 		medium_report(medium, MEDIUM_DRAIN, MEDIUM_UNMOUNTED);
 		return;
 	}
-	medium->n_tries++;
+	medium->drain.n_tries++;
 	if (fd >= 0) {
 		/*
 		 * Of what somebody else mounted there it is not known whose numbers to tell once
@@ -218,8 +220,8 @@ static void on_unmounted(void *userdata, enum handler_outcome outcome,
 	const char *text = message ? proto_get(message, "message") : NULL;
 	CLEANUP(closep) int root = medium_open_root(medium);
 
-	medium->unmount_request = NULL;
-	queue_note(media_of(medium), media_now(media_of(medium)) - medium->unmount_begun_usec);
+	medium->drain.pending = NULL;
+	queue_note(media_of(medium), media_now(media_of(medium)) - medium->drain.begun_usec);
 	closep(&mount_fd);
 	if (root >= 0 && outcome == HANDLER_UNSUPPORTED) {
 		CLEANUP(closep) int directory = mounts_open(medium->rule->facts.directory);
@@ -239,9 +241,7 @@ static void on_unmounted(void *userdata, enum handler_outcome outcome,
 		medium_report(medium, MEDIUM_DRAIN, MEDIUM_BUSY);
 		return;
 	}
-	media_set_string(&medium->message, text	 ? text
-					   : why ? why
-						 : "its handler cannot unmount it");
+	medium_say(medium, text ? text : why ? why : "its handler cannot unmount it");
 	medium_report(medium, MEDIUM_DRAIN, MEDIUM_BROKEN);
 }
 
@@ -252,13 +252,13 @@ void drain_ask_unmount(struct medium *medium)
 	int r;
 
 	medium_begin_request(&writer, "unmount", medium);
-	if (medium->drain_kind == MEDIA_DRAIN_EJECT || medium->drain_kind == MEDIA_DRAIN_FORCE)
+	if (medium->queue.kind == MEDIA_DRAIN_EJECT || medium->queue.kind == MEDIA_DRAIN_FORCE)
 		proto_put(&writer, "eject", "1");
 	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
-	medium->unmount_begun_usec = media_now(media_of(medium));
-	r = medium_ask(medium, &writer, &events, &medium->unmount_request);
+	medium->drain.begun_usec = media_now(media_of(medium));
+	r = medium_ask(medium, &writer, &events, &medium->drain.pending);
 	if (r < 0) {
-		media_set_string(&medium->message, "its handler cannot be asked");
+		medium_say(medium, "its handler cannot be asked");
 		medium_report(medium, MEDIUM_DRAIN, MEDIUM_BROKEN);
 	}
 }
@@ -285,13 +285,13 @@ void drain_log_end(const struct medium *medium, enum media_drain_outcome outcome
 	switch (outcome) {
 	case MEDIA_DRAINED:
 		log_info(ABOUT_MEDIUM(medium), "'%s' is unmounted: %s", medium->path,
-			 medium->drain_kind == MEDIA_DRAIN_GONE ? why_gone(medium)
-								: reasons[medium->drain_kind]);
+			 medium->queue.kind == MEDIA_DRAIN_GONE ? why_gone(medium)
+								: reasons[medium->queue.kind]);
 		break;
 	case MEDIA_DRAIN_FAILED:
-		log_message(medium->drain_pause_usec ? LOG_DEBUG : LOG_WARNING,
+		log_message(medium->queue.pause_usec ? LOG_DEBUG : LOG_WARNING,
 			    ABOUT_MEDIUM(medium), "Cannot unmount '%s', trying again: %s",
-			    medium->path, medium->message);
+			    medium->path, medium->said.message);
 		break;
 	case MEDIA_DRAIN_IN_USE:
 	case MEDIA_DRAIN_WANTED:
@@ -307,38 +307,38 @@ static bool is_held(const struct medium *medium)
 	const struct media *media = media_of(medium);
 	uint64_t quiet_usec = 0;
 
-	if (medium->drain_kind == MEDIA_DRAIN_FORCE || is_lost(medium) || !media->kernel.is_held)
+	if (medium->queue.kind == MEDIA_DRAIN_FORCE || is_lost(medium) || !media->kernel.is_held)
 		return false;
 	if (watch_trouble(medium) != MEDIUM_WELL)
 		quiet_usec = UINT64_MAX;
-	else if (medium->drain_kind == MEDIA_DRAIN_IDLE)
-		quiet_usec = media_now(media) - medium->used_usec;
-	return media->kernel.is_held(media->kernel.userdata, medium->seen.device, quiet_usec);
+	else if (medium->queue.kind == MEDIA_DRAIN_IDLE)
+		quiet_usec = media_now(media) - medium->queue.used_usec;
+	return media->kernel.is_held(media->kernel.userdata, medium->seen.place.device, quiet_usec);
 }
 
 /* It is its turn. */
 void drain_begin(struct medium *medium)
 {
 	bool is_ejected =
-		medium->drain_kind == MEDIA_DRAIN_EJECT || medium->drain_kind == MEDIA_DRAIN_FORCE;
+		medium->queue.kind == MEDIA_DRAIN_EJECT || medium->queue.kind == MEDIA_DRAIN_FORCE;
 	CLEANUP(closep) int root = medium_open_root(medium);
 	enum medium_event event = MEDIUM_TIMER;
 
-	medium->n_tries = 0;
+	medium->drain.n_tries = 0;
 	if (medium_is_under_way(medium))
 		event = MEDIUM_NEEDED; /* somebody asked for it while it was in the queue */
 	else if (root < 0)
 		event = is_ejected ? MEDIUM_FREE /* nothing to drain, but something to give up */
 				   : MEDIUM_UNMOUNTED; /* somebody was faster */
-	else if (watch_follow(medium) && !medium_must_go(medium) && !medium->drain_asker)
+	else if (watch_follow(medium) && !medium_must_go(medium) && !medium->queue.asker)
 		event = MEDIUM_NEEDED; /* it was mounted anew by somebody else */
 	else if (is_held(medium))
 		event = MEDIUM_HELD;
 	closep(&root);
 	root = -1;
 	if (event == MEDIUM_TIMER || event == MEDIUM_FREE) {
-		medium->draining = medium->seen;
-		medium->swept_usec = media_now(media_of(medium));
+		medium->drain.place = medium->seen.place;
+		medium->drain.swept_usec = media_now(media_of(medium));
 		medium_changed(medium);
 	}
 	medium_report(medium, MEDIUM_DRAIN, event);
@@ -346,21 +346,21 @@ void drain_begin(struct medium *medium)
 
 bool drain_turns(const struct medium *medium)
 {
-	return medium->drain_kind == MEDIA_DRAIN_IDLE;
+	return medium->queue.kind == MEDIA_DRAIN_IDLE;
 }
 
 uint64_t drain_patience_usec(const struct medium *medium)
 {
-	if (!medium->n_tries)
+	if (!medium->drain.n_tries)
 		return 0; /* there was nothing to drain */
 	return drain_turns(medium)			 ? idle_patience_usec
-	       : medium->drain_kind == MEDIA_DRAIN_FORCE ? force_patience_usec
+	       : medium->queue.kind == MEDIA_DRAIN_FORCE ? force_patience_usec
 							 : eject_patience_usec;
 }
 
 void drain_stop(struct medium *medium)
 {
-	pending_cancel(&medium->unmount_request);
+	pending_cancel(&medium->drain.pending);
 }
 
 void media_set_kernel(struct media *media, const struct media_kernel *kernel)

@@ -65,9 +65,10 @@ static void forget_file_system(struct media *media, int watch, bool all)
 	struct medium *medium, *next;
 
 	HASH_ITER (hh, media->by_path, medium, next)
-		if (medium->unmount_watch >= 0 && (all || medium->unmount_watch == watch)) {
-			medium->unmount_watch = -1;
-			medium->settled = (struct mounts_place){ 0 };
+		if (medium->settled.unmount_watch >= 0 &&
+		    (all || medium->settled.unmount_watch == watch)) {
+			medium->settled.unmount_watch = -1;
+			medium->settled.place = (struct mounts_place){ 0 };
 		}
 }
 
@@ -97,14 +98,15 @@ static void watch_for_unmount(struct medium *medium, int root_fd)
 		media->unmounts_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", root_fd);
 	if (media->unmounts_fd >= 0)
-		medium->unmount_watch = inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
+		medium->settled.unmount_watch =
+			inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
 }
 
 static void let_go(struct medium *medium)
 {
-	pending_cancel(&medium->settled_pending);
-	closep(&medium->settled_fd);
-	medium->settled_fd = -1;
+	pending_cancel(&medium->settled.wait);
+	closep(&medium->settled.fd);
+	medium->settled.fd = -1;
 }
 
 /* As long as it is held, no other file system has its device number. */
@@ -113,14 +115,14 @@ static void on_mounts_told(void *userdata)
 	struct medium *medium = userdata;
 	struct mount_table *mounts = medium->rule->media->mounts;
 	const struct mount_table_entry *entry =
-		mount_table_find(mounts, (int)medium->settled.mount_id);
+		mount_table_find(mounts, (int)medium->settled.place.mount_id);
 	CLEANUP(closep) int root = medium_open_root(medium);
 	struct mounts_place place;
 
-	medium->settled_pending = NULL;
+	medium->settled.wait = NULL;
 	if (root >= 0 && mounts_look(root, &place) == 0 &&
-	    mounts_same_mount(&place, &medium->settled)) {
-		medium->settled_changes = mount_table_n_changes(mounts);
+	    mounts_same_mount(&place, &medium->settled.place)) {
+		medium->settled.n_changes = mount_table_n_changes(mounts);
 		if (entry && entry->device == place.device && !entry->may_hang)
 			watch_for_unmount(medium, root);
 	}
@@ -131,20 +133,20 @@ static void on_mounts_told(void *userdata)
 static int take_note(struct medium *medium, int root_fd)
 {
 	struct mount_table *mounts = medium->rule->media->mounts;
-	int r = mounts_look(root_fd, &medium->settled);
+	int r = mounts_look(root_fd, &medium->settled.place);
 
 	let_go(medium);
-	medium->unmount_watch = -1;
-	medium->settled_changes = mount_table_n_changes(mounts);
-	if (r < 0 || medium->settled.id_is_unique)
+	medium->settled.unmount_watch = -1;
+	medium->settled.n_changes = mount_table_n_changes(mounts);
+	if (r < 0 || medium->settled.place.id_is_unique)
 		return r;
-	if (major(medium->settled.device) != 0) {
+	if (major(medium->settled.place.device) != 0) {
 		watch_for_unmount(medium, root_fd);
 		return 0;
 	}
-	medium->settled_fd = mounts_hold(root_fd);
-	if (medium->settled_fd >= 0 &&
-	    mount_table_wait(mounts, on_mounts_told, medium, &medium->settled_pending) < 0)
+	medium->settled.fd = mounts_hold(root_fd);
+	if (medium->settled.fd >= 0 &&
+	    mount_table_wait(mounts, on_mounts_told, medium, &medium->settled.wait) < 0)
 		let_go(medium);
 	return 0;
 }
@@ -156,28 +158,30 @@ static bool is_known_again(struct medium *medium, int root_fd)
 	struct mounts_place place;
 
 	hear_unmounts(media);
-	return mounts_look(root_fd, &place) == 0 && mounts_same_mount(&place, &medium->settled) &&
-	       (place.id_is_unique || medium->settled_fd >= 0 || medium->unmount_watch >= 0 ||
-		medium->settled_changes == mount_table_n_changes(media->mounts));
+	return mounts_look(root_fd, &place) == 0 &&
+	       mounts_same_mount(&place, &medium->settled.place) &&
+	       (place.id_is_unique || medium->settled.fd >= 0 ||
+		medium->settled.unmount_watch >= 0 ||
+		medium->settled.n_changes == mount_table_n_changes(media->mounts));
 }
 
 void identity_asked(struct medium *medium, int root_fd)
 {
-	medium->is_settled = false;
+	medium->settled.is_told = false;
 	if (root_fd < 0 || take_note(medium, root_fd) < 0)
-		medium->settled = (struct mounts_place){ 0 };
+		medium->settled.place = (struct mounts_place){ 0 };
 }
 
 bool identity_is_told(struct medium *medium, int root_fd)
 {
-	return !identity_is_strict(medium) || !medium->claimed_identity ||
+	return !identity_is_strict(medium) || !medium->load.identity ||
 	       is_known_again(medium, root_fd);
 }
 
 bool identity_is_settled(struct medium *medium, int root_fd)
 {
 	return !identity_is_strict(medium) ||
-	       (medium->is_settled && is_known_again(medium, root_fd));
+	       (medium->settled.is_told && is_known_again(medium, root_fd));
 }
 
 int medium_open_mounted(struct medium *medium)
@@ -203,8 +207,8 @@ uint32_t identity_number(const struct medium *medium)
 	const struct numbers *numbers = numbers_of(medium);
 	uint32_t number = 0;
 
-	if (identity_is_strict(medium) && medium->mounted_identity)
-		number = numbers_get_for(numbers, medium->path, medium->mounted_identity);
+	if (identity_is_strict(medium) && medium->settled.identity)
+		number = numbers_get_for(numbers, medium->path, medium->settled.identity);
 	return number ? number : numbers_get(numbers, medium->path);
 }
 
@@ -217,7 +221,7 @@ static bool has_others(const struct medium *medium)
 	while ((number = numbers_next_of_path(numbers, medium->path, number))) {
 		const char *identity = numbers_identity(numbers, number);
 
-		if (identity && !same_text(identity, medium->mounted_identity))
+		if (identity && !same_text(identity, medium->settled.identity))
 			return true;
 	}
 	return false;
@@ -228,7 +232,7 @@ bool media_number_fits(struct media *media, const char *path, uint32_t number)
 	const struct medium *medium = media_find(media, path);
 	const char *identity = numbers_identity(media->numbers, number);
 
-	if (!medium || !identity_is_strict(medium) || !medium->is_settled)
+	if (!medium || !identity_is_strict(medium) || !medium->settled.is_told)
 		return true;
 	/*
 	 * Given before the first medium was known, and not that one's: its handles may be of any
@@ -237,7 +241,7 @@ bool media_number_fits(struct media *media, const char *path, uint32_t number)
 	if (!identity)
 		return number == identity_number(medium) || !has_others(medium);
 	/* Whatever its handler does not name may be another one. */
-	return same_text(identity, medium->mounted_identity);
+	return same_text(identity, medium->settled.identity);
 }
 
 /* Another medium than the last one: whoever looks at the path is to be told its number. */
@@ -245,17 +249,17 @@ static void tell_of_change(struct medium *medium)
 {
 	const struct numbers *numbers = numbers_of(medium);
 	uint32_t number = numbers_get(numbers, medium->path);
-	const char *before = numbers_identity(numbers, medium->number_before);
+	const char *before = numbers_identity(numbers, medium->settled.number_before);
 	const char *now = numbers_identity(numbers, number);
 
-	if (number == medium->number_before)
+	if (number == medium->settled.number_before)
 		return;
 	log_info(
 		ABOUT_MEDIUM(medium),
 		"Another medium is at '%s' now: '%s', number %u. Handles of '%s', number %u, are stale "
 		"until it is back",
 		medium->path, now ? now : "?", number, before ? before : "?",
-		medium->number_before);
+		medium->settled.number_before);
 	medium_report_all(medium, LIFE_EXCHANGED);
 }
 
@@ -270,25 +274,25 @@ static int step(struct medium *medium)
 	struct media *media = medium->rule->media;
 	struct numbers *numbers = media->numbers;
 	uint32_t primary = numbers_get(numbers, medium->path);
-	uint32_t own = numbers_get_for(numbers, medium->path, medium->new_identity);
+	uint32_t own = numbers_get_for(numbers, medium->path, medium->settled.new_identity);
 	int r;
 
 	if (own && own == primary)
 		return 0;
-	if (medium->n_identity_steps++ == STEPS_MAX)
+	if (medium->settled.n_steps++ == STEPS_MAX)
 		return -ELOOP;
 	if (!own && primary && !numbers_identity(numbers, primary))
-		r = numbers_bind(numbers, primary, medium->new_identity, on_recorded, medium,
-				 &medium->identity_question);
+		r = numbers_bind(numbers, primary, medium->settled.new_identity, on_recorded,
+				 medium, &medium->settled.recording);
 	else
-		r = numbers_assign_for(numbers, medium->path, medium->new_identity, on_recorded,
-				       medium, &medium->identity_question);
+		r = numbers_assign_for(numbers, medium->path, medium->settled.new_identity,
+				       on_recorded, medium, &medium->settled.recording);
 	return r < 0 ? r : -EINPROGRESS;
 }
 
 static void finish(struct medium *medium, int error)
 {
-	identity_done_fn done = TAKE_PTR(medium->identity_done);
+	identity_done_fn done = TAKE_PTR(medium->settled.done);
 
 	if (error == 0)
 		tell_of_change(medium);
@@ -307,9 +311,9 @@ static void finish(struct medium *medium, int error)
 static void on_recorded(void *userdata, int error)
 {
 	struct medium *medium = userdata;
-	bool is_listed_only = !medium->identity_done;
+	bool is_listed_only = !medium->settled.done;
 
-	medium->identity_question = NULL;
+	medium->settled.recording = NULL;
 	if (error == 0 || error == -EEXIST)
 		error = step(medium);
 	if (error == -EINPROGRESS)
@@ -322,10 +326,10 @@ static void on_recorded(void *userdata, int error)
 static int begin(struct medium *medium, const char *identity)
 {
 	identity_stop(medium);
-	medium->n_identity_steps = 0;
-	medium->number_before = numbers_get(numbers_of(medium), medium->path);
-	media_set_string(&medium->new_identity, identity);
-	return same_text(medium->new_identity, identity) ? step(medium) : -ENOMEM;
+	medium->settled.n_steps = 0;
+	medium->settled.number_before = numbers_get(numbers_of(medium), medium->path);
+	media_set_string(&medium->settled.new_identity, identity);
+	return same_text(medium->settled.new_identity, identity) ? step(medium) : -ENOMEM;
 }
 
 /* ---- a mount ---- */
@@ -334,8 +338,8 @@ int identity_settle(struct medium *medium, int root_fd, const char *identity, id
 {
 	int r;
 
-	medium->is_settled = false;
-	free(TAKE_PTR(medium->mounted_identity));
+	medium->settled.is_told = false;
+	free(TAKE_PTR(medium->settled.identity));
 	r = take_note(medium, root_fd);
 	if (r < 0)
 		return r;
@@ -350,19 +354,19 @@ int identity_settle(struct medium *medium, int root_fd, const char *identity, id
 	if (r == 0)
 		tell_of_change(medium);
 	if (r == -EINPROGRESS)
-		medium->identity_done = done;
+		medium->settled.done = done;
 	return r;
 }
 
 void identity_settled(struct medium *medium, const char *identity)
 {
 	/* Otherwise it is asked about when it comes to matter. */
-	medium->is_settled = identity_is_strict(medium);
-	if (!medium->is_settled || !identity || !*identity)
+	medium->settled.is_told = identity_is_strict(medium);
+	if (!medium->settled.is_told || !identity || !*identity)
 		return;
-	media_set_string(&medium->mounted_identity, identity);
+	media_set_string(&medium->settled.identity, identity);
 	/* Without memory for it nobody could tell which numbers are its own. */
-	medium->is_settled = same_text(medium->mounted_identity, identity);
+	medium->settled.is_told = same_text(medium->settled.identity, identity);
 }
 
 /* ---- a list ---- */
@@ -375,38 +379,37 @@ void identity_follow_list(struct medium *medium)
 	CLEANUP(closep) int root = -1;
 	int r;
 
-	if (!medium->is_listed || !medium->listed_identity || !identity_is_strict(medium))
+	if (!medium->listed.is_listed || !medium->listed.identity || !identity_is_strict(medium))
 		return;
 	/* It was changed under its mount: what is read from now on may be another medium's. */
-	if (medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE && medium->is_settled &&
-	    medium->mounted_identity &&
-	    !str_equal(medium->listed_identity, medium->mounted_identity)) {
+	if (medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE && medium->settled.is_told &&
+	    medium->settled.identity &&
+	    !str_equal(medium->listed.identity, medium->settled.identity)) {
 		medium_report_all(medium, LIFE_GONE);
 		return;
 	}
 	/* The first medium takes the number that is there when it is mounted. */
-	if (!bound || str_equal(medium->listed_identity, bound))
+	if (!bound || str_equal(medium->listed.identity, bound))
 		return;
-	if (medium_is_loading(medium) || medium->identity_question)
+	if (medium_is_loading(medium) || medium->settled.recording)
 		return; /* the mount will tell */
 	root = medium_open_root(medium);
 	if (root != -ENOENT)
 		return; /* what is mounted is what counts */
-	r = begin(medium, medium->listed_identity);
+	r = begin(medium, medium->listed.identity);
 	if (r != -EINPROGRESS)
 		finish(medium, r);
 }
 
 void identity_stop(struct medium *medium)
 {
-	pending_cancel(&medium->identity_question);
-	medium->identity_done = NULL;
+	pending_cancel(&medium->settled.recording);
+	medium->settled.done = NULL;
 }
 
 void identity_free(struct medium *medium)
 {
 	let_go(medium);
-	free(medium->new_identity);
-	free(medium->mounted_identity);
-	free(medium->listed_identity);
+	free(medium->settled.new_identity);
+	free(medium->settled.identity);
 }

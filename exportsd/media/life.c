@@ -45,6 +45,8 @@ void life_free(struct medium *medium)
 	drain_forget_domains(medium);
 	load_done(medium);
 	identity_free(medium);
+	catalogue_forget(medium);
+	medium_unsay(medium);
 	medium_free(medium);
 }
 
@@ -53,11 +55,12 @@ static void release(struct medium *medium)
 {
 	enum medium_stage number = medium_stage(medium, MEDIUM_NUMBER);
 
-	if (medium->is_listed || medium->requests || medium->n_decided || medium->observers)
+	if (medium->listed.is_listed || medium->waiters.requests || medium->waiters.n_decided ||
+	    medium->observed.observers)
 		return;
 	if (medium_stage(medium, MEDIUM_DRAIN) != MEDIUM_IDLE ||
 	    medium_stage(medium, MEDIUM_MOUNT) != MEDIUM_IDLE ||
-	    (number != MEDIUM_IDLE && number != MEDIUM_DONE) || medium->identity_question)
+	    (number != MEDIUM_IDLE && number != MEDIUM_DONE) || medium->settled.recording)
 		return;
 	if (!numbers_get(media_of(medium)->numbers, medium->path))
 		life_free(medium);
@@ -106,7 +109,7 @@ static void sleep_on(struct medium *medium, enum medium_part part, bool is_first
 	} else {
 		/* Until what the kernel was told last is over, that holds the mount. */
 		wake_at(medium, part,
-			wake > medium->forgotten_usec ? wake : medium->forgotten_usec);
+			wake > medium->drain.forgotten_usec ? wake : medium->drain.forgotten_usec);
 	}
 }
 
@@ -184,7 +187,7 @@ static void changed(struct medium *medium, enum medium_stage before)
 		return;
 	if (now == MEDIUM_DONE) {
 		medium->is_gone = false;
-		drain_forget_all(medium, !is_loading(before) || !medium->was_absent);
+		drain_forget_all(medium, !is_loading(before) || !medium->load.was_absent);
 		watch_begin(medium);
 		queue_mounted(medium);
 		if (is_loading(before) || before == MEDIUM_PAUSING)
@@ -228,7 +231,7 @@ static void want_mount(struct medium *medium)
 
 static void end_unmounted(struct medium *medium)
 {
-	if (medium->is_gone && !medium->is_listed)
+	if (medium->is_gone && !medium->listed.is_listed)
 		places_remove(media_of(medium), medium->rule->facts.directory, medium->path);
 	medium->is_gone = false;
 	happens_to_part(medium, MEDIUM_MOUNT, MEDIUM_DRAINED);
@@ -281,7 +284,7 @@ static void be_troubled(struct medium *medium)
 {
 	if (watch_trouble(medium) != MEDIUM_WELL) {
 		queue_at_once(medium);
-	} else if (!medium_is_draining(medium) && !medium_must_go(medium) && !medium->drain_asker) {
+	} else if (!medium_is_draining(medium) && !medium_must_go(medium) && !medium->queue.asker) {
 		happens_to_part(medium, MEDIUM_DRAIN, MEDIUM_NEEDED);
 		queue_watch(medium);
 	}

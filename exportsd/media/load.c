@@ -28,8 +28,8 @@ static struct media *media_of(const struct medium *medium)
 
 void load_close_placeholder(struct medium *medium)
 {
-	closep(&medium->placeholder_fd);
-	medium->placeholder_fd = -1;
+	closep(&medium->load.placeholder_fd);
+	medium->load.placeholder_fd = -1;
 }
 
 static void on_placeholder_time(void *userdata)
@@ -39,8 +39,8 @@ static void on_placeholder_time(void *userdata)
 
 static void close_mount(struct medium *medium)
 {
-	closep(&medium->mount_fd);
-	medium->mount_fd = -1;
+	closep(&medium->load.mount_fd);
+	medium->load.mount_fd = -1;
 }
 
 /* It is there. */
@@ -48,16 +48,16 @@ static void found(struct medium *medium)
 {
 	struct media *media = media_of(medium);
 
-	medium->percent = 100;
-	if (medium->placeholder_fd >= 0)
-		media_call_at(media, &medium->placeholder_timer,
+	medium->load.percent = 100;
+	if (medium->load.placeholder_fd >= 0)
+		media_call_at(media, &medium->load.placeholder_timer,
 			      media_now(media) + placeholder_usec, on_placeholder_time, medium);
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_FOUND);
 }
 
 static void broken(struct medium *medium, int error, const char *what)
 {
-	medium_message_errno(medium, what, error);
+	medium_say_errno(medium, what, error);
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
@@ -66,33 +66,33 @@ static void on_undone(void *userdata, enum handler_outcome outcome,
 {
 	struct medium *medium = userdata;
 
-	medium->load_pending = NULL;
+	medium->load.pending = NULL;
 	closep(&mount_fd);
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
-/* Its handler said ok, and it is not: medium->message says why. */
+/* Its handler said ok, and it is not: it has been said why. */
 static void refuse(struct medium *medium)
 {
 	static const struct handler_events events = { .done = on_undone };
 	struct proto_writer writer = { 0 };
 
 	close_mount(medium);
-	if (medium->has_sent_mount) {
+	if (medium->load.has_sent_mount) {
 		medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 		return;
 	}
 	medium_begin_request(&writer, "unmount", medium);
-	if (medium_ask(medium, &writer, &events, &medium->load_pending) < 0)
+	if (medium_ask(medium, &writer, &events, &medium->load.pending) < 0)
 		medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
 static void on_identified(struct medium *medium, int error)
 {
 	if (error == -ENODATA) {
-		media_set_string(&medium->message,
-				 "its handler does not say which medium this is, as it did before "
-				 "(identity = path in exportsd.conf would not ask)");
+		medium_say(medium,
+			   "its handler does not say which medium this is, as it did before "
+			   "(identity = path in exportsd.conf would not ask)");
 		medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 		return;
 	}
@@ -100,14 +100,14 @@ static void on_identified(struct medium *medium, int error)
 		broken(medium, error, "the number of what is mounted cannot be recorded");
 		return;
 	}
-	identity_settled(medium, medium->claimed_identity);
+	identity_settled(medium, medium->load.identity);
 	found(medium);
 }
 
 /* It is mounted; which of its numbers is it now? */
 static void identify(struct medium *medium, int root_fd)
 {
-	int r = identity_settle(medium, root_fd, medium->claimed_identity, on_identified);
+	int r = identity_settle(medium, root_fd, medium->load.identity, on_identified);
 
 	if (r != -EINPROGRESS)
 		on_identified(medium, r);
@@ -119,38 +119,34 @@ static bool is_what_was_sent(const struct medium *medium, int root_fd)
 	struct mounts_place sent, there;
 
 	return root_fd >= 0 && mounts_look(root_fd, &there) == 0 &&
-	       mounts_look(medium->mount_fd, &sent) == 0 && mounts_same(&sent, &there);
+	       mounts_look(medium->load.mount_fd, &sent) == 0 && mounts_same(&sent, &there);
 }
 
 /*
- * Returns false if the mount that its handler sent cannot be had at the path: medium->message says
- * why.
+ * Returns false if the mount that its handler sent cannot be had at the path, and says why.
  */
 static bool attach(struct medium *medium)
 {
-	int r = mounts_is_detached(medium->mount_fd);
+	int r = mounts_is_detached(medium->load.mount_fd);
 
-	if (r > 0 && medium->was_mounted) {
+	if (r > 0 && medium->load.was_mounted) {
 		CLEANUP(closep) int root = medium_open_root(medium);
 
 		if (is_what_was_sent(medium, root))
 			return true;
-		media_set_string(
-			&medium->message,
-			"another mount is there than the one its handler sent; unmount it");
+		medium_say(medium,
+			   "another mount is there than the one its handler sent; unmount it");
 		return false;
 	}
 	if (r == 0) {
-		media_set_string(
-			&medium->message,
-			"what its handler sent is no detached mount (fsmount(2), open_tree(2))");
+		medium_say(medium,
+			   "what its handler sent is no detached mount (fsmount(2), open_tree(2))");
 		return false;
 	}
 	if (r > 0)
-		r = mounts_attach(medium->mount_fd, medium->placeholder_fd);
+		r = mounts_attach(medium->load.mount_fd, medium->load.placeholder_fd);
 	if (r < 0)
-		medium_message_errno(medium, "the mount that its handler sent cannot be attached",
-				     r);
+		medium_say_errno(medium, "the mount that its handler sent cannot be attached", r);
 	return r == 0;
 }
 
@@ -160,15 +156,14 @@ static bool attach(struct medium *medium)
  */
 static void identify_if_told(struct medium *medium, int root_fd)
 {
-	bool is_told = medium->mount_fd >= 0 ? is_what_was_sent(medium, root_fd)
-					     : identity_is_told(medium, root_fd);
+	bool is_told = medium->load.mount_fd >= 0 ? is_what_was_sent(medium, root_fd)
+						  : identity_is_told(medium, root_fd);
 
 	close_mount(medium);
 	if (is_told) {
 		identify(medium, root_fd);
-	} else if (medium->was_mounted) {
-		media_set_string(&medium->message,
-				 "something else was mounted there while its handler was asked");
+	} else if (medium->load.was_mounted) {
+		medium_say(medium, "something else was mounted there while its handler was asked");
 		medium_report(medium, MEDIUM_MOUNT, MEDIUM_DELAYED);
 	} else {
 		load_go_on(medium);
@@ -181,7 +176,7 @@ static void verify(struct medium *medium)
 	enum placeholder_state state;
 	CLEANUP(closep) int fd = -1;
 
-	if (medium->mount_fd >= 0 && !attach(medium)) {
+	if (medium->load.mount_fd >= 0 && !attach(medium)) {
 		refuse(medium);
 		return;
 	}
@@ -191,37 +186,34 @@ static void verify(struct medium *medium)
 		return;
 	}
 	if (fd >= 0)
-		media_set_string(&medium->message,
-				 "its handler said ok, but nothing is mounted there");
+		medium_say(medium, "its handler said ok, but nothing is mounted there");
 	else if (fd == -ELOOP)
-		media_set_string(&medium->message,
-				 "its handler said ok, but the path leads over a symbolic link");
+		medium_say(medium, "its handler said ok, but the path leads over a symbolic link");
 	else
-		medium_message_errno(medium, "its handler said ok, but the path cannot be opened",
-				     fd);
-	if (medium->mount_fd >= 0 && !medium->was_mounted)
-		(void)mounts_detach(medium->mount_fd);
+		medium_say_errno(medium, "its handler said ok, but the path cannot be opened", fd);
+	if (medium->load.mount_fd >= 0 && !medium->load.was_mounted)
+		(void)mounts_detach(medium->load.mount_fd);
 	refuse(medium);
 }
 
 static void refuse_number(struct medium *medium, int error)
 {
 	struct media *media = media_of(medium);
-	const char *other = numbers_path(media->numbers, medium->offered_number);
+	const char *other = numbers_path(media->numbers, medium->load.number);
 	CLEANUP(freep) char *text = NULL;
 	int n;
 
 	if (other)
 		n = asprintf(&text, "its handler wants number %u, which is that of '%s'",
-			     medium->offered_number, other);
+			     medium->load.number, other);
 	else
 		n = asprintf(&text,
 			     "its handler wants number %u, but it has number %u for ever: %s",
-			     medium->offered_number, numbers_get(media->numbers, medium->path),
+			     medium->load.number, numbers_get(media->numbers, medium->path),
 			     strerror(-error));
 	if (n < 0)
 		text = NULL;
-	media_set_string(&medium->message, text);
+	medium_say(medium, text);
 	refuse(medium);
 }
 
@@ -229,7 +221,7 @@ static void on_adopted(void *userdata, int error)
 {
 	struct medium *medium = userdata;
 
-	medium->load_pending = NULL;
+	medium->load.pending = NULL;
 	if (error < 0)
 		refuse_number(medium, error);
 	else
@@ -260,9 +252,9 @@ static int check_number(struct medium *medium, const struct proto_message *messa
 	if (owner && str_equal(owner, medium->path) &&
 	    (!identity || numbers_get_for(media->numbers, medium->path, identity) == number))
 		return 0;
-	medium->offered_number = (uint32_t)number;
+	medium->load.number = (uint32_t)number;
 	r = numbers_adopt(media->numbers, medium->path, identity, (uint32_t)number, on_adopted,
-			  medium, &medium->load_pending);
+			  medium, &medium->load.pending);
 	return r < 0 ? r : -EINPROGRESS;
 }
 
@@ -271,19 +263,19 @@ static int take_identity(struct medium *medium, const struct proto_message *mess
 {
 	const char *identity = proto_get(message, "identity");
 
-	free(TAKE_PTR(medium->claimed_identity));
+	free(TAKE_PTR(medium->load.identity));
 	if (!identity || !*identity)
 		return 0;
-	medium->claimed_identity = strdup(identity);
-	return medium->claimed_identity ? 0 : -ENOMEM;
+	medium->load.identity = strdup(identity);
+	return medium->load.identity ? 0 : -ENOMEM;
 }
 
 static void take_ok(struct medium *medium, const struct proto_message *message, int mount_fd)
 {
 	int r;
 
-	medium->mount_fd = mount_fd;
-	medium->has_sent_mount = mount_fd >= 0;
+	medium->load.mount_fd = mount_fd;
+	medium->load.has_sent_mount = mount_fd >= 0;
 	rule_take_kind(medium->rule, message, true);
 	medium_take_facts(medium, message);
 	r = take_identity(medium, message);
@@ -295,7 +287,7 @@ static void take_ok(struct medium *medium, const struct proto_message *message, 
 		verify(medium);
 		return;
 	}
-	medium_message_errno(medium, "the number its handler wants cannot be used", r);
+	medium_say_errno(medium, "the number its handler wants cannot be used", r);
 	refuse(medium);
 }
 
@@ -308,9 +300,9 @@ static void on_mount_message(void *userdata, const struct proto_message *message
 	if (!str_equal(message->word, "progress"))
 		return;
 	if (proto_get_u64(message, "percent", 100, &percent) == 0)
-		medium->percent = (unsigned int)percent;
+		medium->load.percent = (unsigned int)percent;
 	if (text)
-		media_set_string(&medium->message, text);
+		medium_say(medium, text);
 	medium_changed(medium);
 }
 
@@ -319,7 +311,7 @@ static void on_mount_done(void *userdata, enum handler_outcome outcome,
 {
 	struct medium *medium = userdata;
 
-	medium->load_pending = NULL;
+	medium->load.pending = NULL;
 	medium_explain(medium, outcome, message, why);
 	if (outcome == HANDLER_OK) {
 		take_ok(medium, message, mount_fd);
@@ -340,20 +332,20 @@ static void ask_mount(struct medium *medium)
 
 	medium_forget_users(medium);
 	if (medium_first_asker(medium, &client, &domain)) {
-		media_set_string(&medium->asked_client, client);
-		media_set_string(&medium->asked_domain, domain);
+		media_set_string(&medium->load.client, client);
+		media_set_string(&medium->load.domain, domain);
 	}
 	medium_begin_request(&writer, "mount", medium);
 	proto_put_u64(&writer, "fsid", numbers_get(media->numbers, medium->path));
 	proto_put(&writer, "options", medium->rule->is_writable ? "rw" : "ro");
-	if (medium->asked_client)
-		proto_put(&writer, "client", medium->asked_client);
-	if (medium->asked_domain)
-		proto_put(&writer, "domain", medium->asked_domain);
+	if (medium->load.client)
+		proto_put(&writer, "client", medium->load.client);
+	if (medium->load.domain)
+		proto_put(&writer, "domain", medium->load.domain);
 	proto_put_u64(&writer, "deadline-ms", medium->rule->limits.deadline_usec / 1000);
-	r = medium_ask(medium, &writer, &events, &medium->load_pending);
+	r = medium_ask(medium, &writer, &events, &medium->load.pending);
 	if (r < 0) {
-		medium_message_errno(medium, "its handler cannot be asked", r);
+		medium_say_errno(medium, "its handler cannot be asked", r);
 		medium_report(medium, MEDIUM_MOUNT, MEDIUM_DELAYED);
 	}
 }
@@ -370,7 +362,7 @@ static void make_placeholder(struct medium *medium, int directory_fd)
 
 	if (r >= 0)
 		r = numbers_record_directories(media->numbers, (const char *const *)paths, n_paths,
-					       true, on_recorded, medium, &medium->load_pending);
+					       true, on_recorded, medium, &medium->load.pending);
 	places_free_paths(paths, n_paths);
 	if (r < 0)
 		broken(medium, r, "its placeholder cannot be made");
@@ -381,7 +373,7 @@ static void on_recorded(void *userdata, int error)
 	struct medium *medium = userdata;
 	CLEANUP(closep) int directory = -1;
 
-	medium->load_pending = NULL;
+	medium->load.pending = NULL;
 	directory = rule_open_directory(medium->rule);
 	if (error == 0)
 		error = directory < 0 ? directory : placeholder_make(directory, medium->key);
@@ -397,9 +389,9 @@ static void on_recorded(void *userdata, int error)
 static void blocked(struct medium *medium, int error)
 {
 	if (error == -ELOOP)
-		media_set_string(&medium->message, "a symbolic link is in its placeholder's place");
+		medium_say(medium, "a symbolic link is in its placeholder's place");
 	else
-		medium_message_errno(medium, "its placeholder cannot be opened", error);
+		medium_say_errno(medium, "its placeholder cannot be opened", error);
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_BROKEN);
 }
 
@@ -417,7 +409,7 @@ void load_go_on(struct medium *medium)
 	}
 	directory = rule_open_directory(medium->rule);
 	if (directory < 0) {
-		medium_message_errno(medium, "its rule's directory cannot be opened", directory);
+		medium_say_errno(medium, "its rule's directory cannot be opened", directory);
 		medium_report(medium, MEDIUM_MOUNT, MEDIUM_DELAYED);
 		return;
 	}
@@ -431,8 +423,8 @@ void load_go_on(struct medium *medium)
 		blocked(medium, r);
 		return;
 	}
-	medium->was_mounted = state == PLACEHOLDER_MEDIUM;
-	if (medium->was_mounted) {
+	medium->load.was_mounted = state == PLACEHOLDER_MEDIUM;
+	if (medium->load.was_mounted) {
 		if (identity_is_settled(medium, fd)) {
 			found(medium);
 		} else {
@@ -441,18 +433,18 @@ void load_go_on(struct medium *medium)
 		}
 		return;
 	}
-	medium->was_absent = true;
+	medium->load.was_absent = true;
 	identity_asked(medium, -1);
-	later_cancel(&medium->placeholder_timer);
-	closep(&medium->placeholder_fd);
-	medium->placeholder_fd = TAKE_FD(fd);
+	later_cancel(&medium->load.placeholder_timer);
+	closep(&medium->load.placeholder_fd);
+	medium->load.placeholder_fd = TAKE_FD(fd);
 	ask_mount(medium);
 }
 
 void load_begin(struct medium *medium)
 {
-	medium->percent = 0;
-	medium->was_absent = false;
+	medium->load.percent = 0;
+	medium->load.was_absent = false;
 	load_go_on(medium);
 }
 
@@ -469,7 +461,7 @@ void load_log_mounted(const struct medium *medium)
 /* Who waits goes on waiting. */
 void load_stop(struct medium *medium)
 {
-	pending_cancel(&medium->load_pending);
+	pending_cancel(&medium->load.pending);
 	close_mount(medium);
 	if (medium_stage(medium, MEDIUM_MOUNT) != MEDIUM_DONE)
 		load_close_placeholder(medium);
@@ -477,9 +469,9 @@ void load_stop(struct medium *medium)
 
 void load_done(struct medium *medium)
 {
-	later_cancel(&medium->placeholder_timer);
-	closep(&medium->placeholder_fd);
-	free(medium->claimed_identity);
-	free(medium->asked_client);
-	free(medium->asked_domain);
+	later_cancel(&medium->load.placeholder_timer);
+	closep(&medium->load.placeholder_fd);
+	free(medium->load.identity);
+	free(medium->load.client);
+	free(medium->load.domain);
 }

@@ -18,16 +18,16 @@ int medium_look(struct medium *medium, int directory_fd, int fd, enum placeholde
 
 	if (r < 0)
 		return r;
-	if (place.is_mount_root && medium->seen.is_mount_root &&
-	    mounts_same_mount(&place, &medium->seen)) {
-		*ret_state = medium->seen_state;
+	if (place.is_mount_root && medium->seen.place.is_mount_root &&
+	    mounts_same_mount(&place, &medium->seen.place)) {
+		*ret_state = medium->seen.state;
 		return 0;
 	}
 	r = placeholder_state(directory_fd, medium->key, fd, ret_state);
 	if (r < 0)
 		return r;
-	medium->seen = place;
-	medium->seen_state = *ret_state;
+	medium->seen.place = place;
+	medium->seen.state = *ret_state;
 	return 0;
 }
 

@@ -21,9 +21,9 @@ static void on_assigned(void *userdata, int error)
 {
 	struct medium *medium = userdata;
 
-	medium->lookup_pending = NULL;
+	medium->lookup = NULL;
 	if (error < 0)
-		medium_message_errno(medium, "its number cannot be recorded", error);
+		medium_say_errno(medium, "its number cannot be recorded", error);
 	medium_report(medium, MEDIUM_NUMBER, error < 0 ? MEDIUM_BROKEN : MEDIUM_FOUND);
 }
 
@@ -37,9 +37,9 @@ static void assign(struct medium *medium)
 		medium_report(medium, MEDIUM_NUMBER, MEDIUM_FOUND);
 		return;
 	}
-	r = numbers_assign(media->numbers, paths, 1, on_assigned, medium, &medium->lookup_pending);
+	r = numbers_assign(media->numbers, paths, 1, on_assigned, medium, &medium->lookup);
 	if (r < 0) {
-		medium_message_errno(medium, "its number cannot be recorded", r);
+		medium_say_errno(medium, "its number cannot be recorded", r);
 		medium_report(medium, MEDIUM_NUMBER, MEDIUM_BROKEN);
 	}
 }
@@ -49,7 +49,7 @@ static void on_looked_up(void *userdata, enum handler_outcome outcome,
 {
 	struct medium *medium = userdata;
 
-	medium->lookup_pending = NULL;
+	medium->lookup = NULL;
 	closep(&mount_fd);
 	medium_explain(medium, outcome, message, why);
 	if (outcome == HANDLER_UNSUPPORTED) {
@@ -70,7 +70,7 @@ void lookup_begin(struct medium *medium)
 	struct proto_writer writer = { 0 };
 	int r;
 
-	if (medium->is_listed || numbers_get(media_of(medium)->numbers, medium->path)) {
+	if (medium->listed.is_listed || numbers_get(media_of(medium)->numbers, medium->path)) {
 		assign(medium);
 		return;
 	}
@@ -79,9 +79,9 @@ void lookup_begin(struct medium *medium)
 		return;
 	}
 	medium_begin_request(&writer, "lookup", medium);
-	r = medium_ask(medium, &writer, &events, &medium->lookup_pending);
+	r = medium_ask(medium, &writer, &events, &medium->lookup);
 	if (r < 0) {
-		medium_message_errno(medium, "its handler cannot be asked", r);
+		medium_say_errno(medium, "its handler cannot be asked", r);
 		medium_report(medium, MEDIUM_NUMBER, MEDIUM_DELAYED);
 	}
 }
@@ -91,7 +91,7 @@ void lookup_in_list(struct medium *medium)
 	enum handler_outcome outcome = medium->rule->catalogue.outcome;
 
 	/* A handler that can neither look up nor list says by mount alone what there is. */
-	if (medium->is_listed || outcome == HANDLER_UNSUPPORTED) {
+	if (medium->listed.is_listed || outcome == HANDLER_UNSUPPORTED) {
 		assign(medium);
 		return;
 	}
@@ -105,5 +105,5 @@ void lookup_in_list(struct medium *medium)
 
 void lookup_stop(struct medium *medium)
 {
-	pending_cancel(&medium->lookup_pending);
+	pending_cancel(&medium->lookup);
 }

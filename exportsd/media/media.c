@@ -83,7 +83,7 @@ static void change_parent(struct rule *rule, bool parent_exported)
 		return;
 	rule->facts.parent_exported = parent_exported;
 	DL_FOREACH (rule->media_list, medium)
-		if (medium->is_listed)
+		if (medium->listed.is_listed)
 			places_add(medium);
 }
 
@@ -123,7 +123,7 @@ static void leave_rule(struct medium *medium)
 
 	medium_report_all(medium, LIFE_STOPPED);
 	places_forget(medium);
-	medium->is_listed = false;
+	catalogue_forget(medium);
 	if (rule) {
 		medium_set_rule(medium, rule, key);
 		medium_report_all(medium, LIFE_MOVED);
@@ -134,7 +134,7 @@ static void leave_rule(struct medium *medium)
 			 "No rule claims '%s' any more; it stays mounted", medium->path);
 	places_remove(media, old->facts.directory, medium->path);
 	medium_forget_askers(medium);
-	if (medium->observers)
+	if (medium->observed.observers)
 		medium_report_all(medium, LIFE_LEFT);
 	else
 		life_free(medium);

@@ -98,15 +98,15 @@ static void move_medium(struct medium *medium, enum medium_placing placing)
 {
 	struct rule *rule = medium->rule;
 
-	if (medium->placing == PLACE_UNPLACED)
-		DL_DELETE2(rule->unplaced, medium, place_prev, place_next);
-	else if (medium->placing == PLACE_PLACING)
-		DL_DELETE2(rule->placing, medium, place_prev, place_next);
-	medium->placing = placing;
+	if (medium->place.placing == PLACE_UNPLACED)
+		DL_DELETE2(rule->unplaced, medium, place.prev, place.next);
+	else if (medium->place.placing == PLACE_PLACING)
+		DL_DELETE2(rule->placing, medium, place.prev, place.next);
+	medium->place.placing = placing;
 	if (placing == PLACE_UNPLACED)
-		DL_APPEND2(rule->unplaced, medium, place_prev, place_next);
+		DL_APPEND2(rule->unplaced, medium, place.prev, place.next);
 	else if (placing == PLACE_PLACING)
-		DL_APPEND2(rule->placing, medium, place_prev, place_next);
+		DL_APPEND2(rule->placing, medium, place.prev, place.next);
 }
 
 void places_forget(struct medium *medium)
@@ -121,7 +121,7 @@ static void run(struct rule *rule)
 
 void places_add(struct medium *medium)
 {
-	if (medium->placing == PLACE_NONE)
+	if (medium->place.placing == PLACE_NONE)
 		move_medium(medium, PLACE_UNPLACED);
 	if (!numbers_get(medium->rule->media->numbers, medium->path))
 		medium->rule->has_unnumbered = true;
@@ -168,7 +168,7 @@ static int number_some(struct rule *rule)
 	paths = calloc(MEDIA_NUMBERED, sizeof(*paths));
 	if (!paths)
 		return -ENOMEM;
-	DL_FOREACH2 (rule->unplaced, medium, place_next) {
+	DL_FOREACH2 (rule->unplaced, medium, place.next) {
 		if (n == MEDIA_NUMBERED)
 			break;
 		if (!numbers_get(media->numbers, medium->path))
@@ -184,13 +184,13 @@ static int number_some(struct rule *rule)
 
 static void obstruct(struct medium *medium, int error)
 {
-	if (!medium->is_obstructed)
+	if (!medium->place.is_obstructed)
 		log_warning(ABOUT(.path = medium->path, .handler = medium->rule->facts.handler),
 			    "No placeholder for '%s': %s", medium->path,
 			    error == -ENOTDIR ? "what is there is no directory; move it away"
 			    : error == -ELOOP ? "what is there is a symbolic link; move it away"
 					      : strerror(-error));
-	medium->is_obstructed = true;
+	medium->place.is_obstructed = true;
 	move_medium(medium, PLACE_NONE);
 }
 
@@ -223,7 +223,7 @@ static void place(struct medium *medium, int directory_fd)
 		obstruct(medium, r);
 		return;
 	}
-	medium->is_obstructed = false;
+	medium->place.is_obstructed = false;
 	move_medium(medium, PLACE_NONE);
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_SIGHTED);
 }
@@ -393,7 +393,7 @@ static int remove_one(struct media *media, struct removal *removal, struct struc
 	CLEANUP(closep) int directory = -1;
 	int r;
 
-	if (medium && medium->is_listed)
+	if (medium && medium->listed.is_listed)
 		return 0;
 	if (medium && medium_is_under_way(medium))
 		return -EBUSY;

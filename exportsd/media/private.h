@@ -111,11 +111,6 @@ struct rule {
 	bool directory_complained;
 };
 
-/* It is recorded which medium is mounted. error: 0, -errno */
-typedef void (*identity_done_fn)(struct medium *medium, int error);
-
-enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
-
 /* What is wrong with the device beneath a mounted medium. */
 enum medium_trouble {
 	MEDIUM_WELL,
@@ -124,84 +119,137 @@ enum medium_trouble {
 	MEDIUM_UNREADABLE,
 };
 
+/* ---- a medium: what each file knows of it, and nobody else writes ---- */
+
+/* look.c: the last mount root at the path, and what it was. */
+struct medium_seen {
+	struct mounts_place place;
+	enum placeholder_state state;
+};
+
+/* words.c: what was said of it last. */
+struct medium_said {
+	char *identity, *label, *source; /* by its handler */
+	uint64_t size_bytes;
+	char *message; /* what goes on, or why it does not */
+};
+
+/* places.c */
+enum medium_placing { PLACE_NONE, PLACE_UNPLACED, PLACE_PLACING };
+struct medium_place {
+	enum medium_placing placing;
+	struct medium *prev, *next; /* rule->unplaced, rule->placing */
+	bool is_obstructed; /* said: something else is in the placeholder's place */
+};
+
+/* It is recorded which medium is mounted. error: 0, -errno */
+typedef void (*identity_done_fn)(struct medium *medium, int error);
+
+/* identity.c: the mount that its handler was asked about last. */
+struct medium_settled {
+	struct mounts_place place;
+	bool is_told; /* its handler has identified it */
+	char *identity; /* as it did; NULL: it gave none */
+	int fd; /* holds its file system until it is known whether it can be watched; or < 0 */
+	struct pending *wait;
+	int unmount_watch; /* of its file system; -1: none */
+	uint64_t n_changes; /* of mounts, by then: counts without a watch */
+	/* An identity is being recorded: */
+	struct pending *recording;
+	identity_done_fn done; /* NULL: it is not mounted, the list said so */
+	char *new_identity;
+	unsigned int n_steps;
+	uint32_t number_before;
+};
+
+/* queue.c */
+struct medium_queue {
+	enum media_drain_kind kind;
+	struct media_drain *asker;
+	struct medium *prev, *next; /* media->drain_queue */
+	struct later idle_timer;
+	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
+	uint64_t not_before_usec, pause_usec; /* of the next drain */
+};
+
 /* More are not remembered: they are shown, no more. */
 enum { MEDIUM_USERS_MAX = 16 };
 
+/* waiters.c */
+struct medium_waiters {
+	struct media_request *requests;
+	size_t n_decided; /* requests that are decided and not told yet */
+	char *users[MEDIUM_USERS_MAX]; /* whom it was handed to since it was mounted */
+	size_t n_users;
+};
+
+/* status.c */
+struct medium_observed {
+	struct media_observer *observers;
+	bool is_changed;
+	struct medium *prev, *next; /* media->changed */
+};
+
+/* catalogue.c */
+struct medium_listed {
+	bool is_listed;
+	unsigned int generation;
+	char *identity;
+};
+
+/* load.c: what came of its handler's last answer. */
+struct medium_load {
+	struct pending *pending; /* what it waits for */
+	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
+	bool has_sent_mount;
+	bool was_mounted; /* already, when its handler was asked last */
+	bool was_absent; /* when its handler was asked first */
+	char *identity; /* the handler's last word for a mount; NULL: none */
+	uint32_t number; /* the handler's, being adopted */
+	char *client, *domain; /* on whose behalf the handler was asked last */
+	unsigned int percent;
+	int placeholder_fd; /* media_placeholder_fd() */
+	struct later placeholder_timer;
+};
+
+/* drain.c */
+struct medium_drain {
+	struct pending *pending; /* its handler unmounts it */
+	struct mounts_place place; /* the mount that was there when it began */
+	unsigned int n_tries;
+	uint64_t begun_usec; /* the unmounting */
+	uint64_t swept_usec, forgotten_usec;
+	char **domains; /* for which the kernel was told of it since it was mounted */
+	size_t n_domains;
+	bool has_other_domains; /* not all of them are known */
+};
+
 struct medium {
+	/* register.c */
 	UT_hash_handle hh; /* media->by_path */
 	struct medium *prev, *next; /* rule->media_list */
 	struct rule *rule;
 	char *path;
 	const char *key; /* in path */
 
+	/* life.c */
 	struct medium_life life; /* written by medium_step() alone */
 	struct later timers[MEDIUM_N_PARTS];
 	bool is_gone; /* taken out by hand, and still mounted */
+	uint64_t since_usec; /* it is mounted, or not: CLOCK_REALTIME */
 
-	struct pending *lookup_pending, *load_pending;
-	int mount_fd; /* a mount the handler sent detached, until it is verified; or -1 */
-	bool has_sent_mount;
-	bool was_mounted; /* already, when its handler was asked last */
-	bool was_absent; /* when its handler was asked first */
-	char *claimed_identity; /* the handler's last word for a mount; NULL: none */
-	uint32_t offered_number; /* the handler's, being adopted */
-	char *asked_client, *asked_domain; /* on whose behalf the handler was asked last */
-	int placeholder_fd;
-	struct later placeholder_timer;
-
-	struct mounts_place seen; /* the last mount root at the path, and what it was */
-	enum placeholder_state seen_state;
-
-	/* identity.c */
-	struct mounts_place settled; /* the mount that its handler was asked about last */
-	bool is_settled; /* it has identified that */
-	int settled_fd; /* holds its file system until it is known whether it can be watched; or < 0 */
-	struct pending *settled_pending;
-	int unmount_watch; /* of its file system; -1: none */
-	uint64_t settled_changes; /* of mounts, by then: counts without a watch */
-	char *mounted_identity; /* of settled; NULL: its handler gave none */
-	char *listed_identity; /* of the list */
-	char *new_identity; /* being recorded */
-	struct pending *identity_question;
-	identity_done_fn identity_done; /* NULL: it is not mounted, the list said so */
-	unsigned int n_identity_steps;
-	uint32_t number_before;
-
-	bool is_listed;
-	unsigned int generation;
-	bool is_obstructed; /* said: something else is in the placeholder's place */
-	enum medium_placing placing;
-	struct medium *place_prev, *place_next;
-
-	char *users
-		[MEDIUM_USERS_MAX]; /* clients and domains it was handed to since it was mounted */
-	size_t n_users;
-
-	char *identity, *label, *source, *message;
-	uint64_t size_bytes, since_usec;
-	unsigned int percent;
-
-	enum media_drain_kind drain_kind;
-	struct mounts_place draining; /* the mount that was there when it began */
-	struct later idle_timer;
-	struct pending *unmount_request;
-	struct media_drain *drain_asker;
-	unsigned int n_tries;
-	uint64_t unmount_begun_usec;
-	struct medium *drain_prev, *drain_next; /* media->drain_queue */
+	struct medium_seen seen;
+	struct medium_said said;
+	struct medium_place place;
 	struct medium_watch *watch; /* watch.c; NULL: not mounted, or on no device */
-	uint64_t used_usec, mounted_usec; /* CLOCK_MONOTONIC */
-	uint64_t not_before_usec, drain_pause_usec; /* of the next drain */
-	uint64_t swept_usec, forgotten_usec;
-	char **domains; /* for which the kernel was told of it since it was mounted */
-	size_t n_domains;
-	bool has_other_domains; /* not all of them are known */
-
-	struct media_request *requests;
-	size_t n_decided; /* requests that are decided and not told yet */
-	struct media_observer *observers;
-	bool is_changed;
-	struct medium *changed_prev, *changed_next;
+	struct medium_settled settled;
+	struct medium_queue queue;
+	struct medium_waiters waiters;
+	struct medium_observed observed;
+	struct medium_listed listed;
+	struct pending *lookup; /* lookup.c */
+	struct medium_load load;
+	struct medium_drain drain;
 };
 
 struct removal {
@@ -353,7 +401,9 @@ void rule_take_kind(struct rule *rule, const struct proto_message *message, bool
 enum medium_event medium_event_of(enum handler_outcome outcome);
 void medium_explain(struct medium *medium, enum handler_outcome outcome,
 		    const struct proto_message *message, const char *why);
-void medium_message_errno(struct medium *medium, const char *what, int error);
+void medium_say(struct medium *medium, const char *message);
+void medium_unsay(struct medium *medium);
+void medium_say_errno(struct medium *medium, const char *what, int error);
 /* The answer to who waits, of a machine that is DONE or FAILED. */
 enum media_outcome medium_outcome_of(const struct medium_course *course);
 void medium_log_trouble(const struct medium *medium, const struct medium_course *course,
@@ -457,6 +507,8 @@ void catalogue_stop(struct rule *rule);
 void catalogue_refresh(struct rule *rule);
 /* Somebody asks for something of this rule: do not sit out a long pause. */
 void catalogue_prod(struct rule *rule);
+/* It is not listed, as far as is known. */
+void catalogue_forget(struct medium *medium);
 
 /* ---- queue.c ---- */
 

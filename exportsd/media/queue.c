@@ -63,14 +63,14 @@ static void deliver(void *userdata)
 void queue_tell(struct medium *medium, enum media_drain_outcome outcome)
 {
 	struct media *media = media_of(medium);
-	struct media_drain *drain = TAKE_PTR(medium->drain_asker);
+	struct media_drain *drain = TAKE_PTR(medium->queue.asker);
 
 	if (!drain)
 		return;
 	drain->medium = NULL;
 	drain->outcome = outcome;
 	if (outcome == MEDIA_DRAIN_FAILED)
-		media_set_string(&drain->why, medium->message);
+		media_set_string(&drain->why, medium->said.message);
 	DL_APPEND(media->drained, drain);
 	later_call(&media->deliver_drained, media->event, deliver, media);
 }
@@ -80,7 +80,7 @@ static void cancel_drain(struct pending *pending)
 	struct media_drain *drain = (struct media_drain *)pending;
 
 	if (drain->medium)
-		drain->medium->drain_asker = NULL;
+		drain->medium->queue.asker = NULL;
 	else
 		DL_DELETE(drain->media->drained, drain);
 	drain_free(drain);
@@ -93,7 +93,7 @@ static uint64_t queue_gap(const struct media *media)
 {
 	uint64_t gap = 2 * media->unmounting_usec;
 
-	if (media->drain_queue->drain_kind != MEDIA_DRAIN_IDLE || gap < drain_gap_usec)
+	if (media->drain_queue->queue.kind != MEDIA_DRAIN_IDLE || gap < drain_gap_usec)
 		return drain_gap_usec;
 	return gap < longest_gap_usec ? gap : longest_gap_usec;
 }
@@ -131,19 +131,19 @@ void queue_enter(struct medium *medium)
 	struct media *media = media_of(medium);
 
 	queue_leave(medium);
-	if (medium->drain_kind == MEDIA_DRAIN_IDLE)
-		DL_APPEND2(media->drain_queue, medium, drain_prev, drain_next);
+	if (medium->queue.kind == MEDIA_DRAIN_IDLE)
+		DL_APPEND2(media->drain_queue, medium, queue.prev, queue.next);
 	else
-		DL_PREPEND2(media->drain_queue, medium, drain_prev, drain_next);
+		DL_PREPEND2(media->drain_queue, medium, queue.prev, queue.next);
 	run_queue(media);
 }
 
 void queue_leave(struct medium *medium)
 {
-	if (!medium->drain_prev)
+	if (!medium->queue.prev)
 		return;
-	DL_DELETE2(media_of(medium)->drain_queue, medium, drain_prev, drain_next);
-	medium->drain_prev = medium->drain_next = NULL;
+	DL_DELETE2(media_of(medium)->drain_queue, medium, queue.prev, queue.next);
+	medium->queue.prev = medium->queue.next = NULL;
 }
 
 void queue_end(struct media *media)
@@ -161,7 +161,7 @@ void queue_note(struct media *media, uint64_t took_usec)
 
 static void wish(struct medium *medium, enum media_drain_kind kind)
 {
-	medium->drain_kind = kind;
+	medium->queue.kind = kind;
 	medium_report(medium, MEDIUM_DRAIN, MEDIUM_WISHED);
 }
 
@@ -172,12 +172,12 @@ static uint64_t idle_due(const struct medium *medium)
 {
 	const struct media *media = media_of(medium);
 	uint64_t idle = medium->rule->idle_usec, hold = medium->rule->min_hold_usec;
-	uint64_t due = medium->used_usec + idle +
+	uint64_t due = medium->queue.used_usec + idle +
 		       (uint64_t)media_rule_ttl_seconds(medium->rule) * media->second_usec / 2;
 
-	if (due < medium->mounted_usec + hold)
-		due = medium->mounted_usec + hold;
-	return due > medium->not_before_usec ? due : medium->not_before_usec;
+	if (due < medium->queue.mounted_usec + hold)
+		due = medium->queue.mounted_usec + hold;
+	return due > medium->queue.not_before_usec ? due : medium->queue.not_before_usec;
 }
 
 static void on_idle_time(void *userdata);
@@ -185,10 +185,10 @@ static void on_idle_time(void *userdata);
 void queue_watch(struct medium *medium)
 {
 	if (medium->rule->idle_usec && medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE)
-		media_call_at(media_of(medium), &medium->idle_timer, idle_due(medium), on_idle_time,
-			      medium);
+		media_call_at(media_of(medium), &medium->queue.idle_timer, idle_due(medium),
+			      on_idle_time, medium);
 	else
-		later_cancel(&medium->idle_timer);
+		later_cancel(&medium->queue.idle_timer);
 }
 
 static void on_idle_time(void *userdata)
@@ -208,13 +208,13 @@ static void on_idle_time(void *userdata)
 
 void queue_used(struct medium *medium)
 {
-	medium->used_usec = media_now(media_of(medium));
+	medium->queue.used_usec = media_now(media_of(medium));
 }
 
 void queue_mounted(struct medium *medium)
 {
-	medium->used_usec = medium->mounted_usec = media_now(media_of(medium));
-	medium->not_before_usec = medium->drain_pause_usec = 0;
+	medium->queue.used_usec = medium->queue.mounted_usec = media_now(media_of(medium));
+	medium->queue.not_before_usec = medium->queue.pause_usec = 0;
 	queue_watch(medium);
 }
 
@@ -229,7 +229,7 @@ void queue_watch_anew(struct medium *medium)
 /* A drain ended because somebody asks for it. */
 void queue_turned(struct medium *medium)
 {
-	medium->drain_pause_usec = 0;
+	medium->queue.pause_usec = 0;
 	queue_used(medium);
 	queue_watch_anew(medium);
 }
@@ -239,13 +239,13 @@ void queue_try_later(struct medium *medium)
 {
 	struct media *media = media_of(medium);
 	uint64_t least = 5 * media->second_usec, most = 60 * media->second_usec;
-	uint64_t pause = medium->drain_pause_usec ? 2 * medium->drain_pause_usec : least;
+	uint64_t pause = medium->queue.pause_usec ? 2 * medium->queue.pause_usec : least;
 
-	medium->drain_pause_usec = pause < most ? pause : most;
-	medium->not_before_usec = media_now(media) + medium->drain_pause_usec;
+	medium->queue.pause_usec = pause < most ? pause : most;
+	medium->queue.not_before_usec = media_now(media) + medium->queue.pause_usec;
 	if (medium_must_go(medium))
-		media_call_at(media, &medium->idle_timer, medium->not_before_usec, on_idle_time,
-			      medium);
+		media_call_at(media, &medium->queue.idle_timer, medium->queue.not_before_usec,
+			      on_idle_time, medium);
 	else
 		queue_watch(medium);
 }
@@ -277,14 +277,14 @@ uint32_t media_ttl_seconds(struct media *media, const char *path)
 /* It is to go, used or not. */
 void queue_at_once(struct medium *medium)
 {
-	medium->drain_pause_usec = 0;
+	medium->queue.pause_usec = 0;
 	if (!medium_is_draining(medium))
 		wish(medium, MEDIA_DRAIN_GONE);
 }
 
 void queue_forget(struct medium *medium)
 {
-	later_cancel(&medium->idle_timer);
+	later_cancel(&medium->queue.idle_timer);
 }
 
 /* ---- interface ---- */
@@ -300,7 +300,7 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 
 	if (r < 0)
 		return r;
-	if (medium->drain_asker || medium_is_draining(medium))
+	if (medium->queue.asker || medium_is_draining(medium))
 		return -EALREADY;
 	if (medium_is_under_way(medium))
 		return -EBUSY;
@@ -314,8 +314,8 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 	drain->medium = medium;
 	drain->done = done;
 	drain->userdata = userdata;
-	medium->drain_asker = drain;
-	medium->drain_pause_usec = 0;
+	medium->queue.asker = drain;
+	medium->queue.pause_usec = 0;
 	wish(medium, kind);
 	*ret_drain = &drain->pending;
 	return 0;

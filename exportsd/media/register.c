@@ -75,8 +75,8 @@ static int medium_new(struct media *media, const char *path, struct medium **ret
 	medium = calloc(1, sizeof(*medium));
 	if (!medium)
 		return -ENOMEM;
-	medium->placeholder_fd = medium->mount_fd = -1;
-	medium->settled_fd = medium->unmount_watch = -1;
+	medium->load.placeholder_fd = medium->load.mount_fd = -1;
+	medium->settled.fd = medium->settled.unmount_watch = -1;
 	medium->path = strdup(path);
 	if (medium->path)
 		HASH_ADD_KEYPTR(hh, media->by_path, medium->path, strlen(medium->path), medium);
@@ -107,10 +107,6 @@ void medium_free(struct medium *medium)
 {
 	HASH_DEL(medium->rule->media->by_path, medium);
 	medium_set_rule(medium, NULL, NULL);
-	free(medium->identity);
-	free(medium->label);
-	free(medium->source);
-	free(medium->message);
 	free(medium->path);
 	free(medium);
 }

@@ -62,7 +62,7 @@ int media_placeholder_fd(struct media *media, const char *path)
 {
 	const struct medium *medium = media_find(media, path);
 
-	return medium ? medium->placeholder_fd : -1;
+	return medium ? medium->load.placeholder_fd : -1;
 }
 
 const char *media_state_word(enum media_state state)
@@ -96,20 +96,20 @@ static void fill_status(const struct medium *medium, struct medium_status *statu
 		.path = medium->path,
 		.state = state_of(medium),
 		.number = identity_number(medium),
-		.listed = medium->is_listed,
-		.identity = medium->identity,
-		.label = medium->label,
-		.size_bytes = medium->size_bytes,
-		.source = medium->source,
+		.listed = medium->listed.is_listed,
+		.identity = medium->said.identity,
+		.label = medium->said.label,
+		.size_bytes = medium->said.size_bytes,
+		.source = medium->said.source,
 		.since_usec = medium->since_usec,
-		.percent = medium->percent,
-		.message = medium->message,
+		.percent = medium->load.percent,
+		.message = medium->said.message,
 		.n_waiting = medium_n_waiting(medium),
-		.users = (const char *const *)medium->users,
-		.n_users = medium->n_users,
+		.users = (const char *const *)medium->waiters.users,
+		.n_users = medium->waiters.n_users,
 		.handler = medium->rule->facts.handler,
-		.used_usec = medium->used_usec,
-		.device = medium->seen.device,
+		.used_usec = medium->queue.used_usec,
+		.device = medium->seen.place.device,
 	};
 }
 
@@ -186,10 +186,10 @@ void medium_changed(struct medium *medium)
 {
 	struct media *media = medium->rule->media;
 
-	if (medium->is_changed || !medium->observers)
+	if (medium->observed.is_changed || !medium->observed.observers)
 		return;
-	medium->is_changed = true;
-	DL_APPEND2(media->changed, medium, changed_prev, changed_next);
+	medium->observed.is_changed = true;
+	DL_APPEND2(media->changed, medium, observed.prev, observed.next);
 	later_call(&media->tell, media->event, tell_all, media);
 }
 
@@ -197,7 +197,7 @@ static struct media_observer *next_due(const struct medium *medium)
 {
 	struct media_observer *observer;
 
-	DL_FOREACH (medium->observers, observer)
+	DL_FOREACH (medium->observed.observers, observer)
 		if (observer->is_due)
 			return observer;
 	return NULL;
@@ -210,7 +210,7 @@ static void tell_observers(struct media *media, const char *path)
 	struct media_observer *observer;
 	struct medium_status status;
 
-	DL_FOREACH (medium->observers, observer)
+	DL_FOREACH (medium->observed.observers, observer)
 		observer->is_due = true;
 	while ((medium = media_find(media, path)) && (observer = next_due(medium))) {
 		observer->is_due = false;
@@ -227,8 +227,8 @@ static void tell_all(void *userdata)
 		struct medium *medium = media->changed;
 		CLEANUP(freep) char *path = strdup(medium->path);
 
-		medium->is_changed = false;
-		DL_DELETE2(media->changed, medium, changed_prev, changed_next);
+		medium->observed.is_changed = false;
+		DL_DELETE2(media->changed, medium, observed.prev, observed.next);
 		if (path)
 			tell_observers(media, path);
 	}
@@ -253,7 +253,7 @@ int media_observe(struct media *media, const char *path, media_observe_fn change
 	observer->medium = medium;
 	observer->changed = changed;
 	observer->userdata = userdata;
-	DL_APPEND(medium->observers, observer);
+	DL_APPEND(medium->observed.observers, observer);
 	*ret_observer = observer;
 	return 0;
 }
@@ -263,7 +263,7 @@ void media_unobserve(struct media_observer *observer)
 	if (!observer)
 		return;
 	if (observer->medium) {
-		DL_DELETE(observer->medium->observers, observer);
+		DL_DELETE(observer->medium->observed.observers, observer);
 		medium_report_all(observer->medium, LIFE_UNUSED);
 	}
 	free(observer);
@@ -273,9 +273,9 @@ void medium_drop_observers(struct medium *medium)
 {
 	struct media_observer *observer;
 
-	if (medium->is_changed)
-		DL_DELETE2(medium->rule->media->changed, medium, changed_prev, changed_next);
-	DL_FOREACH (medium->observers, observer)
+	if (medium->observed.is_changed)
+		DL_DELETE2(medium->rule->media->changed, medium, observed.prev, observed.next);
+	DL_FOREACH (medium->observed.observers, observer)
 		observer->medium = NULL;
-	medium->observers = NULL;
+	medium->observed.observers = NULL;
 }

@@ -34,12 +34,12 @@ struct media_request {
 static void unlink_request(struct media_request *request)
 {
 	if (!request->is_decided) {
-		DL_DELETE(request->medium->requests, request);
+		DL_DELETE(request->medium->waiters.requests, request);
 		return;
 	}
 	DL_DELETE(request->media->decided, request);
 	if (request->medium)
-		request->medium->n_decided--;
+		request->medium->waiters.n_decided--;
 }
 
 static struct media_request *request_free(struct media_request *request)
@@ -60,9 +60,9 @@ static void decide(struct media_request *request, enum media_outcome outcome)
 
 	if (request->medium) {
 		unlink_request(request);
-		request->medium->n_decided++;
+		request->medium->waiters.n_decided++;
 		if (outcome != MEDIA_OK)
-			media_set_string(&request->why, request->medium->message);
+			media_set_string(&request->why, request->medium->said.message);
 	}
 	request->is_decided = true;
 	request->outcome = outcome;
@@ -77,15 +77,14 @@ static bool same_string(const char *a, const char *b)
 
 static bool was_asked_for(const struct medium *medium, const char *client, const char *domain)
 {
-	return same_string(client, medium->asked_client) &&
-	       same_string(domain, medium->asked_domain);
+	return same_string(client, medium->load.client) && same_string(domain, medium->load.domain);
 }
 
 bool medium_has_others(const struct medium *medium)
 {
 	const struct media_request *request;
 
-	DL_FOREACH (medium->requests, request)
+	DL_FOREACH (medium->waiters.requests, request)
 		if (request->for_mount && !was_asked_for(medium, request->client, request->domain))
 			return true;
 	return false;
@@ -96,7 +95,7 @@ void medium_decide(struct medium *medium, enum medium_part part, enum media_outc
 {
 	struct media_request *request, *next;
 
-	DL_FOREACH_SAFE (medium->requests, request, next) {
+	DL_FOREACH_SAFE (medium->waiters.requests, request, next) {
 		if (request->for_mount != (part == MEDIUM_MOUNT))
 			continue;
 		if (refused_only && !was_asked_for(medium, request->client, request->domain))
@@ -109,14 +108,14 @@ void medium_forget_askers(struct medium *medium)
 {
 	struct media_request *request, *next;
 
-	media_set_string(&medium->message, "no rule claims the path any more");
-	DL_FOREACH_SAFE (medium->requests, request, next)
+	medium_say(medium, "no rule claims the path any more");
+	DL_FOREACH_SAFE (medium->waiters.requests, request, next)
 		decide(request, MEDIA_NOENT);
 	DL_FOREACH (medium->rule->media->decided, request)
 		if (request->medium == medium) {
 			request->medium = NULL;
 			request->outcome = MEDIA_NOENT;
-			medium->n_decided--;
+			medium->waiters.n_decided--;
 		}
 }
 
@@ -125,7 +124,7 @@ size_t medium_n_waiting(const struct medium *medium)
 	const struct media_request *request;
 	size_t n;
 
-	DL_COUNT(medium->requests, request, n);
+	DL_COUNT(medium->waiters.requests, request, n);
 	return n;
 }
 
@@ -135,7 +134,7 @@ bool medium_is_awaited(const struct medium *medium, enum medium_part part)
 
 	if (part == MEDIUM_DRAIN)
 		return false;
-	DL_FOREACH (medium->requests, request)
+	DL_FOREACH (medium->waiters.requests, request)
 		if (request->for_mount == (part == MEDIUM_MOUNT))
 			return true;
 	return part == MEDIUM_NUMBER && medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_WAITING;
@@ -146,7 +145,7 @@ bool medium_first_asker(const struct medium *medium, const char **ret_client,
 {
 	const struct media_request *request;
 
-	DL_FOREACH (medium->requests, request) {
+	DL_FOREACH (medium->waiters.requests, request) {
 		if (!request->for_mount)
 			continue;
 		*ret_client = request->client;
@@ -160,8 +159,8 @@ void medium_drop_askers(struct medium *medium)
 {
 	struct media_request *request, *next;
 
-	DL_FOREACH_SAFE (medium->requests, request, next) {
-		DL_DELETE(medium->requests, request);
+	DL_FOREACH_SAFE (medium->waiters.requests, request, next) {
+		DL_DELETE(medium->waiters.requests, request);
 		request_free(request);
 	}
 }
@@ -183,8 +182,8 @@ static void wait_again(struct media_request *request)
 	struct medium *medium = request->medium;
 
 	request->is_decided = false;
-	medium->n_decided--;
-	DL_APPEND(medium->requests, request);
+	medium->waiters.n_decided--;
+	DL_APPEND(medium->waiters.requests, request);
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_WANTED);
 }
 
@@ -196,26 +195,26 @@ static void end_delivered(struct media_request *request)
 	request_free(request);
 	if (!medium)
 		return;
-	medium->n_decided--;
+	medium->waiters.n_decided--;
 	medium_report_all(medium, LIFE_UNUSED);
 }
 
 static void note_user(struct medium *medium, const char *user)
 {
-	if (!user || medium->n_users == MEDIUM_USERS_MAX)
+	if (!user || medium->waiters.n_users == MEDIUM_USERS_MAX)
 		return;
-	for (size_t i = 0; i < medium->n_users; i++)
-		if (str_equal(medium->users[i], user))
+	for (size_t i = 0; i < medium->waiters.n_users; i++)
+		if (str_equal(medium->waiters.users[i], user))
 			return;
-	medium->users[medium->n_users] = strdup(user);
-	if (medium->users[medium->n_users])
-		medium->n_users++;
+	medium->waiters.users[medium->waiters.n_users] = strdup(user);
+	if (medium->waiters.users[medium->waiters.n_users])
+		medium->waiters.n_users++;
 }
 
 void medium_forget_users(struct medium *medium)
 {
-	while (medium->n_users)
-		free(medium->users[--medium->n_users]);
+	while (medium->waiters.n_users)
+		free(medium->waiters.users[--medium->waiters.n_users]);
 }
 
 static void deliver_mount(struct media_request *request)
@@ -303,7 +302,7 @@ static int enter_request(struct media_request *request, const char *path)
 	r = medium_get(rule, path, &request->medium);
 	if (r < 0)
 		return r;
-	DL_APPEND(request->medium->requests, request);
+	DL_APPEND(request->medium->waiters.requests, request);
 	return 0;
 }
 
@@ -343,7 +342,7 @@ static int on_time_out(sd_event_source *source, uint64_t usec, void *userdata)
 	if (request->is_decided)
 		return 0;
 	unlink_request(request);
-	request->mount_done(request->userdata, MEDIA_TIMED_OUT, NULL, medium->message);
+	request->mount_done(request->userdata, MEDIA_TIMED_OUT, NULL, medium->said.message);
 	request_free(request);
 	medium_report_all(medium, LIFE_UNUSED);
 	return 0;

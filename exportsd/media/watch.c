@@ -54,7 +54,7 @@ static void on_watch_time(void *userdata);
 
 static bool is_seen(const struct medium_watch *watch)
 {
-	const struct mounts_place *seen = &watch->medium->seen;
+	const struct mounts_place *seen = &watch->medium->seen.place;
 
 	return seen->device == watch->device && seen->mount_id == watch->mount_id;
 }
@@ -90,7 +90,7 @@ static void set_trouble(struct medium_watch *watch, enum medium_trouble trouble,
 	    !is_still_there(watch))
 		return;
 	tell(watch, trouble, why);
-	media_set_string(&watch->medium->message, why);
+	medium_say(watch->medium, why);
 	watch->trouble = trouble;
 	medium_report_all(watch->medium, LIFE_TROUBLED);
 }
@@ -189,7 +189,7 @@ static void look(struct medium_watch *watch)
 void watch_begin(struct medium *medium)
 {
 	struct media *media = medium->rule->media;
-	struct device_facts facts = device_look(media->sysfs_fd, medium->seen.device);
+	struct device_facts facts = device_look(media->sysfs_fd, medium->seen.place.device);
 	struct medium_watch *watch;
 
 	watch_end(medium);
@@ -204,8 +204,8 @@ void watch_begin(struct medium *medium)
 		return;
 	}
 	watch->medium = medium;
-	watch->device = medium->seen.device;
-	watch->mount_id = medium->seen.mount_id;
+	watch->device = medium->seen.place.device;
+	watch->mount_id = medium->seen.place.mount_id;
 	(void)snprintf(watch->name, sizeof(watch->name), "%s", *facts.name ? facts.name : "?");
 	note_signs(watch, &facts);
 	medium->watch = watch;

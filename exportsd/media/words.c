@@ -54,13 +54,35 @@ void medium_take_facts(struct medium *medium, const struct proto_message *messag
 	uint64_t size;
 
 	if (identity)
-		media_set_string(&medium->identity, identity);
+		media_set_string(&medium->said.identity, identity);
 	if (label)
-		media_set_string(&medium->label, label);
+		media_set_string(&medium->said.label, label);
 	if (source)
-		media_set_string(&medium->source, source);
+		media_set_string(&medium->said.source, source);
 	if (proto_get_u64(message, "size-bytes", UINT64_MAX, &size) == 0)
-		medium->size_bytes = size;
+		medium->said.size_bytes = size;
+}
+
+void medium_say(struct medium *medium, const char *message)
+{
+	media_set_string(&medium->said.message, message);
+}
+
+void medium_unsay(struct medium *medium)
+{
+	free(medium->said.identity);
+	free(medium->said.label);
+	free(medium->said.source);
+	free(medium->said.message);
+}
+
+void medium_say_errno(struct medium *medium, const char *what, int error)
+{
+	CLEANUP(freep) char *text = NULL;
+
+	if (asprintf(&text, "%s: %s", what, strerror(-error)) < 0)
+		text = NULL;
+	media_set_string(&medium->said.message, text);
 }
 
 enum medium_event medium_event_of(enum handler_outcome outcome)
@@ -84,28 +106,15 @@ void medium_explain(struct medium *medium, enum handler_outcome outcome,
 	const char *text = message ? proto_get(message, "message") : NULL;
 
 	switch (outcome) {
-	case HANDLER_OK: media_set_string(&medium->message, NULL); return;
-	case HANDLER_NOENT:
-		media_set_string(&medium->message, text ? text : "no such medium");
-		return;
-	case HANDLER_DENIED: media_set_string(&medium->message, text ? text : "denied"); return;
-	case HANDLER_BUSY: media_set_string(&medium->message, text ? text : "busy"); return;
-	case HANDLER_UNSUPPORTED:
-		media_set_string(&medium->message, "its handler cannot do this");
-		return;
+	case HANDLER_OK: medium_say(medium, NULL); return;
+	case HANDLER_NOENT: medium_say(medium, text ? text : "no such medium"); return;
+	case HANDLER_DENIED: medium_say(medium, text ? text : "denied"); return;
+	case HANDLER_BUSY: medium_say(medium, text ? text : "busy"); return;
+	case HANDLER_UNSUPPORTED: medium_say(medium, "its handler cannot do this"); return;
 	case HANDLER_ERROR:
 	case HANDLER_LOST:
-	case HANDLER_TIMED_OUT: media_set_string(&medium->message, why); return;
+	case HANDLER_TIMED_OUT: medium_say(medium, why); return;
 	}
-}
-
-void medium_message_errno(struct medium *medium, const char *what, int error)
-{
-	CLEANUP(freep) char *text = NULL;
-
-	if (asprintf(&text, "%s: %s", what, strerror(-error)) < 0)
-		text = NULL;
-	media_set_string(&medium->message, text);
 }
 
 enum media_outcome medium_outcome_of(const struct medium_course *course)
@@ -121,7 +130,7 @@ enum media_outcome medium_outcome_of(const struct medium_course *course)
 void medium_log_trouble(const struct medium *medium, const struct medium_course *course,
 			bool is_first, const char *what)
 {
-	const char *why = medium->message ? medium->message : "out of memory";
+	const char *why = medium->said.message ? medium->said.message : "out of memory";
 
 	if (course->stage == MEDIUM_FAILED && course->reason == MEDIUM_BROKEN)
 		log_error(ABOUT_MEDIUM(medium), "Cannot %s '%s', giving up for now: %s", what,

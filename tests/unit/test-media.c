@@ -1244,7 +1244,7 @@ static void test_adoption_at_start(void)
 	wait_for_adoption("rom1");
 	ok(media_status(media, at("rom1"), &status) && status.state == MEDIA_MOUNTED,
 	   "what is mounted at the start is known, though its handler is away");
-	ok(media_find(media, at("rom1"))->has_other_domains,
+	ok(media_find(media, at("rom1"))->drain.has_other_domains,
 	   "and that the kernel may know of it what we do not");
 	stop();
 }
