@@ -27,6 +27,7 @@ static bool must_escape(unsigned char byte, enum escape_set set)
 	case ESCAPE_ETAB: return is_control(byte) || byte == ' ' || byte == '"' || byte == '#';
 	case ESCAPE_WIRE:
 	case ESCAPE_SHOWN: return is_control(byte);
+	case ESCAPE_ASCII: return byte < ' ' || byte > '~';
 	}
 	return true;
 }
@@ -147,4 +148,25 @@ ssize_t unescape_hex(const char *text, void *bytes, size_t size)
 	for (size_t i = 0; i < n_bytes; i++)
 		to[i] = (unsigned char)(hex_value(text[2 * i]) << 4 | hex_value(text[2 * i + 1]));
 	return (ssize_t)n_bytes;
+}
+
+bool escape_is_utf8(const char *text)
+{
+	const uint8_t *at = (const uint8_t *)text;
+
+	while (*at) {
+		unsigned int n = *at < 0x80		     ? 0
+				 : *at >= 0xc2 && *at < 0xe0 ? 1
+				 : *at >= 0xe0 && *at < 0xf0 ? 2
+				 : *at >= 0xf0 && *at < 0xf5 ? 3
+							     : 4;
+
+		if (n == 4 || (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
+		    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
+			return false;
+		for (at++; n; n--, at++)
+			if ((*at & 0xc0) != 0x80)
+				return false;
+	}
+	return true;
 }

@@ -19,6 +19,7 @@ enum escape_set {
 	ESCAPE_ETAB, /* control and space bytes, '"', '#': what nfs-utils writes in etab paths */
 	ESCAPE_WIRE, /* control bytes only (newline among them): values of key=value lines */
 	ESCAPE_SHOWN, /* control bytes only: for people to read, cannot be undone */
+	ESCAPE_ASCII, /* all but printable ASCII */
 };
 
 /*
@@ -63,3 +64,6 @@ char *escape_hex(const void *bytes, size_t n_bytes);
  * Returns the number of bytes, or -EINVAL if it is not that form, -E2BIG if they do not fit.
  */
 ssize_t unescape_hex(const char *text, void *bytes, size_t size);
+
+/* escape_is_utf8 - is it text as RFC 3629 section 4 has it? */
+bool escape_is_utf8(const char *text);

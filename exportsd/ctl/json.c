@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "exportsd/ctl/json.h"
+#include "parser/escape.h"
 
 /*
  * Fields that hold text, though they may look like numbers. All others that are digits only are
@@ -25,58 +26,6 @@ static bool is_text(const char *key)
 	return false;
 }
 
-/* Bytes of the UTF-8 character at @text (RFC 3629 section 4), 0 if it is none. */
-static size_t utf8_length(const unsigned char *text)
-{
-	static const struct {
-		unsigned char first_min, first_max, second_min, second_max;
-		size_t length;
-	} forms[] = {
-		{ 0x01, 0x7f, 0x00, 0xff, 1 }, { 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 }, { 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 }, { 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 }, { 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < N_ELEMENTS(forms); i++) {
-		if (text[0] < forms[i].first_min || text[0] > forms[i].first_max)
-			continue;
-		if (text[1] < forms[i].second_min || text[1] > forms[i].second_max)
-			return 0;
-		for (size_t j = 2; j < forms[i].length; j++)
-			if ((text[j] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].length;
-	}
-	return 0;
-}
-
-static bool is_utf8(const char *text)
-{
-	for (size_t length; *text; text += length) {
-		length = utf8_length((const unsigned char *)text);
-		if (!length)
-			return false;
-	}
-	return true;
-}
-
-static char *escape_all(const char *text)
-{
-	char *escaped = malloc(strlen(text) * 4 + 1), *to = escaped;
-
-	if (!escaped)
-		return NULL;
-	for (; *text; text++)
-		if (*text < ' ' || *text > '~' || *text == '\\')
-			to += sprintf(to, "\\%03o", (unsigned char)*text);
-		else
-			*to++ = *text;
-	*to = '\0';
-	return escaped;
-}
-
 void json_add_text(struct json_object *object, const char *name, const char *text)
 {
 	CLEANUP(freep) char *long_name = NULL;
@@ -84,11 +33,11 @@ void json_add_text(struct json_object *object, const char *name, const char *tex
 
 	if (!text)
 		return;
-	if (is_utf8(text)) {
+	if (escape_is_utf8(text)) {
 		json_object_object_add(object, name, json_object_new_string(text));
 		return;
 	}
-	escaped = escape_all(text);
+	escaped = escape_bytes(text, strlen(text), ESCAPE_ASCII);
 	if (asprintf(&long_name, "%s_escaped", name) < 0)
 		long_name = NULL;
 	if (escaped && long_name)

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <uthash.h>
 
+#include "parser/escape.h"
+
 enum { LINKS_MAX = 40 };
 
 /* Paths that are named already. */
@@ -39,27 +41,6 @@ struct writing {
 
 /* ---- texts ---- */
 
-static bool is_utf8(const char *text)
-{
-	const uint8_t *at = (const uint8_t *)text;
-
-	while (*at) {
-		unsigned int n = *at < 0x80		     ? 0
-				 : *at >= 0xc2 && *at < 0xe0 ? 1
-				 : *at >= 0xe0 && *at < 0xf0 ? 2
-				 : *at >= 0xf0 && *at < 0xf5 ? 3
-							     : 4;
-
-		if (n == 4 || (at[0] == 0xe0 && at[1] < 0xa0) || (at[0] == 0xed && at[1] > 0x9f) ||
-		    (at[0] == 0xf0 && at[1] < 0x90) || (at[0] == 0xf4 && at[1] > 0x8f))
-			return false;
-		for (at++; n; n--, at++)
-			if ((*at & 0xc0) != 0x80)
-				return false;
-	}
-	return true;
-}
-
 /*
  * A path as a value of RequiresMountsFor=. Returns a string to free(3); NULL with errno EINVAL (the
  * path cannot be written there: it has a control byte, both kinds of quotes, or is no UTF-8) or
@@ -70,7 +51,7 @@ static char *quote_path(const char *path)
 	char quote = strchr(path, '"') ? '\'' : '"';
 	char *text, *end;
 
-	if ((quote == '\'' && strchr(path, '\'')) || !is_utf8(path)) {
+	if ((quote == '\'' && strchr(path, '\'')) || !escape_is_utf8(path)) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -122,6 +122,33 @@ static void test_message(void)
 	is_str(text, "line 7 of 'a\\012b\\033[1m'", "a message is one line for every terminal");
 }
 
+static void test_utf8(void)
+{
+	static const char *const good[] = { "",
+					    "a",
+					    "\xc2\x80",
+					    "\xe0\xa0\x80",
+					    "\xed\x9f\xbf",
+					    "\xf0\x90\x80\x80",
+					    "\xf4\x8f\xbf\xbf" };
+	static const char *const bad[] = { "\x80",
+					   "\xc1\xbf",
+					   "\xc3(",
+					   "\xe0\x9f\xbf",
+					   "\xed\xa0\x80",
+					   "\xf0\x8f\xbf\xbf",
+					   "\xf4\x90\x80\x80",
+					   "\xf5",
+					   "a\xe2\x82" };
+	CLEANUP(freep) char *text = escape_bytes("a\\\xc3\xbc\n", 5, ESCAPE_ASCII);
+
+	for (size_t i = 0; i < N_ELEMENTS(good); i++)
+		ok(escape_is_utf8(good[i]), "UTF-8 %zu", i);
+	for (size_t i = 0; i < N_ELEMENTS(bad); i++)
+		ok(!escape_is_utf8(bad[i]), "no UTF-8 %zu", i);
+	is_str(text, "a\\134\\303\\274\\012", "in ASCII alone");
+}
+
 int main(void)
 {
 	test_escape();
@@ -129,5 +156,6 @@ int main(void)
 	test_round_trip();
 	test_hex();
 	test_message();
+	test_utf8();
 	return tap_done();
 }
