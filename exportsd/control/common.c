@@ -31,6 +31,19 @@ char *control_get_medium(struct control_request *request, const struct proto_mes
 	return medium;
 }
 
+bool control_get_number(struct control_request *request, const struct proto_message *message,
+			uint32_t max, uint32_t *ret_number)
+{
+	uint64_t number;
+
+	if (proto_get_u64(message, "fsid", max, &number) < 0) {
+		control_fail(request, PROTO_ERROR, "this is no number of a file system");
+		return false;
+	}
+	*ret_number = (uint32_t)number;
+	return true;
+}
+
 const struct export *control_export_by_hand(const struct daemon *daemon, const char *path,
 					    uint32_t number)
 {

@@ -21,6 +21,10 @@ char *control_find_medium(const struct daemon *daemon, const char *path);
 /* The medium of a request's path; NULL: there is none, and the request was answered so. */
 char *control_get_medium(struct control_request *request, const struct proto_message *message);
 
+/* The number of a request, up to @max. False: it is none, and the request was answered so. */
+bool control_get_number(struct control_request *request, const struct proto_message *message,
+			uint32_t max, uint32_t *ret_number);
+
 /*
  * control_export_by_hand - the plain export that has a number by hand: the one with this path, or,
  * if @path is NULL, with this number. NULL: none.

@@ -189,6 +189,7 @@ static void start_request(struct control_connection *connection,
 {
 	const struct control_verb *verb = find_verb(connection->all->verbs, message->word);
 	struct control_request *request;
+	int r;
 
 	if (!verb) {
 		answer(connection, PROTO_UNSUPPORTED, "exportsd does not know this request");
@@ -203,7 +204,9 @@ static void start_request(struct control_connection *connection,
 	request->daemon = connection->all->daemon;
 	request->connection = connection;
 	connection->request = request;
-	verb->start(request, message);
+	r = verb->start(request, message);
+	if (r < 0)
+		control_fail_errno(request, r);
 }
 
 /* Start the next request, if it is there and nothing is under way. */

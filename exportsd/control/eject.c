@@ -130,20 +130,21 @@ static void on_looked(void *userdata, int error, const struct kernel_holdings *h
 	try(eject);
 }
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
 	struct eject *eject = (struct eject *)request;
 	uint64_t wait_msec = 0;
 
 	eject->path = control_get_medium(request, message);
 	if (!eject->path)
-		return;
+		return 0;
 	(void)proto_get_u64(message, "wait-ms", WAIT_MAX_MSEC, &wait_msec);
 	(void)proto_get_u64(message, "force", 1, &eject->force);
 	eject->end_usec = later_now_usec() + wait_msec * 1000;
 	if (!eject->force ||
 	    kernel_states_look(request->daemon->states, 0, on_looked, eject, &request->pending) < 0)
 		try(eject);
+	return 0;
 }
 
 static void end(struct control_request *request)

@@ -29,9 +29,9 @@ enum { SAID_BYTES = 4096 }; /* in one message */
 struct draining {
 	struct exportfs_request *exportfs;
 	struct pending *drain;
-	char *path;
 	bool is_wanted; /* the medium itself was named: that it stays is a fault */
 	struct draining *next;
+	char path[];
 };
 
 struct exportfs_request {
@@ -52,7 +52,6 @@ static void end(struct control_request *request)
 
 		LL_DELETE(exportfs->draining, draining);
 		pending_cancel(&draining->drain);
-		free(draining->path);
 		free(draining);
 	}
 	reload_forget(request->daemon->reload, request);
@@ -140,27 +139,22 @@ static void on_drained(void *userdata, enum media_drain_outcome outcome, const c
 		begin(exportfs);
 }
 
+/* Somebody else may drain it, or nothing be there: then there is nothing to wait for. */
 static int drain(struct exportfs_request *exportfs, const char *path, bool is_wanted)
 {
-	struct draining *draining = calloc(1, sizeof(*draining));
-	int r = -ENOMEM;
+	enum media_drain_kind kind = is_wanted ? MEDIA_DRAIN_EJECT : MEDIA_DRAIN_GONE;
+	struct draining *draining = calloc(1, sizeof(*draining) + strlen(path) + 1);
+	int r;
 
-	if (draining)
-		draining->path = strdup(path);
-	if (draining && draining->path) {
-		draining->exportfs = exportfs;
-		draining->is_wanted = is_wanted;
-		r = media_drain(exportfs->request.daemon->media, path,
-				is_wanted ? MEDIA_DRAIN_EJECT : MEDIA_DRAIN_GONE, on_drained,
-				draining, &draining->drain);
-	}
+	if (!draining)
+		return -ENOMEM;
+	strcpy(draining->path, path);
+	draining->exportfs = exportfs;
+	draining->is_wanted = is_wanted;
+	r = media_drain(exportfs->request.daemon->media, path, kind, on_drained, draining,
+			&draining->drain);
 	if (r < 0) {
-		if (draining)
-			free(draining->path);
 		free(draining);
-		/*
-		 * Somebody else drains it, or nothing is there: then there is nothing to wait for.
-		 */
 		return r == -ENOMEM ? r : 0;
 	}
 	LL_PREPEND(exportfs->draining, draining);
@@ -313,17 +307,16 @@ static int read_request(const struct proto_message *message, struct exportfs_req
 	return options && !exportfs->change->options ? -ENOMEM : 0;
 }
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
 	struct exportfs_request *exportfs = (struct exportfs_request *)request;
 	int r = read_request(message, exportfs);
 
 	if (r == 0)
 		r = drain_first(exportfs);
-	if (r < 0)
-		control_fail_errno(request, r);
-	else if (exportfs->n_draining == 0)
+	if (r == 0 && exportfs->n_draining == 0)
 		begin(exportfs);
+	return r;
 }
 
 const struct control_verb control_exportfs = {

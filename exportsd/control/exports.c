@@ -10,7 +10,6 @@
  * followed by what is mounted under it, as the plain exports that these are now.
  */
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "exportsd/control/common.h"
@@ -24,12 +23,13 @@ struct listing {
 	bool with_media;
 };
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
 	struct listing *listing = (struct listing *)request;
 
 	listing->since = reload_applied_usec(request->daemon->reload);
 	listing->with_media = proto_get(message, "media");
+	return 0;
 }
 
 static bool produce(struct control_request *request,
@@ -49,18 +49,18 @@ static bool produce(struct control_request *request,
 	return listing->n_done == n;
 }
 
-/* The field of an entry that is being written. @print: writes the line. */
-static void put_line(struct control_request *request, struct proto_writer *out,
-		     int (*print)(void *userdata, FILE *to), void *userdata)
+/* A line of etab, as a field of the entry that is being written. */
+static void put_etab(struct control_request *request, struct proto_writer *out, const char *path,
+		     const char *client, const struct export_options *options, uint32_t fsid)
 {
+	uint32_t per_flavor = kernel_per_flavor_flags(request->daemon->kernel);
 	CLEANUP(freep) char *line = NULL;
 	size_t length;
 	FILE *to = open_memstream(&line, &length);
-	int r = to ? print(userdata, to) : -ENOMEM;
 
-	if (to && fclose(to) != 0)
-		r = -ENOMEM;
-	if (r < 0) {
+	if (to)
+		(void)export_print_etab(to, path, client, options, fsid, per_flavor);
+	if (!to || fclose(to) != 0) {
 		control_break(request);
 		return;
 	}
@@ -70,38 +70,21 @@ static void put_line(struct control_request *request, struct proto_writer *out,
 
 /* ---- exports ---- */
 
-/* An export in etab's form: itself, or a medium's path in its place. */
-struct shown {
-	const struct daemon *daemon;
-	const struct export *export;
-	const char *path;
-	const struct export_options *options;
-	uint32_t fsid;
-};
-
-static int print_export(void *userdata, FILE *to)
-{
-	const struct shown *shown = userdata;
-
-	return snapshot_print_export(shown->daemon->snapshot, shown->export, to,
-				     kernel_per_flavor_flags(shown->daemon->kernel));
-}
-
 static void put_export(struct listing *listing, const struct export *export)
 {
 	struct control_request *request = &listing->request;
 	const struct snapshot *snapshot = request->daemon->snapshot;
-	const struct position at = snapshot_as_written(snapshot, export).at;
-	struct shown shown = { .daemon = request->daemon, .export = export };
+	const struct export_as_written written = snapshot_as_written(snapshot, export);
 	struct proto_writer *out = control_begin(request, "export");
 
 	proto_put(out, "path",
 		  export->pattern ? snapshot_rule_of(snapshot, export)->text : export->path);
 	proto_put(out, "client", export->client->name);
-	put_line(request, out, print_export, &shown);
+	put_etab(request, out, export->pattern ?: export->path, written.client, written.options,
+		 written.fsid);
 	proto_put(out, "handler", export->options->handler);
-	proto_put(out, "file", at.file);
-	proto_put_u64(out, "line", at.line);
+	proto_put(out, "file", written.at.file);
+	proto_put_u64(out, "line", written.at.line);
 	control_end(request);
 }
 
@@ -119,24 +102,13 @@ const struct control_verb control_exports = {
 
 /* ---- rules ---- */
 
-static int print_shown(void *userdata, FILE *to)
-{
-	const struct shown *shown = userdata;
-
-	(void)export_print_etab(to, shown->path, shown->export->client->name, shown->options,
-				shown->fsid, kernel_per_flavor_flags(shown->daemon->kernel));
-	return 0;
-}
-
 static void put_shown(struct listing *listing, const struct export *export, const char *path,
 		      const struct export_options *options, uint32_t fsid)
 {
-	struct control_request *request = &listing->request;
-	struct shown shown = { request->daemon, export, path, options, fsid };
-	struct proto_writer *out = control_begin(request, "rule");
+	struct proto_writer *out = control_begin(&listing->request, "rule");
 
-	put_line(request, out, print_shown, &shown);
-	control_end(request);
+	put_etab(&listing->request, out, path, export->client->name, options, fsid);
+	control_end(&listing->request);
 }
 
 struct media_of_rule {

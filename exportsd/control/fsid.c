@@ -61,14 +61,13 @@ static bool produce_list(struct control_request *request)
 	return false;
 }
 
-static void start_list(struct control_request *request, const struct proto_message *message)
+static int start_list(struct control_request *request, const struct proto_message *message)
 {
 	struct listing *listing = (struct listing *)request;
 	const char *path = proto_get(message, "path");
 
 	listing->path = path ? strdup(path) : NULL;
-	if (path && !listing->path)
-		control_fail_errno(request, -ENOMEM);
+	return path && !listing->path ? -ENOMEM : 0;
 }
 
 static void end_list(struct control_request *request)
@@ -146,43 +145,35 @@ static bool refuse_fact(struct control_request *request, const struct numbers_fa
 	return true;
 }
 
-static void start_set(struct control_request *request, const struct proto_message *message)
+static int start_set(struct control_request *request, const struct proto_message *message)
 {
 	struct numbers_fact fact = { .path = proto_get(message, "path") ?: "",
 				     .identity = proto_get(message, "identity") };
 	uint64_t number;
-	int r;
 
 	if (*fact.path != '/' || proto_get_u64(message, "fsid", NUMBERS_LAST, &number) < 0 ||
 	    !number) {
 		control_fail(request, PROTO_ERROR, "numbers are 1 .. %d, paths begin with '/'",
 			     NUMBERS_LAST);
-		return;
+		return 0;
 	}
 	fact.number = (uint32_t)number;
 	if (refuse_fact(request, &fact))
-		return;
-	r = numbers_set(request->daemon->numbers, fact.path, fact.identity, fact.number, on_done,
-			request, &request->pending);
-	if (r < 0)
-		control_fail_errno(request, r);
+		return 0;
+	return numbers_set(request->daemon->numbers, fact.path, fact.identity, fact.number, on_done,
+			   request, &request->pending);
 }
 
 const struct control_verb control_fsid_set = { .word = "fsid-set", .start = start_set };
 
-static void start_retire(struct control_request *request, const struct proto_message *message)
+static int start_retire(struct control_request *request, const struct proto_message *message)
 {
-	uint64_t number;
-	int r;
+	uint32_t number;
 
-	if (proto_get_u64(message, "fsid", NUMBERS_LAST, &number) < 0) {
-		control_fail(request, PROTO_ERROR, "this is no number of a file system");
-		return;
-	}
-	r = numbers_retire(request->daemon->numbers, (uint32_t)number, on_done, request,
-			   &request->pending);
-	if (r < 0)
-		control_fail_errno(request, r);
+	if (!control_get_number(request, message, NUMBERS_LAST, &number))
+		return 0;
+	return numbers_retire(request->daemon->numbers, number, on_done, request,
+			      &request->pending);
 }
 
 const struct control_verb control_fsid_retire = { .word = "fsid-retire", .start = start_retire };
@@ -217,30 +208,25 @@ static bool parse_facts(const struct proto_message *message, struct numbers_fact
 	return true;
 }
 
-static void start_take(struct control_request *request, const struct proto_message *message)
+static int start_take(struct control_request *request, const struct proto_message *message)
 {
 	CLEANUP(freep) struct numbers_fact *facts = calloc(message->n_fields + 1, sizeof(*facts));
 	size_t n;
-	int r;
 
-	if (!facts) {
-		control_fail_errno(request, -ENOMEM);
-		return;
-	}
+	if (!facts)
+		return -ENOMEM;
 	if (!parse_facts(message, facts, &n)) {
 		control_fail(request, PROTO_ERROR, "these are no numbers");
-		return;
+		return 0;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (refuse_fact(request, &facts[i]))
-			return;
-	if (proto_get(message, "dry")) {
-		control_ok(request);
-		return;
-	}
-	r = numbers_take(request->daemon->numbers, facts, n, on_done, request, &request->pending);
-	if (r < 0)
-		control_fail_errno(request, r);
+			return 0;
+	if (!proto_get(message, "dry"))
+		return numbers_take(request->daemon->numbers, facts, n, on_done, request,
+				    &request->pending);
+	control_ok(request);
+	return 0;
 }
 
 const struct control_verb control_fsid_take = { .word = "fsid-take", .start = start_take };
@@ -258,12 +244,9 @@ static void on_verified(void *userdata)
 		control_ok(request);
 }
 
-static void start_verify(struct control_request *request, const struct proto_message *message)
+static int start_verify(struct control_request *request, const struct proto_message *message)
 {
-	int r = numbers_verify(request->daemon->numbers, on_verified, request);
-
-	if (r < 0)
-		control_fail_errno(request, r);
+	return numbers_verify(request->daemon->numbers, on_verified, request);
 }
 
 static void end_verify(struct control_request *request)

@@ -67,19 +67,18 @@ static void on_named(void *userdata, const char *const *paths, size_t n_paths, b
 	control_finish(request);
 }
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
 	const struct daemon *daemon = request->daemon;
 	const char *hex = proto_get(message, "fsid"), *path;
 	struct kernel_fsid fsid = { 0 };
 	uint64_t type;
-	int r;
 
 	if (proto_get_u64(message, "fsid-type", FSID_N_TYPES - 1, &type) < 0 || !hex ||
 	    unescape_hex(hex, fsid.bytes, sizeof(fsid.bytes)) !=
 		    (ssize_t)kernel_fsid_length((enum kernel_fsid_type)type)) {
 		control_fail(request, PROTO_ERROR, "this is no file system id of a file handle");
-		return;
+		return 0;
 	}
 	fsid.type = (enum kernel_fsid_type)type;
 	if (type == FSID_NUM) {
@@ -87,9 +86,7 @@ static void start(struct control_request *request, const struct proto_message *m
 		if (path)
 			put_given_number(request, kernel_fsid_number(&fsid), path);
 	}
-	r = questions_name(daemon->questions, &fsid, on_named, request, &request->pending);
-	if (r < 0)
-		control_fail_errno(request, r);
+	return questions_name(daemon->questions, &fsid, on_named, request, &request->pending);
 }
 
 const struct control_verb control_handle = { .word = "handle", .start = start };

@@ -44,7 +44,7 @@ static void done(void *userdata, enum media_outcome outcome, struct media_mounte
 			     why ?: answers[outcome].text);
 }
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
 	struct mounting *mounting = (struct mounting *)request;
 	struct media *media = request->daemon->media;
@@ -52,13 +52,11 @@ static void start(struct control_request *request, const struct proto_message *m
 
 	mounting->path = control_get_medium(request, message);
 	if (!mounting->path)
-		return;
+		return 0;
 	r = media_observe(media, mounting->path, on_change, request, &mounting->observer);
-	if (r >= 0)
-		r = media_mount(media, mounting->path, NULL, NULL, 0, done, request,
-				&request->pending);
-	if (r < 0)
-		control_fail_errno(request, r);
+	return r < 0 ? r
+		     : media_mount(media, mounting->path, NULL, NULL, 0, done, request,
+				   &request->pending);
 }
 
 static void end(struct control_request *request)

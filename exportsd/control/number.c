@@ -11,7 +11,7 @@
 #include "exportsd/control/common.h"
 #include "exportsd/numbers/numbers.h"
 
-static void start_fsid(struct control_request *request, const struct proto_message *message)
+static int start_fsid(struct control_request *request, const struct proto_message *message)
 {
 	const struct numbers *numbers = request->daemon->numbers;
 	const char *path = proto_get(message, "path") ?: "";
@@ -28,29 +28,29 @@ static void start_fsid(struct control_request *request, const struct proto_messa
 		control_answer_number(request, numbers_get(numbers, medium), medium);
 	else
 		control_fail(request, PROTO_NOENT, "this medium has no number yet");
+	return 0;
 }
 
 const struct control_verb control_fsid = { .word = "fsid", .start = start_fsid };
 
-static void start_path(struct control_request *request, const struct proto_message *message)
+static int start_path(struct control_request *request, const struct proto_message *message)
 {
 	const struct daemon *daemon = request->daemon;
 	const struct export *export;
 	const char *path;
-	uint64_t number;
+	uint32_t number;
 
-	if (proto_get_u64(message, "fsid", UINT32_MAX, &number) < 0) {
-		control_fail(request, PROTO_ERROR, "this is no number of a file system");
-		return;
-	}
-	path = numbers_path(daemon->numbers, (uint32_t)number);
-	export = path ? NULL : control_export_by_hand(daemon, NULL, (uint32_t)number);
+	if (!control_get_number(request, message, UINT32_MAX, &number))
+		return 0;
+	path = numbers_path(daemon->numbers, number);
+	export = path ? NULL : control_export_by_hand(daemon, NULL, number);
 	if (export)
 		path = export->path;
 	if (path)
-		control_answer_number(request, (uint32_t)number, path);
+		control_answer_number(request, number, path);
 	else
 		control_fail(request, PROTO_NOENT, "nothing has this number");
+	return 0;
 }
 
 const struct control_verb control_path = { .word = "path", .start = start_path };

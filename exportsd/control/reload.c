@@ -23,12 +23,9 @@ static void done(void *userdata, const struct diags *diags, bool applied, bool c
 			   changed ? "in force" : "nothing changed");
 }
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
-	int r = reload_start(request->daemon->reload, false, done, request);
-
-	if (r < 0)
-		control_fail_errno(request, r);
+	return reload_start(request->daemon->reload, false, done, request);
 }
 
 static void end(struct control_request *request)

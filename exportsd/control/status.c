@@ -150,15 +150,16 @@ static void start_medium(struct status *status, const struct proto_message *mess
 			     "a rule claims this path, but its handler knows no such medium");
 }
 
-static void start(struct control_request *request, const struct proto_message *message)
+static int start(struct control_request *request, const struct proto_message *message)
 {
 	if (proto_get(message, "path")) {
 		start_medium((struct status *)request, message);
-		return;
+		return 0;
 	}
 	put_daemon(request);
 	put_kernel(request);
 	control_put_copies(request);
+	return 0;
 }
 
 static void end(struct control_request *request)

@@ -29,7 +29,7 @@ struct control_request {
 };
 
 /*
- * start:   a request came. @message: valid during the call
+ * start:   a request came. Returns 0; -errno: it is answered so. @message: valid during the call
  * produce: write some entries, until control_is_full(). True: the last one is written; that is
  *          answered by "ok". NULL: whatever answers is a callback
  * end:     the request is answered, or nobody wants the answer any more. What is pending is
@@ -38,7 +38,7 @@ struct control_request {
 struct control_verb {
 	const char *word;
 	size_t size; /* of the verb's own struct, zeroed at the start; 0: it has none */
-	void (*start)(struct control_request *request, const struct proto_message *message);
+	int (*start)(struct control_request *request, const struct proto_message *message);
 	bool (*produce)(struct control_request *request);
 	void (*end)(struct control_request *request);
 };

@@ -38,14 +38,15 @@ static bool any_host(void *userdata, const char *name, const char **ret_canonica
 
 /* ---- what is to be read ---- */
 
-/* In the order given. The strings are borrowed. */
+/* In the order given. */
 struct reading {
-	const char **files, **directories;
+	const char *const *files, *const *directories;
 	size_t n_files, n_directories;
-	struct config *config; /* whose lists they are, if none were given */
+	const char **sorted; /* arguments: the files among them, then the directories; or */
+	struct config *config; /* whose lists they are */
 };
 
-static size_t count(char *const *strings)
+static size_t count(const char *const *strings)
 {
 	size_t n = 0;
 
@@ -61,53 +62,45 @@ static bool is_directory(const char *path)
 	return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
 }
 
-static int make_lists(struct reading *reading, size_t n_files, size_t n_directories)
-{
-	reading->files = calloc(n_files + 1, sizeof(*reading->files));
-	reading->directories = calloc(n_directories + 1, sizeof(*reading->directories));
-	return reading->files && reading->directories ? 0 : -ENOMEM;
-}
-
 /* A directory among the arguments stands for its *.exports files. */
 static int use_arguments(struct reading *reading, char *const *arguments)
 {
-	size_t n = count(arguments);
-	int r = make_lists(reading, n, n);
+	size_t n = 0;
 
-	for (size_t i = 0; r == 0 && i < n; i++)
+	reading->sorted =
+		calloc(count((const char *const *)arguments) + 1, sizeof(*reading->sorted));
+	if (!reading->sorted)
+		return -ENOMEM;
+	for (size_t i = 0; arguments[i]; i++)
+		if (!is_directory(arguments[i]))
+			reading->sorted[n++] = arguments[i];
+	reading->n_files = n;
+	for (size_t i = 0; arguments[i]; i++)
 		if (is_directory(arguments[i]))
-			reading->directories[reading->n_directories++] = arguments[i];
-		else
-			reading->files[reading->n_files++] = arguments[i];
-	return r;
+			reading->sorted[n++] = arguments[i];
+	reading->files = reading->sorted;
+	reading->directories = reading->sorted + reading->n_files;
+	reading->n_directories = n - reading->n_files;
+	return 0;
 }
 
 /* What the daemon reads. A fault in its configuration is a fault. */
 static int use_config(struct reading *reading, const char *file, struct diags *diags)
 {
 	int r = config_load(file ?: "/etc/exportsd.conf", !file, diags, &reading->config);
-	char *const *files, *const *directories;
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	files = reading->config->exports_files;
-	directories = reading->config->exports_directories;
-	r = make_lists(reading, count(files), count(directories));
-	while (r == 0 && files[reading->n_files]) {
-		reading->files[reading->n_files] = files[reading->n_files];
-		reading->n_files++;
-	}
-	while (r == 0 && directories[reading->n_directories]) {
-		reading->directories[reading->n_directories] = directories[reading->n_directories];
-		reading->n_directories++;
-	}
-	return r;
+	reading->files = (const char *const *)reading->config->exports_files;
+	reading->n_files = count(reading->files);
+	reading->directories = (const char *const *)reading->config->exports_directories;
+	reading->n_directories = count(reading->directories);
+	return 0;
 }
 
 static void reading_done(struct reading *reading)
 {
-	free(reading->files);
-	free(reading->directories);
+	free(reading->sorted);
 	config_free(reading->config);
 }
 

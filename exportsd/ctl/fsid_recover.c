@@ -18,6 +18,7 @@
 
 #include "exportsd/numbers/file.h"
 #include "exportsd/numbers/text.h"
+#include "parser/file.h"
 
 struct source {
 	const char *name;
@@ -64,25 +65,6 @@ static bool is_private(const struct stat *st)
 	       st->st_nlink == 1;
 }
 
-static char *read_whole(int fd, size_t n_bytes)
-{
-	char *bytes = malloc(n_bytes + 1);
-	size_t n_read = 0;
-
-	while (bytes && n_read < n_bytes) {
-		ssize_t n = pread(fd, bytes + n_read, n_bytes - n_read, (off_t)n_read);
-
-		if (n <= 0)
-			break;
-		n_read += (size_t)n;
-	}
-	if (bytes && n_read < n_bytes) {
-		free(bytes);
-		return NULL;
-	}
-	return bytes;
-}
-
 /* ---- a list in text ---- */
 
 static bool refuse_untrusted(const char *name, const struct stat *st, bool has_mac, bool has_key)
@@ -98,18 +80,18 @@ static bool refuse_untrusted(const char *name, const struct stat *st, bool has_m
 static bool read_text(const struct ctl_invocation *invocation, const struct fsid_store *store,
 		      struct source *source, int fd, const struct stat *st)
 {
-	CLEANUP(freep) char *bytes = read_whole(fd, (size_t)st->st_size), *why = NULL;
+	CLEANUP(freep) char *bytes = NULL, *why = NULL;
 	unsigned char key[STORE_KEY_BYTES];
 	bool has_key = store_key_read(store->config->state_directory, false, key) == 0;
-	int r;
+	size_t n_bytes;
+	int r = file_read(fd, STORE_TEXT_MAX, &bytes, &n_bytes);
 
-	if (!bytes) {
-		complain("cannot read '%s'", source->name);
+	if (r < 0) {
+		complain("cannot read '%s': %s", source->name, strerror(-r));
 		return false;
 	}
 	/* Rows are taken into memory, no further, before it is known whose they are. */
-	r = store_text_read(bytes, (size_t)st->st_size, has_key ? key : NULL, take_row, source,
-			    &why);
+	r = store_text_read(bytes, n_bytes, has_key ? key : NULL, take_row, source, &why);
 	if (r < 0) {
 		if (r != -EEXIST)
 			complain("'%s': %s", source->name, why ?: strerror(-r));

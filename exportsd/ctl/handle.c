@@ -26,15 +26,12 @@ enum { SEARCH_MAX = 1000000 }; /* files looked at for one that has no name in me
 
 /* ---- texts ---- */
 
+/* As people write it. */
 static char *hex_of(const uint8_t *bytes, size_t n_bytes)
 {
-	char *hex = malloc(2 * n_bytes + 1);
+	char *hex = escape_hex(bytes, n_bytes);
 
-	for (size_t i = 0; hex && i < n_bytes; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x", bytes[i]);
-	if (hex)
-		hex[2 * n_bytes] = '\0';
-	return hex;
+	return hex ? memmove(hex, hex + strlen("\\x"), 2 * n_bytes + 1) : NULL;
 }
 
 static char *join_arguments(char *const *arguments)

@@ -68,22 +68,18 @@ static int see_client(void *userdata, const struct kernel_client *client)
 	return 0;
 }
 
-static bool is_lockd(const char *proc, const char *pid)
+/* What a process is called: "" if it is gone. */
+static void read_name(const struct search *search, const char *pid, char *ret_name, size_t size)
 {
-	CLEANUP(freep) char *path = NULL;
-	char name[32] = "";
-	FILE *from;
+	CLEANUP(closep) int fd = -1;
+	char path[PATH_MAX];
+	ssize_t n;
 
-	if (asprintf(&path, "%s/%s/comm", proc, pid) < 0) {
-		path = NULL;
-		return false;
-	}
-	from = fopen(path, "re");
-	if (from && !fgets(name, sizeof(name), from))
-		name[0] = '\0';
-	if (from)
-		fclose(from);
-	return str_equal(name, "lockd\n");
+	(void)snprintf(path, sizeof(path), "%s/%s/comm", search->proc, pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, ret_name, size - 1);
+	ret_name[n > 0 ? n : 0] = '\0';
+	ret_name[strcspn(ret_name, "\n")] = '\0';
 }
 
 /* "1: POSIX  ADVISORY  READ 123 07:00:1856 0 EOF" */
@@ -91,12 +87,15 @@ static void see_lock(struct search *search, const char *line)
 {
 	unsigned int major_number, minor_number;
 	unsigned long inode;
-	char pid[16], what[64];
+	char pid[16], what[64], name[32];
 
 	if (sscanf(line, "%*s %*s %*s %*s %15s %x:%x:%lu", pid, &major_number, &minor_number,
 		   &inode) != 4)
 		return;
-	if (makedev(major_number, minor_number) != search->device || !is_lockd(search->proc, pid))
+	if (makedev(major_number, minor_number) != search->device)
+		return;
+	read_name(search, pid, name, sizeof(name));
+	if (!str_equal(name, "lockd"))
 		return;
 	(void)snprintf(what, sizeof(what), "lock of an NFSv3 client, inode %lu", inode);
 	found(search, HOLDER_LOCK, "lockd", what);
@@ -104,15 +103,12 @@ static void see_lock(struct search *search, const char *line)
 
 static void see_locks(struct search *search)
 {
-	CLEANUP(freep) char *path = NULL;
 	CLEANUP(freep) char *line = NULL;
+	char path[PATH_MAX];
 	size_t size = 0;
 	FILE *from;
 
-	if (asprintf(&path, "%s/locks", search->proc) < 0) {
-		path = NULL;
-		return;
-	}
+	(void)snprintf(path, sizeof(path), "%s/locks", search->proc);
 	from = fopen(path, "re");
 	while (from && getline(&line, &size, from) > 0)
 		see_lock(search, line);
@@ -191,36 +187,22 @@ static bool see_directory(const struct search *search, int process_fd, const cha
 	return true;
 }
 
-static void say_name(int process_fd, FILE *to)
-{
-	int fd = openat(process_fd, "comm", O_RDONLY | O_CLOEXEC);
-	char name[32] = "";
-	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof(name) - 1);
-
-	closep(&fd);
-	name[n > 0 ? n : 0] = '\0';
-	name[strcspn(name, "\n")] = '\0';
-	fputs(name, to);
-}
-
 static void see_process(struct search *search, const char *pid)
 {
-	CLEANUP(freep) char *path = NULL;
 	CLEANUP(freep) char *what = NULL;
 	CLEANUP(closep) int process = -1;
+	char path[PATH_MAX], name[32];
 	size_t size;
 	bool holds;
 	FILE *to;
 
-	if (asprintf(&path, "%s/%s", search->proc, pid) < 0) {
-		path = NULL;
-		return;
-	}
+	(void)snprintf(path, sizeof(path), "%s/%s", search->proc, pid);
 	process = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	to = process < 0 ? NULL : open_memstream(&what, &size);
 	if (!to)
 		return;
-	say_name(process, to);
+	read_name(search, pid, name, sizeof(name));
+	fputs(name, to);
 	holds = see_files(search, process, to);
 	holds |= see_directory(search, process, "cwd", "in", to);
 	holds |= see_directory(search, process, "root", "its root is", to);

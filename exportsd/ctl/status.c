@@ -17,7 +17,7 @@
 #include "exportsd/ctl/json.h"
 
 struct medium {
-	char *path;
+	const char *path; /* among its fields */
 	struct proto_message fields; /* copied */
 	char **clients;
 	size_t n_clients;
@@ -40,24 +40,18 @@ static void medium_free(struct medium *medium)
 		free(medium->clients[i]);
 	free(medium->clients);
 	copy_done(&medium->fields);
-	free(medium->path);
 	free(medium);
 }
 
 static bool add_medium(struct status *status, const struct proto_message *message)
 {
-	const char *path = proto_get(message, "path");
 	struct medium *medium = calloc(1, sizeof(*medium));
 
-	if (!medium || !path || !copy_message(message, &medium->fields)) {
+	if (!medium || !copy_message(message, &medium->fields)) {
 		free(medium);
 		return false;
 	}
-	medium->path = strdup(path);
-	if (!medium->path) {
-		medium_free(medium);
-		return false;
-	}
+	medium->path = proto_get(&medium->fields, "path") ?: "";
 	HASH_ADD_KEYPTR(hh, status->by_path, medium->path, strlen(medium->path), medium);
 	if (!medium->hh.tbl) {
 		medium_free(medium);
