@@ -36,6 +36,8 @@ struct control_connection {
 	uint32_t events; /* that it waits for */
 	struct later patience; /* with the peer, while it is the peer that is waited for */
 	struct control_request *request; /* under way, or NULL */
+	bool is_in_verb; /* start() or produce() is running, and */
+	struct control_request *answered; /* has answered this one: it is freed behind it */
 	struct proto_writer out;
 	size_t n_sent; /* of out.bytes */
 	bool closing; /* when all is sent */
@@ -79,17 +81,30 @@ static void arm(struct control_connection *connection, bool is_alive)
 
 /* ---- what verbs call ---- */
 
-/* @connection->request: ended and freed, if there is one */
-static void end_request(struct control_connection *connection)
+static void request_free(struct control_request *request)
 {
-	struct control_request *request = TAKE_PTR(connection->request);
-
 	if (!request)
 		return;
 	pending_cancel(&request->pending);
 	if (request->verb->end)
 		request->verb->end(request);
 	free(request);
+}
+
+static void end_request(struct control_connection *connection)
+{
+	struct control_request *request = TAKE_PTR(connection->request);
+
+	if (connection->is_in_verb && request)
+		connection->answered = request;
+	else
+		request_free(request);
+}
+
+static void leave_verb(struct control_connection *connection)
+{
+	connection->is_in_verb = false;
+	request_free(TAKE_PTR(connection->answered));
 }
 
 static void end_message(struct control_connection *connection)
@@ -204,9 +219,11 @@ static void start_request(struct control_connection *connection,
 	request->daemon = connection->all->daemon;
 	request->connection = connection;
 	connection->request = request;
+	connection->is_in_verb = true;
 	r = verb->start(request, message);
 	if (r < 0)
 		control_fail_errno(request, r);
+	leave_verb(connection);
 }
 
 /* Start the next request, if it is there and nothing is under way. */
@@ -254,9 +271,10 @@ static void produce(struct control_connection *connection)
 	while (produces(connection) && !is_full(connection)) {
 		struct control_request *request = connection->request;
 
-		/* It may have answered otherwise, and be gone. */
+		connection->is_in_verb = true;
 		if (request->verb->produce(request) && connection->request)
 			control_ok(request);
+		leave_verb(connection);
 	}
 }
 

@@ -31,7 +31,7 @@ struct control_request {
 /*
  * start:   a request came. Returns 0; -errno: it is answered so. @message: valid during the call
  * produce: write some entries, until control_is_full(). True: the last one is written; that is
- *          answered by "ok". NULL: whatever answers is a callback
+ *          answered by "ok", unless it has answered itself. NULL: whatever answers is a callback
  * end:     the request is answered, or nobody wants the answer any more. What is pending is
  *          cancelled, the verb's struct freed after this; the rest is the verb's. NULL: nothing is
  */
@@ -60,7 +60,10 @@ void control_break(struct control_request *request);
 /* control_is_full - enough waits to be sent, or the connection is being closed: write no more. */
 bool control_is_full(const struct control_request *request);
 
-/* ---- the outcome: the request is over, and freed, when these return ---- */
+/*
+ * ---- the outcome: nothing more is said of the request. It is freed when these return; within
+ * start() and produce(), when that returns ----
+ */
 
 void control_ok(struct control_request *request);
 void control_fail(struct control_request *request, enum proto_outcome outcome, const char *format,
