@@ -17,6 +17,7 @@
 
 #include "handlers/proto.h"
 #include "parser/escape.h"
+#include "parser/text.h"
 
 static const char first_line_start[] = "exportsd/1 ";
 
@@ -286,18 +287,14 @@ void proto_printf(struct proto_writer *writer, const char *key, const char *form
 {
 	CLEANUP(freep) char *text = NULL;
 	va_list ap;
-	int length;
 
 	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
+	text = text_vformat(format, ap);
 	va_end(ap);
-	if (length < 0) {
-		text = NULL; /* undefined after a failure */
-		if (!writer->error)
-			writer->error = -ENOMEM;
-		return;
-	}
-	proto_put_bytes(writer, key, text, (size_t)length);
+	if (text)
+		proto_put(writer, key, text);
+	else if (!writer->error)
+		writer->error = -ENOMEM;
 }
 
 int proto_end(struct proto_writer *writer)

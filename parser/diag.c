@@ -10,6 +10,7 @@
  */
 
 #include "parser/diag.h"
+#include "parser/text.h"
 
 #include <stdarg.h>
 
@@ -111,12 +112,10 @@ static bool copy_line(struct diag *diag, const struct position *at)
 FORMAT_PRINTF(3, 0)
 static bool fill_item(struct diag *diag, const struct position *at, const char *format, va_list ap)
 {
-	CLEANUP(freep) char *text = NULL;
+	CLEANUP(freep) char *text = text_vformat(format, ap);
 
-	if (vasprintf(&text, format, ap) < 0) {
-		text = NULL;
+	if (!text)
 		return false;
-	}
 	diag->line = at->line;
 	diag->column = at->column;
 	diag->file = readable(at->file ? at->file : "", at->file ? strlen(at->file) : 0);

@@ -9,6 +9,7 @@
  */
 
 #include "parser/escape.h"
+#include "parser/text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -67,13 +68,9 @@ char *escape_bytes(const void *bytes, size_t n_bytes, enum escape_set set)
 
 char *escape_message(const char *format, va_list ap)
 {
-	CLEANUP(freep) char *raw = NULL;
+	CLEANUP(freep) char *raw = text_vformat(format, ap);
 
-	if (vasprintf(&raw, format, ap) < 0) {
-		raw = NULL;
-		return NULL;
-	}
-	return escape_bytes(raw, strlen(raw), ESCAPE_SHOWN);
+	return raw ? escape_bytes(raw, strlen(raw), ESCAPE_SHOWN) : NULL;
 }
 
 size_t unescape_bytes(char *text, size_t n_bytes)

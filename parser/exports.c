@@ -9,6 +9,7 @@
 #include "parser/etab.h"
 #include "parser/file.h"
 #include "parser/reader.h"
+#include "parser/text.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -78,14 +79,11 @@ static int read_directory(struct reader *reader, const char *directory)
 		return 0;
 	}
 	for (int i = 0; i < n; i++) {
-		CLEANUP(freep) char *file = NULL;
+		CLEANUP(freep)
+		char *file = r == 0 ? text_format("%s/%s", directory, names[i]->d_name) : NULL;
 
-		if (r == 0 && asprintf(&file, "%s/%s", directory, names[i]->d_name) < 0) {
-			file = NULL;
-			r = -ENOMEM;
-		}
 		if (r == 0)
-			r = read_file(reader, file);
+			r = file ? read_file(reader, file) : -ENOMEM;
 		free(names[i]);
 	}
 	free(names);

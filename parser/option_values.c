@@ -10,6 +10,7 @@
 #include "parser/option_values.h"
 
 #include "parser/etab.h"
+#include "parser/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -388,11 +389,10 @@ int option_read_squash(struct option_reading *reading, const struct option *opti
 	if (*end || first == -1 || last == -1)
 		return option_fault(reading, 0, "%s= takes one id or one range, as in %s=0-99",
 				    option->name, option->name);
-	if (asprintf(&text, first == last ? "%s%s%d" : "%s%s%d-%d", *ids ? *ids : "",
-		     *ids ? "," : "", first, last) < 0) {
-		text = NULL;
+	text = text_format(first == last ? "%s%s%d" : "%s%s%d-%d", *ids ?: "", *ids ? "," : "",
+			   first, last);
+	if (!text)
 		return -ENOMEM;
-	}
 	return keep(reading, text, SQUASH_BYTES_MAX, ids);
 }
 

@@ -26,6 +26,7 @@
 #include "exportsd/config/private.h"
 #include "parser/file.h"
 #include "parser/typo.h"
+#include "parser/text.h"
 
 enum {
 	FILE_MAX_BYTES = 1024 * 1024,
@@ -134,8 +135,7 @@ static void hear_error(cfg_t *cfg, const char *format, va_list ap)
 		report_unknown(cfg, va_arg(ap, const char *));
 		return;
 	}
-	if (vasprintf(&text, format, ap) < 0)
-		text = NULL;
+	text = text_vformat(format, ap);
 	at = position_of(cfg->line, NULL);
 	diag_add(reading.faults, DIAG_ERROR, &at, "%s", text ?: format);
 }

@@ -16,6 +16,7 @@
 
 #include "exportsd/config/nfsconf.h"
 #include "exportsd/config/private.h"
+#include "parser/text.h"
 
 /*
  * Sections of nfs.conf that are for whom exportsd stands in; other sections have readers of their
@@ -143,12 +144,9 @@ static int take_setting(struct config_layer *layer, size_t index, const struct n
 		warn(setting, diags, why, "; ignoring it");
 		return 1;
 	}
-	if (asprintf(&origin, "%s:%u: [%s] %s", setting->file, setting->line, setting->section,
-		     setting->tag) < 0) {
-		origin = NULL;
-		return -ENOMEM;
-	}
-	return layer_set(layer, index, text, origin);
+	origin = text_format("%s:%u: [%s] %s", setting->file, setting->line, setting->section,
+			     setting->tag);
+	return origin ? layer_set(layer, index, text, origin) : -ENOMEM;
 }
 
 /* Split "SECTION TAG" and look for it. */

@@ -23,6 +23,7 @@
 #include "exportsd/config/nfsconf.h"
 #include "parser/arena.h"
 #include "parser/file.h"
+#include "parser/text.h"
 
 enum { LOCK_TRIES = 20, LOCK_PAUSE_MSEC = 50 };
 
@@ -161,11 +162,10 @@ static int take_file(const struct reading *reading, const char *file)
 static char *relative_path(const char *to, const char *path)
 {
 	const char *slash = strrchr(to, '/');
-	char *joined;
 
 	if (*path == '/' || !slash)
 		return strdup(path);
-	return asprintf(&joined, "%.*s%s", (int)(slash - to) + 1, to, path) < 0 ? NULL : joined;
+	return text_format("%.*s%s", (int)(slash - to) + 1, to, path);
 }
 
 /* "include = FILE"; a "-" before it: it may be missing. */
@@ -352,25 +352,19 @@ static int take_top_file(struct reading *reading, const char *file)
 
 static int take_entry(struct reading *reading, const char *directory, const char *name)
 {
-	CLEANUP(freep) char *file = NULL;
+	CLEANUP(freep) char *file = text_format("%s/%s", directory, name);
 
-	if (asprintf(&file, "%s/%s", directory, name) < 0) {
-		file = NULL;
-		return -ENOMEM;
-	}
-	return take_top_file(reading, file);
+	return file ? take_top_file(reading, file) : -ENOMEM;
 }
 
 static int take_directory(struct reading *reading, const char *file)
 {
-	CLEANUP(freep) char *directory = NULL;
+	CLEANUP(freep) char *directory = text_format("%s.d", file);
 	struct dirent **entries;
 	int n, r = 0;
 
-	if (asprintf(&directory, "%s.d", file) < 0) {
-		directory = NULL;
+	if (!directory)
 		return -ENOMEM;
-	}
 	n = scandir(directory, &entries, is_conf_file, versionsort);
 	if (n < 0)
 		return errno == ENOMEM ? -ENOMEM : 0;
@@ -400,12 +394,8 @@ int nfsconf_load(const char *file, struct diags *diags, struct nfsconf **ret_con
 	int r = conf ? 0 : -ENOMEM;
 
 	if (r == 0 && strncmp(file, "/etc/", 5) == 0 && access(file, R_OK) < 0) {
-		if (asprintf(&vendor, "/usr%s", file) < 0) {
-			vendor = NULL;
-			r = -ENOMEM;
-		}
-		if (r == 0)
-			r = take_top_file(&reading, vendor);
+		vendor = text_format("/usr%s", file);
+		r = vendor ? take_top_file(&reading, vendor) : -ENOMEM;
 		if (r == 0)
 			r = take_directory(&reading, vendor);
 	}

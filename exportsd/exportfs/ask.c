@@ -10,17 +10,15 @@
 
 #include "exportsd/base/caller.h"
 #include "exportsd/exportfs/private.h"
+#include "parser/text.h"
 
 /* Returns 0; -errno of reaching the daemon. */
 static int open_caller(const struct exportfs *exportfs, struct caller **ret_caller)
 {
-	CLEANUP(freep) char *socket = NULL;
+	CLEANUP(freep)
+	char *socket = text_format("%s/control", exportfs->config->runtime_directory);
 
-	if (asprintf(&socket, "%s/control", exportfs->config->runtime_directory) < 0) {
-		socket = NULL;
-		return -ENOMEM;
-	}
-	return caller_open(ret_caller, socket);
+	return socket ? caller_open(ret_caller, socket) : -ENOMEM;
 }
 
 static int send_change(struct caller *caller, const struct exportfs *exportfs)

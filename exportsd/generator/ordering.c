@@ -10,6 +10,7 @@
  */
 
 #include "exportsd/generator/ordering.h"
+#include "parser/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -268,11 +269,8 @@ static int require_export(struct writing *writing, const struct export *export)
 	if (!export->pattern && (export->options->mountpoint ||
 				 snapshot_rule_for_path(writing->snapshot, export->path, NULL)))
 		return 0;
-	if (asprintf(&path, "%s%s", writing->rootdir, export->path) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	r = require(writing, path);
+	path = text_format("%s%s", writing->rootdir, export->path);
+	r = path ? require(writing, path) : -ENOMEM;
 	if (r < 0 || !writing->look)
 		return r;
 	real = ordering_real_path(path);

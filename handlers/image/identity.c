@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "handlers/image/identity.h"
+#include "parser/text.h"
 
 static void free_probe(blkid_probe *probe)
 {
@@ -96,20 +97,15 @@ static int checksum(int fd, uint64_t size, char **ret_text)
 		r = add_to_sum(fd, HEAD + (size - HEAD) / N_SAMPLES * (uint64_t)i, SAMPLE, &sum);
 	if (r < 0)
 		return r;
-	if (asprintf(ret_text, "sum-%016llx-%llu", (unsigned long long)sum,
-		     (unsigned long long)size) < 0)
-		return -ENOMEM;
-	return 0;
+	*ret_text =
+		text_format("sum-%016llx-%llu", (unsigned long long)sum, (unsigned long long)size);
+	return *ret_text ? 0 : -ENOMEM;
 }
 
 static char *join(const struct image_identity *identity, const char *uuid, const char *sum)
 {
-	char *text;
-
-	if (asprintf(&text, "%s %s%s%s%s%s", identity->type, identity->label ?: "-",
-		     uuid ? " " : "", uuid ?: "", sum ? " " : "", sum ?: "") < 0)
-		return NULL;
-	return text;
+	return text_format("%s %s%s%s%s%s", identity->type, identity->label ?: "-", uuid ? " " : "",
+			   uuid ?: "", sum ? " " : "", sum ?: "");
 }
 
 static int read_values(blkid_probe probe, int fd, struct image_identity *identity)

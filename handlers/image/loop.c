@@ -17,6 +17,7 @@
 #include <sys/sysmacros.h>
 
 #include "handlers/image/loop.h"
+#include "parser/text.h"
 
 enum {
 	ATTACH_TRIES = 64, /* another process may take the free device before us */
@@ -211,8 +212,7 @@ int loop_mount(int image_fd, const char *name, const char *type, const char *opt
 
 	fd = attach(image_fd, name, device, sizeof(device));
 	if (fd < 0) {
-		if (asprintf(reterr_why, "no loop device: %s", strerror(-fd)) < 0)
-			*reterr_why = NULL; /* undefined after a failure */
+		*reterr_why = text_format("no loop device: %s", strerror(-fd));
 		return fd;
 	}
 	result = strdup(device);

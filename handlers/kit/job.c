@@ -19,6 +19,7 @@
 
 #include "handlers/kit/private.h"
 #include "handlers/kit/request.h"
+#include "parser/text.h"
 
 /* Nobody waits for it any more. */
 static void job_leave_connection(struct kit_job *job)
@@ -162,10 +163,9 @@ static int on_job_exit(sd_event_source *source, const siginfo_t *info, void *use
 	while (job_read(job))
 		; /* what it wrote before it ended */
 	if (job->connection) {
-		if (asprintf(&why, "the handler's process for %s ended with %s %d", job->verb->name,
-			     info->si_code == CLD_EXITED ? "exit code" : "signal",
-			     info->si_status) < 0)
-			why = NULL; /* undefined after a failure */
+		why = text_format("the handler's process for %s ended with %s %d", job->verb->name,
+				  info->si_code == CLD_EXITED ? "exit code" : "signal",
+				  info->si_status);
 		kit_log(LOG_ERR, "%s", why ? why : "a process died");
 		job_fail(job, PROTO_ERROR, EIO, why);
 	}

@@ -7,18 +7,16 @@
 #include <stdarg.h>
 
 #include "handlers/kit/kit.h"
+#include "parser/text.h"
 
 void kit_log(int level, const char *format, ...)
 {
 	CLEANUP(freep) char *text = NULL;
 	va_list ap;
-	int length;
 
 	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
+	text = text_vformat(format, ap);
 	va_end(ap);
-	if (length < 0)
-		text = NULL; /* undefined after a failure */
 	for (char *c = text; c && *c; c++)
 		if ((unsigned char)*c < ' ')
 			*c = '?'; /* one message, one line */

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "handlers/kit/request.h"
+#include "parser/text.h"
 
 enum { FLUSH_BYTES = 16 * 1024 };
 
@@ -79,13 +80,10 @@ void kit_progress(struct kit_request *request, int percent, const char *format, 
 {
 	CLEANUP(freep) char *text = NULL;
 	va_list ap;
-	int length;
 
 	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
+	text = text_vformat(format, ap);
 	va_end(ap);
-	if (length < 0)
-		text = NULL; /* undefined after a failure */
 	proto_begin(&request->out, "progress");
 	if (percent >= 0)
 		proto_put_u64(&request->out, "percent", percent > 100 ? 100 : (uint64_t)percent);
@@ -96,15 +94,12 @@ void kit_progress(struct kit_request *request, int percent, const char *format, 
 
 int kit_why(struct kit_request *request, int outcome, const char *format, ...)
 {
-	char *text = NULL;
 	va_list ap;
-	int length;
 
-	va_start(ap, format);
-	length = vasprintf(&text, format, ap);
-	va_end(ap);
 	free(request->why);
-	request->why = length < 0 ? NULL : text;
+	va_start(ap, format);
+	request->why = text_vformat(format, ap);
+	va_end(ap);
 	return outcome;
 }
 
