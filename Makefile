@@ -130,6 +130,10 @@ $(B)/bin/%: $(B)/tests/vm/tools/%.o $(LIBRARY)
 $(B)/tests/%: $(B)/tests/%.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
+# Nobody waits for a clock in a unit test.
+$(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/tests/fake/clock.o $(LIBRARY)
+	$(call SAY,LD,$@)
+	$(LINK)
 $(B)/tests/fuzz/try-%: $(B)/tests/fuzz/fuzz-%.o $(B)/tests/fuzz/driver.o $(LIBRARY)
 	$(call SAY,LD,$@)
 	$(LINK)
@@ -212,7 +216,7 @@ PAGES     := $(wildcard man/*.[1-9])
 ANALYZER  := -fanalyzer -Wno-analyzer-malloc-leak -Wno-analyzer-use-after-free \
              -Wno-analyzer-use-of-uninitialized-value
 product: $(PRODUCT)
-objects: $(PRODUCT) $(call objects,$(wildcard tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/vm/tools/*.c))
+objects: $(PRODUCT) $(call objects,$(wildcard tests/fake/*.c tests/unit/*.c tests/fuzz/*.c tests/bench/*.c tests/vm/tools/*.c))
 
 # Not in parallel, and nothing else beside it: each prints its raw figures and its peer's.
 bench: all $(BENCH) $(TOOLS) ## measure: answers, numbers, MNT calls, first access, listings, each beside its peer

@@ -2,7 +2,8 @@
 #pragma once
 
 /*
- * loop.h - for unit tests with an event loop: run it until something has happened, but not for ever.
+ * loop.h - for unit tests with an event loop: run it until something has happened, but not for ever. The time is that of
+ * tests/fake/clock.h, which costs none.
  */
 
 #include <stdbool.h>
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "parser/base.h"
+#include "tests/fake/clock.h"
 #include "tests/tap.h"
 
 __attribute__((unused)) static uint64_t loop_now_msec(void)
@@ -32,7 +34,7 @@ __attribute__((unused)) static bool loop_until(sd_event *event,
 	uint64_t end = loop_now_msec() + msec;
 
 	while (*counter < wanted && loop_now_msec() < end)
-		if (sd_event_run(event, 20 * 1000) < 0)
+		if (sd_event_run(event, 20 * UINT64_C(1000)) < 0)
 			return false;
 	return *counter >= wanted;
 }
@@ -56,6 +58,7 @@ __attribute__((unused)) static void loop_in_child(sd_event **event, int (*test)(
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		clock_begin_anew();
 		sd_event_unref(*event);
 		if (sd_event_new(event) < 0)
 			_exit(2);

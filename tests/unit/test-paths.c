@@ -17,6 +17,7 @@
 #include "exportsd/fs/paths.h"
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
+#include "tests/fake/clock.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 
@@ -515,6 +516,7 @@ static void test_dead_disk(void)
 	for (int i = 0; i < N; i++)
 		wanted[i] = i == DEAD ? dead : open_path;
 	n_done = 0;
+	clock_disks_may_be_dead();
 	paths_real(paths, wanted, N, NULL, on_real, NULL, NULL);
 	ok(loop_until(event, &n_done, 1, PATIENCE_MSEC), "a list with a path that hangs");
 	ok(loop_now_msec() - start < 3500, "is answered in time: %u ms",

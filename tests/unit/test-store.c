@@ -28,6 +28,7 @@
 #include "exportsd/numbers/numbers.h"
 #include "exportsd/worker/worker.h"
 #include "exportsd/workers.h"
+#include "tests/fake/clock.h"
 #include "tests/tap.h"
 #include "tests/unit/directory.h"
 #include "tests/unit/loop.h"
@@ -266,12 +267,12 @@ static void run_victim(unsigned int round)
 	/* Every fourth dies while it starts. */
 	if (round % 4)
 		(void)poll(&first, 1, PATIENCE_MSEC);
-	usleep((useconds_t)(tap_random() % 30000));
+	clock_let_run(tap_random() % 30000);
 	store = child_of(pid);
 	if (store > 0 && round % 3 != 0)
 		kill(store, SIGKILL);
 	if (round % 3 == 1)
-		usleep((useconds_t)(tap_random() % 30000)); /* it goes on with another process */
+		clock_let_run(tap_random() % 30000); /* it goes on with another process */
 	kill(pid, SIGKILL);
 	from = fdopen(pipe_fds[0], "r");
 	while (from && fgets(line, sizeof(line), from))
