@@ -508,6 +508,13 @@ static struct rpc_call *call_begin(const struct bytes *bytes)
 	return call;
 }
 
+/* For 5 s at most. */
+static void until_answered(const struct rpc_call *call)
+{
+	for (int i = 0; i < 500 && !call->is_answered; i++)
+		loop_for(server.event, 10);
+}
+
 static void call_end(struct rpc_call *call)
 {
 	free(call->reply);
@@ -946,8 +953,7 @@ static void test_waiting(void)
 	silent = "tell";
 	bytes = mnt_bytes(3, MOUNT_MNT, "/srv/a");
 	call = call_begin(&bytes);
-	for (int i = 0; i < 40 && !call->is_answered; i++)
-		(void)sd_event_run(server.event, 100000);
+	until_answered(call);
 	is_int(status_of(call, 3), 10006, "nothing is waited for longer than the deadline");
 	call_end(call);
 	config.deadline_seconds = 120;
@@ -956,8 +962,7 @@ static void test_waiting(void)
 	rule_deadline_usec = 500000;
 	bytes = mnt_bytes(3, MOUNT_MNT, "/mnt/cd/disc1");
 	call = call_begin(&bytes);
-	for (int i = 0; i < 40 && !call->is_answered; i++)
-		(void)sd_event_run(server.event, 100000);
+	until_answered(call);
 	is_int(status_of(call, 3), 10006,
 	       "a medium is waited for until its rule's deadline is over");
 	call_end(call);
@@ -1048,8 +1053,7 @@ static void start_again(void)
 	ok(other->is_answered, "who does not ask for the list is answered");
 	ok(!early[0]->is_answered, "who does waits until the file is read");
 	early[1]->gone(early[1]->gone_userdata);
-	for (int i = 0; i < 500 && !early[0]->is_answered; i++)
-		loop_for(server.event, 10);
+	until_answered(early[0]);
 	ok(early[0]->is_answered && early[2]->is_answered, "and is answered then");
 	ok(!early[1]->is_answered, "who has gone is not");
 	for (size_t i = 0; i < N_ELEMENTS(early); i++)
@@ -1084,8 +1088,7 @@ static void test_dump_by_name(void)
 	call_end(call);
 	call_end(other);
 	call = call_begin(&bytes);
-	sd_event_run(server.event, 1500 * 1000);
-	turn();
+	until_answered(call);
 	ok(call->is_answered, "but not for ever");
 	call_end(call);
 	call = call_begin(&bytes);
@@ -1184,8 +1187,7 @@ static void test_exports_and_netgroups(void)
 	call_end(call);
 	put_in_force(exports);
 	call = call_begin(&bytes);
-	sd_event_run(server.event, 1500 * 1000);
-	turn();
+	until_answered(call);
 	ok(call->is_answered, "or the time is over");
 	call_end(call);
 }
