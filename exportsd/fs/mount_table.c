@@ -288,7 +288,11 @@ static void begin_to_read(void *userdata)
 
 static void read_when_due(struct mount_table *table)
 {
-	if (table->is_due)
+	if (!table->is_due)
+		return;
+	if (later_now_usec() >= table->next_read_usec)
+		later_call(&table->read_later, table->event, begin_to_read, table);
+	else
 		(void)later_call_at(&table->read_later, table->event, table->next_read_usec,
 				    begin_to_read, table);
 }
