@@ -189,13 +189,23 @@ static void wait_for(struct numbers_question *question, struct numbers_change *c
 	question->n_pending++;
 }
 
+/* What a call makes of an entry, and waits for. NULL: memory is out. */
+static struct numbers_change *begin_change(struct numbers_question *question, struct number *entry)
+{
+	struct numbers_change *change = change_of(question->numbers, entry);
+
+	if (change)
+		wait_for(question, change);
+	return change;
+}
+
 /* Wait for what is under way with an entry, if anything is. */
-static void await(struct numbers *numbers, struct numbers_question *question, struct number *entry)
+static void await(struct numbers_question *question, struct number *entry)
 {
 	if (!entry->change)
 		return;
 	if (entry->change->state == DOUBT)
-		move_change(numbers, entry->change, QUEUED);
+		move_change(question->numbers, entry->change, QUEUED);
 	wait_for(question, entry->change);
 }
 
@@ -397,64 +407,67 @@ static int check_identity(const char *identity)
 	return strlen(identity) > NUMBERS_IDENTITY_MAX ? -E2BIG : 0;
 }
 
+/* Is it known, or will it be? Else a call wanted it, and could not have it written. */
+static bool is_wanted(const struct number *entry)
+{
+	return entry->synced || entry->change;
+}
+
 /* Of a path's numbers the one that will be primary, with this identity if there is one. */
 static struct number *coming_primary(struct number *chain, const char *const *identity)
 {
 	struct number *best = NULL;
 
 	for (struct number *entry = chain; entry; entry = entry->next_of_path)
-		if (entry->number && (entry->synced || entry->change) && !coming_retired(entry) &&
+		if (entry->number && is_wanted(entry) && !coming_retired(entry) &&
 		    (!identity || entries_same_identity(coming_identity(entry), *identity)) &&
 		    (!best || coming_sequence(entry) > coming_sequence(best)))
 			best = entry;
 	return best;
 }
 
-/* One that a call wanted for this path and identity, and could not have written. */
 static struct number *find_left(struct number *chain)
 {
-	while (chain && (chain->synced || chain->change || !chain->number))
+	while (chain && (is_wanted(chain) || !chain->number))
 		chain = chain->next_of_path;
 	return chain;
 }
 
 /* Make an entry its path's primary number, and have the call wait for it. */
-static int make_primary(struct numbers *numbers, struct numbers_question *question,
-			struct number *entry, const char *identity)
+static int make_primary(struct numbers_question *question, struct number *entry,
+			const char *identity)
 {
-	struct numbers_change *change = change_of(numbers, entry);
+	struct numbers_change *change = begin_change(question, entry);
 
 	if (!change)
 		return -ENOMEM;
-	change->sequence = ++numbers->entries->last_sequence;
+	change->sequence = ++question->numbers->entries->last_sequence;
 	change->retired = false;
-	wait_for(question, change);
 	return say_identity(change, identity);
 }
 
-static int give_new(struct numbers *numbers, struct numbers_question *question, const char *path,
-		    const char *identity, uint32_t number)
+static int give_new(struct numbers_question *question, const char *path, const char *identity,
+		    uint32_t number)
 {
 	const struct store_row row = { .number = number, .path = path, .n_path = strlen(path) };
 	struct number *entry;
-	int r = entries_add(numbers->entries, &row, &entry);
+	int r = entries_add(question->numbers->entries, &row, &entry);
 
-	return r < 0 ? r : make_primary(numbers, question, entry, identity);
+	return r < 0 ? r : make_primary(question, entry, identity);
 }
 
-static int assign_new(struct numbers *numbers, struct numbers_question *question, const char *path,
-		      const char *identity)
+static int assign_new(struct numbers_question *question, const char *path, const char *identity)
 {
-	struct number *left = find_left(find_path(numbers, path));
+	struct number *left = find_left(find_path(question->numbers, path));
 	uint32_t number;
 	int r = check_path(path);
 
 	if (r < 0)
 		return r;
 	if (left)
-		return make_primary(numbers, question, left, identity);
-	number = choose(numbers, path, identity);
-	return number ? give_new(numbers, question, path, identity, number) : -ENOSPC;
+		return make_primary(question, left, identity);
+	number = choose(question->numbers, path, identity);
+	return number ? give_new(question, path, identity, number) : -ENOSPC;
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
@@ -472,9 +485,9 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		if (entries_primary(chain))
 			continue;
 		if (entry)
-			await(numbers, question, entry);
+			await(question, entry);
 		else
-			r = assign_new(numbers, question, paths[i], NULL);
+			r = assign_new(question, paths[i], NULL);
 	}
 	return question_begun(question, r, ret_question);
 }
@@ -490,11 +503,11 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 		return -ENOMEM;
 	entry = coming_primary(chain, &identity);
 	if (r == 0 && !entry)
-		r = assign_new(numbers, question, path, identity);
+		r = assign_new(question, path, identity);
 	else if (r == 0 && entry == coming_primary(chain, NULL))
-		await(numbers, question, entry);
+		await(question, entry);
 	else if (r == 0)
-		r = make_primary(numbers, question, entry, identity);
+		r = make_primary(question, entry, identity);
 	return question_begun(question, r, ret_question);
 }
 
@@ -527,12 +540,12 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 		return -ENOMEM;
 	r = judge(numbers, path, identity, number);
 	if (r == 0 && !entry)
-		r = give_new(numbers, question, path, identity, number);
+		r = give_new(question, path, identity, number);
 	else if (r == 0 && entry == coming_primary(chain, NULL) &&
 		 entries_same_identity(coming_identity(entry), identity))
-		await(numbers, question, entry);
+		await(question, entry);
 	else if (r == 0)
-		r = make_primary(numbers, question, entry, identity);
+		r = make_primary(question, entry, identity);
 	return question_begun(question, r, ret_question);
 }
 
@@ -556,30 +569,25 @@ int numbers_adopt(struct numbers *numbers, const char *path, const char *identit
 
 /* ---- saying more of a number ---- */
 
-static int bind(struct numbers *numbers, struct numbers_question *question, uint32_t number,
-		const char *identity)
+static int bind(struct numbers_question *question, uint32_t number, const char *identity)
 {
-	struct number *entry = entries_find_number(numbers->entries, number);
+	struct number *entry = entries_find_number(question->numbers->entries, number);
 	struct numbers_change *change;
 	int r = identity ? check_identity(identity) : -EINVAL;
 
 	if (r < 0)
 		return r;
-	if (!entry || (!entry->synced && !entry->change))
+	if (!entry || !is_wanted(entry))
 		return -ENOENT;
-	if (coming_identity(entry)) {
-		if (!entries_same_identity(coming_identity(entry), identity))
-			return -EEXIST;
-		await(numbers, question, entry);
+	if (entries_same_identity(coming_identity(entry), identity)) {
+		await(question, entry);
 		return 0;
 	}
-	if (coming_primary(find_path(numbers, entry->path), &identity))
+	if (coming_identity(entry) ||
+	    coming_primary(find_path(question->numbers, entry->path), &identity))
 		return -EEXIST;
-	change = change_of(numbers, entry);
-	if (!change)
-		return -ENOMEM;
-	wait_for(question, change);
-	return say_identity(change, identity);
+	change = begin_change(question, entry);
+	return change ? say_identity(change, identity) : -ENOMEM;
 }
 
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
@@ -589,25 +597,23 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
 
 	if (!question)
 		return -ENOMEM;
-	return question_begun(question, bind(numbers, question, number, identity), ret_question);
+	return question_begun(question, bind(question, number, identity), ret_question);
 }
 
 /* Numbers and directories: say whether it is in use. */
-static int say_retired(struct numbers *numbers, struct numbers_question *question,
-		       struct number *entry, bool retired)
+static int say_retired(struct numbers_question *question, struct number *entry, bool retired)
 {
 	struct numbers_change *change;
 
-	if ((entry->synced || entry->change) && coming_retired(entry) == retired) {
-		await(numbers, question, entry);
+	if (is_wanted(entry) && coming_retired(entry) == retired) {
+		await(question, entry);
 		return 0;
 	}
-	change = change_of(numbers, entry);
+	change = begin_change(question, entry);
 	if (!change)
 		return -ENOMEM;
 	change->retired = retired;
-	change->sequence = ++numbers->entries->last_sequence;
-	wait_for(question, change);
+	change->sequence = ++question->numbers->entries->last_sequence;
 	return 0;
 }
 
@@ -620,8 +626,8 @@ int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn don
 
 	if (!question)
 		return -ENOMEM;
-	if (entry && (entry->synced || entry->change))
-		r = say_retired(numbers, question, entry, true);
+	if (entry && is_wanted(entry))
+		r = say_retired(question, entry, true);
 	return question_begun(question, r, ret_question);
 }
 
@@ -642,7 +648,7 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 		if (r == 0 && !entry && made)
 			r = entries_add(numbers->entries, &row, &entry);
 		if (r == 0 && entry)
-			r = say_retired(numbers, question, entry, !made);
+			r = say_retired(question, entry, !made);
 	}
 	return question_begun(question, r, ret_question);
 }
@@ -672,23 +678,23 @@ static struct store_row row_of_fact(const struct numbers_fact *fact)
 	};
 }
 
-static int take_fact(struct numbers *numbers, struct numbers_question *question,
-		     const struct numbers_fact *fact)
+static int take_fact(struct numbers_question *question, const struct numbers_fact *fact)
 {
-	struct number *entry = entries_find_number(numbers->entries, fact->number);
+	struct entries *entries = question->numbers->entries;
+	struct number *entry = entries_find_number(entries, fact->number);
 	const struct store_row row = row_of_fact(fact);
 	struct numbers_change *change;
-	struct store_row joined;
+	struct store_row joined = row;
 	bool is_new = !entry;
-	int r = is_new ? entries_add(numbers->entries, &row, &entry) : 0;
+	int r = is_new ? entries_add(entries, &row, &entry) : 0;
 
 	if (r < 0)
 		return r;
-	change = change_of(numbers, entry);
+	change = begin_change(question, entry);
 	if (!change)
 		return -ENOMEM;
-	wait_for(question, change);
-	joined = is_new ? row : row_of_change(change);
+	if (!is_new)
+		joined = row_of_change(change);
 	if (!store_row_join(&joined, &row))
 		return -EEXIST;
 	change->sequence = joined.sequence;
@@ -726,6 +732,6 @@ int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size
 	for (size_t i = 0; r == 0 && i < n_facts; i++)
 		r = judge_fact(numbers, facts, i);
 	for (size_t i = 0; r == 0 && i < n_facts; i++)
-		r = take_fact(numbers, question, &facts[i]);
+		r = take_fact(question, &facts[i]);
 	return question_begun(question, r, ret_question);
 }
