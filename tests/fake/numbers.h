@@ -35,7 +35,7 @@ struct numbers_question {
 	struct pending pending;
 	struct numbers_question *prev, *next;
 	struct numbers *numbers;
-	sd_event_source *source;
+	struct later answer;
 	int error;
 	char **assign; /* paths that get a number when it is answered */
 	size_t n_assign;
@@ -216,7 +216,7 @@ bool numbers_made_directory(const struct numbers *numbers, const char *path)
 static void question_free(struct numbers_question *question)
 {
 	DL_DELETE(question->numbers->questions, question);
-	sd_event_source_disable_unref(question->source);
+	later_cancel(&question->answer);
 	for (size_t i = 0; i < question->n_assign; i++)
 		free(question->assign[i]);
 	free(question->assign);
@@ -246,7 +246,7 @@ static void numbers_do(struct numbers_question *question, const char *path)
 	}
 }
 
-static int numbers_answer(sd_event_source *source, void *userdata)
+static void numbers_answer(void *userdata)
 {
 	struct numbers_question *question = userdata;
 	numbers_done_fn done = question->done;
@@ -257,7 +257,6 @@ static int numbers_answer(sd_event_source *source, void *userdata)
 		numbers_do(question, question->assign[i]);
 	question_free(question);
 	done(asker, error);
-	return 0;
 }
 
 static void cancel_numbers(struct pending *pending)
@@ -286,7 +285,7 @@ static int numbers_ask(struct numbers *numbers, const char *const *paths, size_t
 	for (size_t i = 0; i < n_paths; i++)
 		question->assign[i] = strdup(paths[i] ?: "");
 	DL_APPEND(numbers->questions, question);
-	sd_event_add_defer(numbers->event, &question->source, numbers_answer, question);
+	later_call(&question->answer, numbers->event, numbers_answer, question);
 	if (ret_question)
 		*ret_question = &question->pending;
 	return 0;

@@ -21,26 +21,24 @@ struct numbers_question {
 	struct pending pending;
 	numbers_done_fn done;
 	void *userdata;
-	sd_event_source *source;
+	struct later answer;
 };
 
 static void cancel_numbers(struct pending *pending)
 {
 	struct numbers_question *question = (struct numbers_question *)pending;
 
-	sd_event_source_disable_unref(question->source);
+	later_cancel(&question->answer);
 	free(question);
 }
 
-static int on_assigned(sd_event_source *source, void *userdata)
+static void on_assigned(void *userdata)
 {
 	struct numbers_question question = *(struct numbers_question *)userdata;
 
-	sd_event_source_unref(question.source);
 	free(userdata);
 	store.is_known |= store.asked && !store.is_full;
 	question.done(question.userdata, store.is_full ? -ENOSPC : 0);
-	return 0;
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
@@ -51,7 +49,7 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 	*question =
 		(struct numbers_question){ { cancel_numbers }, .done = done, .userdata = userdata };
 	store.asked += (unsigned int)n_paths;
-	sd_event_add_defer(server.event, &question->source, on_assigned, question);
+	later_call(&question->answer, server.event, on_assigned, question);
 	*ret_question = &question->pending;
 	return 0;
 }
