@@ -36,10 +36,12 @@ enum statement {
 	COMMIT,
 	MARK,
 	GO_BACK,
+	ADD_NUMBER,
 	FIND_NUMBER,
-	PUT_NUMBER,
+	CHANGE_NUMBER,
+	ADD_DIRECTORY,
 	FIND_DIRECTORY,
-	PUT_DIRECTORY,
+	CHANGE_DIRECTORY,
 	SET_TOTALS,
 	N_STATEMENTS,
 };
@@ -49,14 +51,16 @@ static const char *const statement_texts[N_STATEMENTS] = {
 	[COMMIT] = "COMMIT",
 	[MARK] = "SAVEPOINT mark",
 	[GO_BACK] = "ROLLBACK TO mark",
+	[ADD_NUMBER] = ("INSERT INTO number VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+			" ON CONFLICT DO NOTHING"),
 	[FIND_NUMBER] = NUMBERS " WHERE number = ?1",
-	[PUT_NUMBER] = ("INSERT INTO number VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
-			" ON CONFLICT DO UPDATE SET identity = ?3, sequence = ?4, retired = ?5,"
-			" created = ?6, checksum = ?7"),
+	[CHANGE_NUMBER] = ("UPDATE number SET identity = ?3, sequence = ?4, retired = ?5,"
+			   " created = ?6, checksum = ?7 WHERE number = ?1"),
+	[ADD_DIRECTORY] = ("INSERT INTO directory VALUES (?2, ?4, ?5, ?6, ?7)"
+			   " ON CONFLICT DO NOTHING"),
 	[FIND_DIRECTORY] = DIRECTORIES " WHERE path = ?1",
-	[PUT_DIRECTORY] = ("INSERT INTO directory VALUES (?2, ?4, ?5, ?6, ?7)"
-			   " ON CONFLICT DO UPDATE SET sequence = ?4, retired = ?5, created = ?6,"
-			   " checksum = ?7"),
+	[CHANGE_DIRECTORY] = ("UPDATE directory SET sequence = ?4, retired = ?5, created = ?6,"
+			      " checksum = ?7 WHERE path = ?2"),
 	[SET_TOTALS] = "UPDATE total SET n = ?1, sum = ?2, complete = ?3",
 };
 
@@ -390,10 +394,9 @@ int store_file_commit(struct store_file *file, char **reterr_why)
 	return r ?: run(file, COMMIT, reterr_why) ?: check_place(file, true, reterr_why);
 }
 
-static int put(struct store_file *file, const struct store_row *row, uint64_t checksum,
-	       char **reterr_why)
+static int run_with_row(struct store_file *file, enum statement which, const struct store_row *row,
+			uint64_t checksum, char **reterr_why)
 {
-	enum statement which = row->number ? PUT_NUMBER : PUT_DIRECTORY;
 	sqlite3_stmt *statement = file->statements[which];
 
 	/* What cannot be bound is NULL, which a table refuses. */
@@ -407,43 +410,50 @@ static int put(struct store_file *file, const struct store_row *row, uint64_t ch
 	return run(file, which, reterr_why);
 }
 
-/* Together with what is there, found by a statement whose bytes are good until it is reset. */
+/* There is a row already, found by a statement whose bytes are good until it is reset. */
 static int join_found(struct store_file *file, sqlite3_stmt *find, const struct store_row *row,
 		      char **reterr_why)
 {
-	struct store_row there, joined = *row;
-	uint64_t before = 0, after;
-	int r, rc = sqlite3_step(find);
+	struct store_row there, joined;
+	uint64_t before, after;
+	int rc = sqlite3_step(find);
 
-	if (rc == SQLITE_ROW) {
-		before = get_row(find, &there);
-		joined = there;
-		if (!store_row_join(&joined, row))
-			return store_fail(-EEXIST, reterr_why,
-					  "number %" PRIu32 " is wanted for " STORE_ROW_FORMAT
-					  " but belongs to " STORE_ROW_FORMAT " in '%s'",
-					  row->number, STORE_ROW_WORDS(row),
-					  STORE_ROW_WORDS(&there), file->name);
-	} else if (rc != SQLITE_DONE) {
-		return fail(file, rc, reterr_why);
-	}
+	if (rc != SQLITE_ROW)
+		return fail(file, rc == SQLITE_DONE ? SQLITE_CORRUPT : rc, reterr_why);
+	before = get_row(find, &there);
+	joined = there;
+	if (!store_row_join(&joined, row))
+		return store_fail(-EEXIST, reterr_why,
+				  "number %" PRIu32 " is wanted for " STORE_ROW_FORMAT
+				  " but belongs to " STORE_ROW_FORMAT " in '%s'",
+				  row->number, STORE_ROW_WORDS(row), STORE_ROW_WORDS(&there),
+				  file->name);
 	after = store_row_checksum(&joined);
-	if (rc == SQLITE_ROW && after == before)
+	if (after == before)
 		return 0;
-	r = put(file, &joined, after, reterr_why);
-	file->totals.n += rc == SQLITE_DONE;
 	file->totals.sum += after - before;
 	file->totals_written = false;
-	return r;
+	return run_with_row(file, row->number ? CHANGE_NUMBER : CHANGE_DIRECTORY, &joined, after,
+			    reterr_why);
 }
 
 int store_file_join(struct store_file *file, const struct store_row *row, char **reterr_why)
 {
 	sqlite3_stmt *find = file->statements[row->number ? FIND_NUMBER : FIND_DIRECTORY];
+	uint64_t checksum;
 	int r;
 
 	if (!store_row_good(row))
 		return store_fail(-EINVAL, reterr_why, "there is no such number or path");
+	checksum = store_row_checksum(row);
+	r = run_with_row(file, row->number ? ADD_NUMBER : ADD_DIRECTORY, row, checksum, reterr_why);
+	if (r < 0)
+		return r;
+	if (sqlite3_changes(file->db)) {
+		store_totals_add(&file->totals, checksum);
+		file->totals_written = false;
+		return 0;
+	}
 	if (row->number)
 		(void)sqlite3_bind_int64(find, 1, row->number);
 	else
