@@ -238,6 +238,7 @@ static void on_verified(void *userdata)
 	struct control_request *request = userdata;
 	size_t n_bad = control_put_copies(request);
 
+	request->pending = NULL;
 	if (n_bad)
 		control_fail(request, PROTO_ERROR, "%zu copies are not good", n_bad);
 	else
@@ -246,16 +247,7 @@ static void on_verified(void *userdata)
 
 static int start_verify(struct control_request *request, const struct proto_message *message)
 {
-	return numbers_verify(request->daemon->numbers, on_verified, request);
+	return numbers_verify(request->daemon->numbers, on_verified, request, &request->pending);
 }
 
-static void end_verify(struct control_request *request)
-{
-	numbers_verify_cancel(request->daemon->numbers, request);
-}
-
-const struct control_verb control_fsid_verify = {
-	.word = "fsid-verify",
-	.start = start_verify,
-	.end = end_verify,
-};
+const struct control_verb control_fsid_verify = { .word = "fsid-verify", .start = start_verify };

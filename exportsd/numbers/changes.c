@@ -642,7 +642,8 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_paths; i++) {
 		const struct store_row row = { .path = paths[i], .n_path = strlen(paths[i]) };
-		struct number *entry = entries_find_directory(numbers->entries, paths[i]);
+		struct number *entry =
+			entries_find_directory(numbers->entries, row.path, row.n_path);
 
 		r = check_path(paths[i]);
 		if (r == 0 && !entry && made)

@@ -61,6 +61,9 @@ struct copy {
 };
 
 struct copies {
+	struct pending checking;
+	later_fn checked; /* NULL: nobody waits */
+	void *check_userdata;
 	sd_event *event;
 	const struct entries *entries;
 	copies_written_fn written;
@@ -72,8 +75,6 @@ struct copies {
 	int write_error; /* of the last copy that failed */
 	size_t n_written; /* copies that have them */
 	struct later settle, patience, retry;
-	void (*checked)(void *userdata);
-	void *check_userdata;
 };
 
 static void fill(struct copy *copy);
@@ -509,7 +510,7 @@ static void try_again(struct copy *copy)
 		drop(copy, r, NULL);
 }
 
-void copies_retry(struct copies *copies)
+static void try_all(struct copies *copies)
 {
 	for (size_t i = 0; i < copies->n; i++)
 		try_again(&copies->all[i]);
@@ -519,7 +520,7 @@ static void on_retry(void *userdata)
 {
 	struct copies *copies = userdata;
 
-	copies_retry(copies);
+	try_all(copies);
 	for (size_t i = 0; i < copies->n; i++)
 		if (copies->all[i].state == DROPPED && !contradicts(&copies->all[i]))
 			want_retry(copies);
@@ -535,7 +536,7 @@ static bool hangs(const struct copy *copy)
 
 static void look_at_check(struct copies *copies)
 {
-	void (*done)(void *userdata) = copies->checked;
+	later_fn done = copies->checked;
 
 	for (size_t i = 0; i < copies->n; i++)
 		if (copies->all[i].check_pending && !hangs(&copies->all[i]))
@@ -573,13 +574,18 @@ static int check(struct copy *copy)
 	return r;
 }
 
-int copies_check(struct copies *copies, void (*done)(void *userdata), void *userdata)
+static void cancel_check(struct pending *checking)
+{
+	((struct copies *)checking)->checked = NULL;
+}
+
+int copies_check(struct copies *copies, later_fn done, void *userdata, struct pending **ret_pending)
 {
 	size_t n = 0;
 
 	if (copies->checked)
 		return -EBUSY;
-	copies_retry(copies);
+	try_all(copies);
 	/* One that is being checked since the start need not be told again. */
 	for (size_t i = 0; i < copies->n; i++)
 		n += !hangs(&copies->all[i]) &&
@@ -588,13 +594,9 @@ int copies_check(struct copies *copies, void (*done)(void *userdata), void *user
 		return -ENOMEM;
 	copies->checked = done;
 	copies->check_userdata = userdata;
+	if (ret_pending)
+		*ret_pending = &copies->checking;
 	return 0;
-}
-
-void copies_cancel_check(struct copies *copies, void *userdata)
-{
-	if (copies->check_userdata == userdata)
-		copies->checked = NULL;
 }
 
 /* ---- start, end, and what is told ---- */
@@ -653,6 +655,7 @@ int copies_new(struct copies **ret_copies, sd_event *event, const struct store_c
 		free(copies);
 		return -ENOMEM;
 	}
+	copies->checking.cancel = cancel_check;
 	copies->event = event;
 	copies->entries = entries;
 	copies->written = written;
@@ -694,15 +697,12 @@ struct copies *copies_free(struct copies *copies)
 	return NULL;
 }
 
-size_t copies_count(const struct copies *copies)
-{
-	return copies->n;
-}
-
-void copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status)
+bool copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status)
 {
 	const struct copy *copy = &copies->all[i];
 
+	if (i >= copies->n)
+		return false;
 	*ret_status = (struct numbers_copy_status){
 		.file = copy->file,
 		.state = copy->state != LIVE ? "failed"
@@ -711,4 +711,5 @@ void copies_status(const struct copies *copies, size_t i, struct numbers_copy_st
 		.why = copy->state != LIVE ? copy->why ?: "it is being tried" : NULL,
 		.n_rows = copy->totals.n,
 	};
+	return true;
 }

@@ -10,8 +10,7 @@
  * now and then, given every row, and takes part again. If none works, all are tried.
  */
 
-#include <systemd/sd-event.h>
-
+#include "exportsd/base/later.h"
 #include "exportsd/numbers/load.h"
 
 enum {
@@ -45,18 +44,17 @@ struct copies *copies_free(struct copies *copies);
  */
 void copies_write(struct copies *copies, const struct store_row *rows, size_t n_rows);
 
-/* copies_retry - try dropped copies now. */
-void copies_retry(struct copies *copies);
-
 /*
- * copies_check - have every copy read all of itself, and compare.
+ * copies_check - have every copy, also one that was dropped, read all of itself, and compare. One
+ * at a time.
  *
- * done() is called exactly once, not from within; then copies_status() tells.
+ * @done: then copies_status() tells
+ *
+ * Returns 0; -EBUSY; -ENOMEM.
  */
-int copies_check(struct copies *copies, void (*done)(void *userdata), void *userdata);
-void copies_cancel_check(struct copies *copies, void *userdata);
+int copies_check(struct copies *copies, later_fn done, void *userdata,
+		 struct pending **ret_pending);
 
-size_t copies_count(const struct copies *copies);
-/* Words are valid until the loop goes on. */
+/* False: there are no more. Words are valid until the loop goes on. */
 struct numbers_copy_status;
-void copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status);
+bool copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status);

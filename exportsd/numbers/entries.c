@@ -99,9 +99,10 @@ struct number *entries_find_path(const struct entries *entries, const char *path
 		       : NULL;
 }
 
-struct number *entries_find_directory(const struct entries *entries, const char *path)
+struct number *entries_find_directory(const struct entries *entries, const char *path,
+				      size_t n_path)
 {
-	struct number *entry = entries_find_path(entries, path, strlen(path));
+	struct number *entry = entries_find_path(entries, path, n_path);
 
 	while (entry && entry->number)
 		entry = entry->next_of_path;
@@ -190,17 +191,11 @@ void entries_set(struct entries *entries, struct number *entry, char *identity, 
 
 static struct number *find_row(const struct entries *entries, const struct store_row *row)
 {
-	struct number *entry;
-
 	/* Copies are read in order. */
 	if (row->number > entries->highest)
 		return NULL;
-	if (row->number)
-		return entries_find_number(entries, row->number);
-	entry = entries_find_path(entries, row->path, row->n_path);
-	while (entry && entry->number)
-		entry = entry->next_of_path;
-	return entry;
+	return row->number ? entries_find_number(entries, row->number)
+			   : entries_find_directory(entries, row->path, row->n_path);
 }
 
 int entries_join(struct entries *entries, const struct store_row *row, struct number **ret_entry)

@@ -47,7 +47,8 @@ struct number *entries_find_number(const struct entries *entries, uint32_t numbe
 /* The first of a path's entries, or NULL. */
 struct number *entries_find_path(const struct entries *entries, const char *path, size_t n_path);
 /* The record of a directory, or NULL. */
-struct number *entries_find_directory(const struct entries *entries, const char *path);
+struct number *entries_find_directory(const struct entries *entries, const char *path,
+				      size_t n_path);
 
 /* entries_add - one that is not synced. Returns 0; -ENOMEM. */
 int entries_add(struct entries *entries, const struct store_row *row, struct number **ret_entry);

@@ -106,7 +106,7 @@ bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers
 
 bool numbers_made_directory(const struct numbers *numbers, const char *path)
 {
-	const struct number *entry = entries_find_directory(numbers->entries, path);
+	const struct number *entry = entries_find_directory(numbers->entries, path, strlen(path));
 
 	return entry && entry->synced && !entry->retired;
 }
@@ -116,20 +116,13 @@ bool numbers_made_directory(const struct numbers *numbers, const char *path)
 bool numbers_copy(const struct numbers *numbers, size_t index,
 		  struct numbers_copy_status *ret_status)
 {
-	if (index >= copies_count(numbers->copies))
-		return false;
-	copies_status(numbers->copies, index, ret_status);
-	return true;
+	return copies_status(numbers->copies, index, ret_status);
 }
 
-int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata)
+int numbers_verify(struct numbers *numbers, later_fn done, void *userdata,
+		   struct pending **ret_pending)
 {
-	return copies_check(numbers->copies, done, userdata);
-}
-
-void numbers_verify_cancel(struct numbers *numbers, void *userdata)
-{
-	copies_cancel_check(numbers->copies, userdata);
+	return copies_check(numbers->copies, done, userdata, ret_pending);
 }
 
 /* ---- opening and closing ---- */

@@ -204,8 +204,12 @@ bool numbers_copy(const struct numbers *numbers, size_t index,
 		  struct numbers_copy_status *ret_status);
 
 /*
- * numbers_verify - have every copy read all of itself, and compare; numbers_copy() tells then. One
- * at a time: -EBUSY.
+ * numbers_verify - have every copy read all of itself, and compare; one that was left out is tried
+ * again first.
+ *
+ * @done: numbers_copy() tells now
+ *
+ * Returns 0; -EBUSY: somebody else has them verified; -ENOMEM.
  */
-int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata);
-void numbers_verify_cancel(struct numbers *numbers, void *userdata);
+int numbers_verify(struct numbers *numbers, later_fn done, void *userdata,
+		   struct pending **ret_pending);

@@ -435,13 +435,10 @@ int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size
 			   ret_question);
 }
 
-int numbers_verify(struct numbers *numbers, void (*done)(void *userdata), void *userdata)
+int numbers_verify(struct numbers *numbers, later_fn done, void *userdata,
+		   struct pending **ret_pending)
 {
 	return -EBUSY;
-}
-
-void numbers_verify_cancel(struct numbers *numbers, void *userdata)
-{
 }
 
 bool numbers_copy(const struct numbers *numbers, size_t index,

@@ -61,7 +61,7 @@ static int verify(struct numbers *numbers, uint64_t msec)
 	int r;
 
 	n_done = 0;
-	r = numbers_verify(numbers, on_verified, NULL);
+	r = numbers_verify(numbers, on_verified, NULL, NULL);
 	if (r < 0)
 		return r;
 	return loop_until(event, &n_done, 1, msec) ? 0 : 1;

@@ -313,7 +313,7 @@ static void heal(struct run *run)
 		int r;
 
 		run->n_done = 0;
-		r = numbers_verify(run->numbers, on_verified, run);
+		r = numbers_verify(run->numbers, on_verified, run, NULL);
 		if (r < 0)
 			die(run, "the copies cannot be checked: %s", strerror(-r));
 		wait_done(run);
