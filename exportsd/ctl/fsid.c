@@ -16,16 +16,17 @@
 
 /* ---- list ---- */
 
-static const char *state_of(struct entries *entries, const struct number *entry)
+static const char *state_of(struct numbers_entries *entries, const struct numbers_entry *entry)
 {
 	if (entry->retired)
 		return "retired";
-	return entries_primary(entries_find_path(entries, entry->path, entry->n_path)) == entry
+	return numbers_entry_primary(
+		       numbers_entries_find_path(entries, entry->path, entry->n_path)) == entry
 		       ? "primary"
 		       : "further";
 }
 
-static void print_number(struct entries *entries, const struct number *entry)
+static void print_number(struct numbers_entries *entries, const struct numbers_entry *entry)
 {
 	printf("%-10" PRIu32 " %-7s ", entry->number, state_of(entries, entry));
 	print_shown(stdout, entry->path);
@@ -36,7 +37,8 @@ static void print_number(struct entries *entries, const struct number *entry)
 	putchar('\n');
 }
 
-static struct json_object *json_of_number(struct entries *entries, const struct number *entry)
+static struct json_object *json_of_number(struct numbers_entries *entries,
+					  const struct numbers_entry *entry)
 {
 	struct json_object *object = json_object_new_object();
 
@@ -57,11 +59,11 @@ static int run_list(const struct ctl_invocation *invocation)
 	CLEANUP(fsid_store_close) struct fsid_store store = {};
 	struct json_object *all = json_object_new_array();
 	bool as_json = ctl_option(invocation, "json");
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int n_good = fsid_store_open(invocation, &store) ? fsid_read_all(&store, &entries) : -1;
 
-	for (const struct number *entry = NULL;
-	     n_good >= 0 && (entry = entries_next(&entries, entry ? entry->number : 0));) {
+	for (const struct numbers_entry *entry = NULL;
+	     n_good >= 0 && (entry = numbers_entries_next(&entries, entry ? entry->number : 0));) {
 		if (path && !str_equal(path, entry->path))
 			continue;
 		if (as_json)
@@ -72,7 +74,7 @@ static int run_list(const struct ctl_invocation *invocation)
 	if (n_good >= 0 && as_json)
 		json_print(all);
 	json_object_put(all);
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return n_good < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -145,7 +147,7 @@ static bool say_copy(void *all, const struct proto_message *copy)
 }
 
 struct verifying {
-	struct entries *entries;
+	struct numbers_entries *entries;
 	const char *file;
 };
 
@@ -167,7 +169,7 @@ static const char *state_of_copy(int r)
 }
 
 /* Says what the daemon would say of it. Returns whether it is good. */
-static bool verify_file(struct json_object *all, const char *name, struct entries *entries)
+static bool verify_file(struct json_object *all, const char *name, struct numbers_entries *entries)
 {
 	struct verifying verifying = { entries, name };
 	CLEANUP(freep) char *why = NULL;
@@ -202,7 +204,7 @@ static int run_verify(const struct ctl_invocation *invocation)
 	bool as_json = ctl_option(invocation, "json");
 	CLEANUP(fsid_store_close) struct fsid_store store = {};
 	struct json_object *all = as_json ? json_object_new_array() : NULL;
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int exit_code = EXIT_SUCCESS;
 
 	if (!fsid_store_open(invocation, &store))
@@ -216,7 +218,7 @@ static int run_verify(const struct ctl_invocation *invocation)
 	if (all)
 		json_print(all);
 	json_object_put(all);
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return exit_code;
 }
 
@@ -234,7 +236,7 @@ static int run_copy(const struct ctl_invocation *invocation)
 {
 	const char *file = invocation->arguments[0];
 	CLEANUP(fsid_store_close) struct fsid_store store = {};
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int r = -EIO;
 
 	if (fsid_store_open(invocation, &store) && fsid_read_store(&store, &entries)) {
@@ -244,7 +246,7 @@ static int run_copy(const struct ctl_invocation *invocation)
 		if (r == 0)
 			printf("%zu numbers in '%s'\n", entries.n, file);
 	}
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -261,7 +263,7 @@ static int run_export(const struct ctl_invocation *invocation)
 {
 	CLEANUP(fsid_store_close) struct fsid_store store = {};
 	CLEANUP(freep) char *bytes = NULL;
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	size_t n_bytes;
 	int r = -EIO;
 
@@ -272,7 +274,7 @@ static int run_export(const struct ctl_invocation *invocation)
 		if (r < 0)
 			complain("cannot write: %s", strerror(-r));
 	}
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

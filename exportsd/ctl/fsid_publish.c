@@ -109,7 +109,7 @@ static int publish(struct fsid_store *store)
 	unsigned char key[STORE_KEY_BYTES];
 	struct publishing publishing = {};
 	CLEANUP(freep) char *bytes = NULL;
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int exit_code = EXIT_FAILURE;
 	int r = store_key_read(store->config->state_directory, true, key);
 
@@ -122,7 +122,7 @@ static int publish(struct fsid_store *store)
 		exit_code = ctl_ask(store->invocation, "exports", publish_export, &publishing,
 				    "exports", NULL);
 	}
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	free(publishing.done);
 	return publishing.n_failed ? EXIT_FAILURE : exit_code;
 }

@@ -22,7 +22,7 @@
 
 struct source {
 	const char *name;
-	struct entries *entries;
+	struct numbers_entries *entries;
 	size_t n;
 };
 
@@ -173,7 +173,7 @@ static bool read_copy_of_store(const struct ctl_invocation *invocation, struct s
 }
 
 static bool read_file(const struct ctl_invocation *invocation, const struct fsid_store *store,
-		      const char *name, struct entries *entries)
+		      const char *name, struct numbers_entries *entries)
 {
 	struct source source = { .name = name, .entries = entries };
 	static const char sqlite_magic[] = "SQLite format 3";
@@ -210,7 +210,7 @@ static int take_fsidd_row(sqlite3_stmt *statement, struct source *source)
 	return take_row(source, &row) < 0 ? -1 : 1;
 }
 
-static bool read_fsidd(const char *name, struct entries *entries)
+static bool read_fsidd(const char *name, struct numbers_entries *entries)
 {
 	struct source source = { .name = name, .entries = entries };
 	sqlite3_stmt *statement = NULL;
@@ -239,7 +239,7 @@ static bool read_fsidd(const char *name, struct entries *entries)
  * With a daemon it compares them with what it knows; without, they are joined to what the copies
  * say.
  */
-static int take(struct fsid_store *store, struct entries *entries)
+static int take(struct fsid_store *store, struct numbers_entries *entries)
 {
 	size_t n_before = entries->n;
 	bool done;
@@ -254,20 +254,20 @@ static int take(struct fsid_store *store, struct entries *entries)
 
 static int begin_new(struct fsid_store *store)
 {
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int n_good = store->has_daemon ? 1 : fsid_read_all(store, &entries);
 	bool done = false;
 
 	if (n_good > 0)
 		complain("the number store is good: it is not begun anew");
 	else if (n_good == 0) {
-		entries_done(&entries);
-		entries = (struct entries){};
+		numbers_entries_done(&entries);
+		entries = (struct numbers_entries){};
 		done = fsid_write_all(store, &entries);
 	}
 	if (done)
 		puts("the number store is empty now; new media get, nearly always, the numbers they had");
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return done ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -275,7 +275,7 @@ static int run_recover(const struct ctl_invocation *invocation)
 {
 	const char *from = ctl_option(invocation, "from");
 	CLEANUP(fsid_store_close) struct fsid_store store = {};
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int exit_code = EXIT_FAILURE;
 
 	if (!from == !ctl_option(invocation, "new"))
@@ -286,7 +286,7 @@ static int run_recover(const struct ctl_invocation *invocation)
 		return begin_new(&store);
 	if (read_file(invocation, &store, from, &entries))
 		exit_code = take(&store, &entries);
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return exit_code;
 }
 
@@ -303,12 +303,12 @@ const struct ctl_command ctl_fsid_recover = {
 static int run_import(const struct ctl_invocation *invocation)
 {
 	CLEANUP(fsid_store_close) struct fsid_store store = {};
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	int exit_code = EXIT_FAILURE;
 
 	if (fsid_store_open(invocation, &store) && read_fsidd(invocation->arguments[0], &entries))
 		exit_code = take(&store, &entries);
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	return exit_code;
 }
 

@@ -62,10 +62,10 @@ void fsid_store_close(struct fsid_store *store)
 	free(store->files);
 }
 
-int fsid_join(struct entries *entries, const struct store_row *row, const char *name)
+int fsid_join(struct numbers_entries *entries, const struct store_row *row, const char *name)
 {
-	struct number *entry = NULL;
-	int r = entries_join(entries, row, &entry);
+	struct numbers_entry *entry = NULL;
+	int r = numbers_entries_join(entries, row, &entry);
 
 	if (r == -EEXIST)
 		complain("contradiction: number %" PRIu32 " belongs to '%.*s'%s%.*s in %s, but to "
@@ -108,7 +108,7 @@ static bool join_message(void *userdata, const struct proto_message *message)
 }
 
 struct reading {
-	struct entries *entries;
+	struct numbers_entries *entries;
 	const char *name;
 };
 
@@ -120,7 +120,7 @@ static int join_row(void *userdata, const struct store_row *row)
 }
 
 /* Returns 1: good; 0: missing, or not good and that was said; -1: nothing can go on. */
-static int read_copy(const char *name, struct entries *entries)
+static int read_copy(const char *name, struct numbers_entries *entries)
 {
 	struct reading reading = { entries, name };
 	CLEANUP(freep) char *why = NULL;
@@ -140,7 +140,7 @@ static int read_copy(const char *name, struct entries *entries)
 	return r == -EBUSY ? -1 : r >= 0 && complete;
 }
 
-int fsid_read_all(struct fsid_store *store, struct entries *entries)
+int fsid_read_all(struct fsid_store *store, struct numbers_entries *entries)
 {
 	int n_good = 0;
 
@@ -159,7 +159,7 @@ int fsid_read_all(struct fsid_store *store, struct entries *entries)
 	return n_good;
 }
 
-bool fsid_read_store(struct fsid_store *store, struct entries *entries)
+bool fsid_read_store(struct fsid_store *store, struct numbers_entries *entries)
 {
 	int n_good = fsid_read_all(store, entries);
 
@@ -171,8 +171,8 @@ bool fsid_read_store(struct fsid_store *store, struct entries *entries)
 /* ---- writing ---- */
 
 /* Returns how many rows the request holds. */
-static size_t put_facts(struct proto_writer *request, const struct entries *entries, size_t first,
-			bool dry)
+static size_t put_facts(struct proto_writer *request, const struct numbers_entries *entries,
+			size_t first, bool dry)
 {
 	size_t i, n = 0, cost = 0;
 
@@ -180,7 +180,7 @@ static size_t put_facts(struct proto_writer *request, const struct entries *entr
 	if (dry)
 		proto_put_u64(request, "dry", 1);
 	for (i = first; i < entries->n && n < REQUEST_ROWS; i++) {
-		const struct number *entry = entries->all[i];
+		const struct numbers_entry *entry = entries->all[i];
 		size_t n_identity = entry->identity ? strlen(entry->identity) : 0;
 
 		if (!entry->number)
@@ -197,7 +197,7 @@ static size_t put_facts(struct proto_writer *request, const struct entries *entr
 	return i - first;
 }
 
-static bool write_daemon(struct fsid_store *store, const struct entries *entries, bool dry)
+static bool write_daemon(struct fsid_store *store, const struct numbers_entries *entries, bool dry)
 {
 	for (size_t i = 0; i < entries->n;) {
 		struct proto_writer request = {};
@@ -211,12 +211,13 @@ static bool write_daemon(struct fsid_store *store, const struct entries *entries
 	return true;
 }
 
-static int write_rows(struct store_file *file, const struct entries *entries, char **reterr_why)
+static int write_rows(struct store_file *file, const struct numbers_entries *entries,
+		      char **reterr_why)
 {
 	int r = store_file_begin(file, reterr_why);
 
 	for (size_t i = 0; r >= 0 && i < entries->n; i++) {
-		const struct store_row row = entries_row(entries->all[i]);
+		const struct store_row row = numbers_entry_row(entries->all[i]);
 
 		r = store_file_join(file, &row, reterr_why);
 		fsid_progress("writing", i + 1, entries->n);
@@ -228,7 +229,7 @@ static int write_rows(struct store_file *file, const struct entries *entries, ch
 	return r;
 }
 
-int fsid_write_file(const char *name, const struct entries *entries)
+int fsid_write_file(const char *name, const struct numbers_entries *entries)
 {
 	CLEANUP(freep) char *why = NULL;
 	struct store_file *file = NULL;
@@ -245,7 +246,7 @@ int fsid_write_file(const char *name, const struct entries *entries)
 	return r;
 }
 
-static int write_copy(const char *name, const struct entries *entries)
+static int write_copy(const char *name, const struct numbers_entries *entries)
 {
 	CLEANUP(freep) char *new_name = NULL;
 	int r = fsid_write_file(name, entries);
@@ -261,7 +262,7 @@ static int write_copy(const char *name, const struct entries *entries)
 	return fsid_write_file(name, entries);
 }
 
-bool fsid_write_all(struct fsid_store *store, const struct entries *entries)
+bool fsid_write_all(struct fsid_store *store, const struct numbers_entries *entries)
 {
 	size_t n_written = 0;
 

@@ -30,13 +30,13 @@ void fsid_store_close(struct fsid_store *store);
  * Without a daemon, a copy that is not good is said, and what is right in it is taken.
  * Returns how many copies are good (1 for the daemon); -1: it failed.
  */
-int fsid_read_all(struct fsid_store *store, struct entries *entries);
+int fsid_read_all(struct fsid_store *store, struct numbers_entries *entries);
 
 /* fsid_read_store - the same, and a complaint if no copy is good. */
-bool fsid_read_store(struct fsid_store *store, struct entries *entries);
+bool fsid_read_store(struct fsid_store *store, struct numbers_entries *entries);
 
 /* fsid_join - another row; a contradiction is said, as from @name. Returns 0; -EEXIST; -ENOMEM. */
-int fsid_join(struct entries *entries, const struct store_row *row, const char *name);
+int fsid_join(struct numbers_entries *entries, const struct store_row *row, const char *name);
 
 /*
  * fsid_write_all - have the store take these rows: all or none, as far as what it knows goes.
@@ -44,10 +44,10 @@ int fsid_join(struct entries *entries, const struct store_row *row, const char *
  * Without a daemon they go to every copy; one that is damaged is set aside, one that is missing
  * made.
  */
-bool fsid_write_all(struct fsid_store *store, const struct entries *entries);
+bool fsid_write_all(struct fsid_store *store, const struct numbers_entries *entries);
 
 /* fsid_write_file - to one file that is a copy afterwards. Returns 0; -errno (said). */
-int fsid_write_file(const char *name, const struct entries *entries);
+int fsid_write_file(const char *name, const struct numbers_entries *entries);
 
 /* fsid_progress - on a terminal only; @n == @of ends it. */
 void fsid_progress(const char *what, size_t n, size_t of);

@@ -27,9 +27,9 @@ enum {
 	PACE_MSEC = 100, /* more are waited for: a sync costs the whole machine */
 };
 
-static struct number *find_path(const struct numbers *numbers, const char *path)
+static struct numbers_entry *find_path(const struct numbers *numbers, const char *path)
 {
-	return entries_find_path(numbers->entries, path, strlen(path));
+	return numbers_entries_find_path(numbers->entries, path, strlen(path));
 }
 
 /* ---- calls ---- */
@@ -134,23 +134,23 @@ static void move_change(struct numbers *numbers, struct numbers_change *change,
 }
 
 /* What an entry will be when all is written. */
-static const char *coming_identity(const struct number *entry)
+static const char *coming_identity(const struct numbers_entry *entry)
 {
 	return entry->change ? entry->change->identity : entry->identity;
 }
 
-static bool coming_retired(const struct number *entry)
+static bool coming_retired(const struct numbers_entry *entry)
 {
 	return entry->change ? entry->change->retired : entry->retired;
 }
 
-static uint64_t coming_sequence(const struct number *entry)
+static uint64_t coming_sequence(const struct numbers_entry *entry)
 {
 	return entry->change ? entry->change->sequence : entry->sequence;
 }
 
 /* A change of an entry that is not sent yet, queued. */
-static struct numbers_change *change_of(struct numbers *numbers, struct number *entry)
+static struct numbers_change *change_of(struct numbers *numbers, struct numbers_entry *entry)
 {
 	struct numbers_change *before = entry->change, *change;
 
@@ -190,7 +190,8 @@ static void wait_for(struct numbers_question *question, struct numbers_change *c
 }
 
 /* What a call makes of an entry, and waits for. NULL: memory is out. */
-static struct numbers_change *begin_change(struct numbers_question *question, struct number *entry)
+static struct numbers_change *begin_change(struct numbers_question *question,
+					   struct numbers_entry *entry)
 {
 	struct numbers_change *change = change_of(question->numbers, entry);
 
@@ -200,7 +201,7 @@ static struct numbers_change *begin_change(struct numbers_question *question, st
 }
 
 /* Wait for what is under way with an entry, if anything is. */
-static void await(struct numbers_question *question, struct number *entry)
+static void await(struct numbers_question *question, struct numbers_entry *entry)
 {
 	if (!entry->change)
 		return;
@@ -230,8 +231,8 @@ static void change_free(struct numbers_change *change)
 
 static void apply(struct numbers *numbers, struct numbers_change *change)
 {
-	entries_set(numbers->entries, change->entry, TAKE_PTR(change->new_identity),
-		    change->sequence, change->retired, change->created);
+	numbers_entries_set(numbers->entries, change->entry, TAKE_PTR(change->new_identity),
+			    change->sequence, change->retired, change->created);
 	tell_waiters(change, 0);
 	change_free(change);
 }
@@ -356,7 +357,7 @@ static uint32_t first_choice_for(const struct numbers *numbers, const char *path
 {
 	char bytes[PATH_MAX + NUMBERS_IDENTITY_MAX + 1];
 	size_t n_path = strlen(path), n_identity = identity ? strlen(identity) : 0;
-	const struct number *entry = find_path(numbers, path);
+	const struct numbers_entry *entry = find_path(numbers, path);
 
 	while (entry && !entry->number)
 		entry = entry->next_of_path;
@@ -384,7 +385,8 @@ static uint32_t choose(const struct numbers *numbers, const char *path, const ch
 	uint32_t number = first_choice_for(numbers, path, identity);
 
 	for (int i = 0; i < NUMBERS_PROBES_MAX; i++) {
-		if (!entries_find_number(numbers->entries, number) && !is_reserved(numbers, number))
+		if (!numbers_entries_find(numbers->entries, number) &&
+		    !is_reserved(numbers, number))
 			return number;
 		number = number == NUMBERS_LAST ? NUMBERS_FIRST : number + 1;
 	}
@@ -408,25 +410,26 @@ static int check_identity(const char *identity)
 }
 
 /* Is it known, or will it be? Else a call wanted it, and could not have it written. */
-static bool is_wanted(const struct number *entry)
+static bool is_wanted(const struct numbers_entry *entry)
 {
 	return entry->synced || entry->change;
 }
 
 /* Of a path's numbers the one that will be primary, with this identity if there is one. */
-static struct number *coming_primary(struct number *chain, const char *const *identity)
+static struct numbers_entry *coming_primary(struct numbers_entry *chain,
+					    const char *const *identity)
 {
-	struct number *best = NULL;
+	struct numbers_entry *best = NULL;
 
-	for (struct number *entry = chain; entry; entry = entry->next_of_path)
+	for (struct numbers_entry *entry = chain; entry; entry = entry->next_of_path)
 		if (entry->number && is_wanted(entry) && !coming_retired(entry) &&
-		    (!identity || entries_same_identity(coming_identity(entry), *identity)) &&
+		    (!identity || numbers_same_identity(coming_identity(entry), *identity)) &&
 		    (!best || coming_sequence(entry) > coming_sequence(best)))
 			best = entry;
 	return best;
 }
 
-static struct number *find_left(struct number *chain)
+static struct numbers_entry *find_left(struct numbers_entry *chain)
 {
 	while (chain && (is_wanted(chain) || !chain->number))
 		chain = chain->next_of_path;
@@ -434,7 +437,7 @@ static struct number *find_left(struct number *chain)
 }
 
 /* Make an entry its path's primary number, and have the call wait for it. */
-static int make_primary(struct numbers_question *question, struct number *entry,
+static int make_primary(struct numbers_question *question, struct numbers_entry *entry,
 			const char *identity)
 {
 	struct numbers_change *change = begin_change(question, entry);
@@ -450,15 +453,15 @@ static int give_new(struct numbers_question *question, const char *path, const c
 		    uint32_t number)
 {
 	const struct store_row row = { .number = number, .path = path, .n_path = strlen(path) };
-	struct number *entry;
-	int r = entries_add(question->numbers->entries, &row, &entry);
+	struct numbers_entry *entry;
+	int r = numbers_entries_add(question->numbers->entries, &row, &entry);
 
 	return r < 0 ? r : make_primary(question, entry, identity);
 }
 
 static int assign_new(struct numbers_question *question, const char *path, const char *identity)
 {
-	struct number *left = find_left(find_path(question->numbers, path));
+	struct numbers_entry *left = find_left(find_path(question->numbers, path));
 	uint32_t number;
 	int r = check_path(path);
 
@@ -479,10 +482,10 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 	if (!question)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_paths; i++) {
-		struct number *chain = find_path(numbers, paths[i]);
-		struct number *entry = coming_primary(chain, NULL);
+		struct numbers_entry *chain = find_path(numbers, paths[i]);
+		struct numbers_entry *entry = coming_primary(chain, NULL);
 
-		if (entries_primary(chain))
+		if (numbers_entry_primary(chain))
 			continue;
 		if (entry)
 			await(question, entry);
@@ -496,7 +499,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 		       numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
-	struct number *chain = find_path(numbers, path), *entry;
+	struct numbers_entry *chain = find_path(numbers, path), *entry;
 	int r = check_identity(identity);
 
 	if (!question)
@@ -515,7 +518,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 static int judge(const struct numbers *numbers, const char *path, const char *identity,
 		 uint32_t number)
 {
-	const struct number *entry = entries_find_number(numbers->entries, number);
+	const struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
 	const char *its_identity = entry ? coming_identity(entry) : NULL;
 	int r = check_identity(identity);
 
@@ -523,7 +526,7 @@ static int judge(const struct numbers *numbers, const char *path, const char *id
 		return -ERANGE;
 	if (r == 0 && entry &&
 	    (!str_equal(entry->path, path) ||
-	     (its_identity && !entries_same_identity(its_identity, identity))))
+	     (its_identity && !numbers_same_identity(its_identity, identity))))
 		return -EEXIST;
 	return r < 0 ? r : check_path(path);
 }
@@ -532,8 +535,8 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 		numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
-	struct number *chain = find_path(numbers, path);
-	struct number *entry = entries_find_number(numbers->entries, number);
+	struct numbers_entry *chain = find_path(numbers, path);
+	struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
 	int r;
 
 	if (!question)
@@ -542,7 +545,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 	if (r == 0 && !entry)
 		r = give_new(question, path, identity, number);
 	else if (r == 0 && entry == coming_primary(chain, NULL) &&
-		 entries_same_identity(coming_identity(entry), identity))
+		 numbers_same_identity(coming_identity(entry), identity))
 		await(question, entry);
 	else if (r == 0)
 		r = make_primary(question, entry, identity);
@@ -552,13 +555,13 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_done_fn done, void *userdata, struct pending **ret_question)
 {
-	const struct number *other = coming_primary(find_path(numbers, path), &identity);
+	const struct numbers_entry *other = coming_primary(find_path(numbers, path), &identity);
 	struct numbers_question *question;
 	int r = number < NUMBERS_FIRST || number > NUMBERS_LAST ? -ERANGE : 0;
 
 	if (r == 0 && other && other->number != number)
 		r = -EEXIST;
-	if (r == 0 && !entries_find_number(numbers->entries, number) &&
+	if (r == 0 && !numbers_entries_find(numbers->entries, number) &&
 	    is_reserved(numbers, number))
 		r = -EEXIST;
 	if (r == 0)
@@ -571,7 +574,7 @@ int numbers_adopt(struct numbers *numbers, const char *path, const char *identit
 
 static int bind(struct numbers_question *question, uint32_t number, const char *identity)
 {
-	struct number *entry = entries_find_number(question->numbers->entries, number);
+	struct numbers_entry *entry = numbers_entries_find(question->numbers->entries, number);
 	struct numbers_change *change;
 	int r = identity ? check_identity(identity) : -EINVAL;
 
@@ -579,7 +582,7 @@ static int bind(struct numbers_question *question, uint32_t number, const char *
 		return r;
 	if (!entry || !is_wanted(entry))
 		return -ENOENT;
-	if (entries_same_identity(coming_identity(entry), identity)) {
+	if (numbers_same_identity(coming_identity(entry), identity)) {
 		await(question, entry);
 		return 0;
 	}
@@ -601,7 +604,7 @@ int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
 }
 
 /* Numbers and directories: say whether it is in use. */
-static int say_retired(struct numbers_question *question, struct number *entry, bool retired)
+static int say_retired(struct numbers_question *question, struct numbers_entry *entry, bool retired)
 {
 	struct numbers_change *change;
 
@@ -621,7 +624,7 @@ int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn don
 		   struct pending **ret_question)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
-	struct number *entry = entries_find_number(numbers->entries, number);
+	struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
 	int r = -ENOENT;
 
 	if (!question)
@@ -642,12 +645,12 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_paths; i++) {
 		const struct store_row row = { .path = paths[i], .n_path = strlen(paths[i]) };
-		struct number *entry =
-			entries_find_directory(numbers->entries, row.path, row.n_path);
+		struct numbers_entry *entry =
+			numbers_entries_find_directory(numbers->entries, row.path, row.n_path);
 
 		r = check_path(paths[i]);
 		if (r == 0 && !entry && made)
-			r = entries_add(numbers->entries, &row, &entry);
+			r = numbers_entries_add(numbers->entries, &row, &entry);
 		if (r == 0 && entry)
 			r = say_retired(question, entry, !made);
 	}
@@ -658,7 +661,7 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 
 bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fact *fact)
 {
-	const struct number *entry = entries_find_number(numbers->entries, fact->number);
+	const struct numbers_entry *entry = numbers_entries_find(numbers->entries, fact->number);
 	const char *identity = entry ? coming_identity(entry) : NULL;
 
 	return entry && (!str_equal(entry->path, fact->path) ||
@@ -681,13 +684,13 @@ static struct store_row row_of_fact(const struct numbers_fact *fact)
 
 static int take_fact(struct numbers_question *question, const struct numbers_fact *fact)
 {
-	struct entries *entries = question->numbers->entries;
-	struct number *entry = entries_find_number(entries, fact->number);
+	struct numbers_entries *entries = question->numbers->entries;
+	struct numbers_entry *entry = numbers_entries_find(entries, fact->number);
 	const struct store_row row = row_of_fact(fact);
 	struct numbers_change *change;
 	struct store_row joined = row;
 	bool is_new = !entry;
-	int r = is_new ? entries_add(entries, &row, &entry) : 0;
+	int r = is_new ? numbers_entries_add(entries, &row, &entry) : 0;
 
 	if (r < 0)
 		return r;

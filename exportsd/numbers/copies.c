@@ -36,7 +36,7 @@ enum copy_state {
 };
 
 struct copy {
-	struct copies *copies;
+	struct numbers_copies *copies;
 	char *file;
 	struct worker *worker;
 	unsigned int n_deaths;
@@ -60,12 +60,12 @@ struct copy {
 	bool check_pending;
 };
 
-struct copies {
+struct numbers_copies {
 	struct pending checking;
 	later_fn checked; /* NULL: nobody waits */
 	void *check_userdata;
 	sd_event *event;
-	const struct entries *entries;
+	const struct numbers_entries *entries;
 	copies_written_fn written;
 	void *userdata;
 	struct copy *all;
@@ -79,13 +79,13 @@ struct copies {
 
 static void fill(struct copy *copy);
 static void fill_next(struct copy *copy);
-static void look_at_write(struct copies *copies);
-static void look_at_check(struct copies *copies);
+static void look_at_write(struct numbers_copies *copies);
+static void look_at_check(struct numbers_copies *copies);
 static void try_again(struct copy *copy);
 
 /* ---- which copies there are ---- */
 
-static size_t count_live(const struct copies *copies)
+static size_t count_live(const struct numbers_copies *copies)
 {
 	size_t n = 0;
 
@@ -96,7 +96,7 @@ static size_t count_live(const struct copies *copies)
 
 static const struct copy *other_whole(const struct copy *copy)
 {
-	const struct copies *copies = copy->copies;
+	const struct numbers_copies *copies = copy->copies;
 
 	for (size_t i = 0; i < copies->n; i++)
 		if (&copies->all[i] != copy && copies->all[i].state == LIVE && copies->all[i].whole)
@@ -106,7 +106,7 @@ static const struct copy *other_whole(const struct copy *copy)
 
 static void on_retry(void *userdata);
 
-static void want_retry(struct copies *copies)
+static void want_retry(struct numbers_copies *copies)
 {
 	if (!later_is_pending(&copies->retry))
 		(void)later_call_in(&copies->retry, copies->event,
@@ -229,7 +229,7 @@ static void on_written(void *userdata, int error, const struct proto_message *an
 
 static int send_rows(struct copy *copy)
 {
-	const struct copies *copies = copy->copies;
+	const struct numbers_copies *copies = copy->copies;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < copies->n_rows;) {
@@ -259,7 +259,7 @@ static void write_to(struct copy *copy)
 
 static void finish_copy(struct copy *copy)
 {
-	struct copies *copies = copy->copies;
+	struct numbers_copies *copies = copy->copies;
 	int error = copy->write_error;
 
 	copy->in_write = false;
@@ -282,7 +282,7 @@ static void finish_copy(struct copy *copy)
 	drop(copy, error, copy->why);
 }
 
-static size_t count_writing(const struct copies *copies)
+static size_t count_writing(const struct numbers_copies *copies)
 {
 	size_t n = 0;
 
@@ -293,7 +293,7 @@ static size_t count_writing(const struct copies *copies)
 
 static void on_settle(void *userdata)
 {
-	struct copies *copies = userdata;
+	struct numbers_copies *copies = userdata;
 	int error = copies->n_written ? 0 : copies->write_error ?: -EIO;
 
 	if (!copies->rows || count_writing(copies))
@@ -307,7 +307,7 @@ static void on_settle(void *userdata)
 /* Some have answered long ago: go on without the others. */
 static void on_patience(void *userdata)
 {
-	struct copies *copies = userdata;
+	struct numbers_copies *copies = userdata;
 
 	for (size_t i = 0; i < copies->n; i++) {
 		struct copy *copy = &copies->all[i];
@@ -322,7 +322,7 @@ static void on_patience(void *userdata)
 }
 
 /* Is there anything that a write still waits for? */
-static void look_at_write(struct copies *copies)
+static void look_at_write(struct numbers_copies *copies)
 {
 	for (size_t i = 0; i < copies->n; i++) {
 		struct copy *copy = &copies->all[i];
@@ -342,7 +342,7 @@ static void look_at_write(struct copies *copies)
 				    copies);
 }
 
-void copies_write(struct copies *copies, const struct store_row *rows, size_t n_rows)
+void copies_write(struct numbers_copies *copies, const struct store_row *rows, size_t n_rows)
 {
 	bool all = count_live(copies) == 0;
 
@@ -408,12 +408,12 @@ static void on_filled(void *userdata, int error, const struct proto_message *ans
 		fill_next(copy);
 }
 
-static const struct number *next_entry(struct copy *copy)
+static const struct numbers_entry *next_entry(struct copy *copy)
 {
-	const struct entries *entries = copy->copies->entries;
+	const struct numbers_entries *entries = copy->copies->entries;
 
 	while (copy->position < entries->n) {
-		const struct number *entry = entries->all[copy->position++];
+		const struct numbers_entry *entry = entries->all[copy->position++];
 
 		if (entry->synced)
 			return entry;
@@ -423,7 +423,7 @@ static const struct number *next_entry(struct copy *copy)
 
 static void fill_next(struct copy *copy)
 {
-	const struct number *entry = NULL;
+	const struct numbers_entry *entry = NULL;
 	struct proto_writer message = {};
 	size_t n = 0, cost = 0;
 	int r;
@@ -434,7 +434,7 @@ static void fill_next(struct copy *copy)
 	for (; n < ROWS_MAX && cost < BYTES_MAX - 4 * (STORE_PATH_MAX + STORE_IDENTITY_MAX) &&
 	       (entry = next_entry(copy));
 	     n++) {
-		const struct store_row row = entries_row(entry);
+		const struct store_row row = numbers_entry_row(entry);
 
 		cost += row_cost(&row);
 		put_row(&message, &row);
@@ -459,7 +459,7 @@ static void fill(struct copy *copy)
 static void on_opened(void *userdata, int error, const struct proto_message *answer)
 {
 	struct copy *copy = userdata;
-	const struct copies *copies = copy->copies;
+	const struct numbers_copies *copies = copy->copies;
 	const char *words = take_answer(copy, error, answer);
 
 	if (copy->state != OPENING)
@@ -510,7 +510,7 @@ static void try_again(struct copy *copy)
 		drop(copy, r, NULL);
 }
 
-static void try_all(struct copies *copies)
+static void try_all(struct numbers_copies *copies)
 {
 	for (size_t i = 0; i < copies->n; i++)
 		try_again(&copies->all[i]);
@@ -518,7 +518,7 @@ static void try_all(struct copies *copies)
 
 static void on_retry(void *userdata)
 {
-	struct copies *copies = userdata;
+	struct numbers_copies *copies = userdata;
 
 	try_all(copies);
 	for (size_t i = 0; i < copies->n; i++)
@@ -534,7 +534,7 @@ static bool hangs(const struct copy *copy)
 	return copy->state == DROPPED && copy->error == -ETIMEDOUT && copy->n_pending;
 }
 
-static void look_at_check(struct copies *copies)
+static void look_at_check(struct numbers_copies *copies)
 {
 	later_fn done = copies->checked;
 
@@ -576,10 +576,11 @@ static int check(struct copy *copy)
 
 static void cancel_check(struct pending *checking)
 {
-	((struct copies *)checking)->checked = NULL;
+	((struct numbers_copies *)checking)->checked = NULL;
 }
 
-int copies_check(struct copies *copies, later_fn done, void *userdata, struct pending **ret_pending)
+int copies_check(struct numbers_copies *copies, later_fn done, void *userdata,
+		 struct pending **ret_pending)
 {
 	size_t n = 0;
 
@@ -630,7 +631,7 @@ static int begin_copy(struct copy *copy, const struct store_copy *found)
 	return 0;
 }
 
-static void warn_of_same_disk(const struct copies *copies)
+static void warn_of_same_disk(const struct numbers_copies *copies)
 {
 	struct stat st, first;
 
@@ -644,11 +645,11 @@ static void warn_of_same_disk(const struct copies *copies)
 				copies->all[0].file, copies->all[i].file);
 }
 
-int copies_new(struct copies **ret_copies, sd_event *event, const struct store_copy *found,
-	       size_t n_found, const struct entries *entries, copies_written_fn written,
+int copies_new(struct numbers_copies **ret_copies, sd_event *event, const struct store_copy *found,
+	       size_t n_found, const struct numbers_entries *entries, copies_written_fn written,
 	       void *userdata)
 {
-	struct copies *copies = calloc(1, sizeof(*copies));
+	struct numbers_copies *copies = calloc(1, sizeof(*copies));
 	int r = 0;
 
 	if (!copies || !(copies->all = calloc(n_found, sizeof(*copies->all)))) {
@@ -680,7 +681,7 @@ int copies_new(struct copies **ret_copies, sd_event *event, const struct store_c
 	return 0;
 }
 
-struct copies *copies_free(struct copies *copies)
+struct numbers_copies *copies_free(struct numbers_copies *copies)
 {
 	if (!copies)
 		return NULL;
@@ -697,7 +698,8 @@ struct copies *copies_free(struct copies *copies)
 	return NULL;
 }
 
-bool copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status)
+bool copies_status(const struct numbers_copies *copies, size_t i,
+		   struct numbers_copy_status *ret_status)
 {
 	const struct copy *copy = &copies->all[i];
 

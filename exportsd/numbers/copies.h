@@ -19,7 +19,7 @@ enum {
 	COPIES_RETRY_SECONDS = 30, /* a dropped copy is tried again */
 };
 
-struct copies;
+struct numbers_copies;
 
 /*
  * @found:   what store_load() found; a copy that failed then is dropped from the start
@@ -29,10 +29,10 @@ struct copies;
  * Logs what is not as it should be.
  */
 typedef void (*copies_written_fn)(void *userdata, int error);
-int copies_new(struct copies **ret_copies, sd_event *event, const struct store_copy *found,
-	       size_t n_found, const struct entries *entries, copies_written_fn written,
+int copies_new(struct numbers_copies **ret_copies, sd_event *event, const struct store_copy *found,
+	       size_t n_found, const struct numbers_entries *entries, copies_written_fn written,
 	       void *userdata);
-struct copies *copies_free(struct copies *copies);
+struct numbers_copies *copies_free(struct numbers_copies *copies);
 
 /*
  * copies_write - write rows to every copy; one call at a time.
@@ -42,7 +42,7 @@ struct copies *copies_free(struct copies *copies);
  * written() gets 0: synced, in one copy at least; -EEXIST: a copy contradicts them; or the error of
  * the last copy that worked: nobody knows what is on the disks.
  */
-void copies_write(struct copies *copies, const struct store_row *rows, size_t n_rows);
+void copies_write(struct numbers_copies *copies, const struct store_row *rows, size_t n_rows);
 
 /*
  * copies_check - have every copy, also one that was dropped, read all of itself, and compare. One
@@ -52,9 +52,10 @@ void copies_write(struct copies *copies, const struct store_row *rows, size_t n_
  *
  * Returns 0; -EBUSY; -ENOMEM.
  */
-int copies_check(struct copies *copies, later_fn done, void *userdata,
+int copies_check(struct numbers_copies *copies, later_fn done, void *userdata,
 		 struct pending **ret_pending);
 
 /* False: there are no more. Words are valid until the loop goes on. */
 struct numbers_copy_status;
-bool copies_status(const struct copies *copies, size_t i, struct numbers_copy_status *ret_status);
+bool copies_status(const struct numbers_copies *copies, size_t i,
+		   struct numbers_copy_status *ret_status);

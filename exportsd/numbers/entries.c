@@ -8,7 +8,7 @@
 
 #include "exportsd/numbers/private.h"
 
-void entries_done(struct entries *entries)
+void numbers_entries_done(struct numbers_entries *entries)
 {
 	for (size_t i = 0; i < entries->n; i++) {
 		free(entries->all[i]->identity);
@@ -20,17 +20,17 @@ void entries_done(struct entries *entries)
 	numbers_index_done(&entries->by_path);
 }
 
-int entries_reserve(struct entries *entries, size_t n)
+int numbers_entries_reserve(struct numbers_entries *entries, size_t n)
 {
 	int r;
 
 	if (n > entries->size) {
 		size_t size = entries->size ?: 1024;
-		struct number **grown;
+		struct numbers_entry **grown;
 
 		while (size < n)
 			size *= 2;
-		grown = reallocarray(entries->all, size, sizeof(struct number *));
+		grown = reallocarray(entries->all, size, sizeof(struct numbers_entry *));
 		if (!grown)
 			return -ENOMEM;
 		entries->all = grown;
@@ -59,7 +59,7 @@ static uint64_t hash_path(const char *path, size_t n_path)
 
 static bool has_number(const void *userdata, const void *key, size_t position)
 {
-	const struct entries *entries = userdata;
+	const struct numbers_entries *entries = userdata;
 
 	return entries->all[position]->number == *(const uint32_t *)key;
 }
@@ -71,14 +71,14 @@ struct path_key {
 
 static bool has_path(const void *userdata, const void *key, size_t position)
 {
-	const struct entries *entries = userdata;
-	const struct number *entry = entries->all[position];
+	const struct numbers_entries *entries = userdata;
+	const struct numbers_entry *entry = entries->all[position];
 	const struct path_key *path = key;
 
 	return entry->n_path == path->n_path && memcmp(entry->path, path->path, path->n_path) == 0;
 }
 
-struct number *entries_find_number(const struct entries *entries, uint32_t number)
+struct numbers_entry *numbers_entries_find(const struct numbers_entries *entries, uint32_t number)
 {
 	size_t position;
 
@@ -88,7 +88,8 @@ struct number *entries_find_number(const struct entries *entries, uint32_t numbe
 		       : NULL;
 }
 
-struct number *entries_find_path(const struct entries *entries, const char *path, size_t n_path)
+struct numbers_entry *numbers_entries_find_path(const struct numbers_entries *entries,
+						const char *path, size_t n_path)
 {
 	const struct path_key key = { path, n_path };
 	size_t position;
@@ -99,26 +100,26 @@ struct number *entries_find_path(const struct entries *entries, const char *path
 		       : NULL;
 }
 
-struct number *entries_find_directory(const struct entries *entries, const char *path,
-				      size_t n_path)
+struct numbers_entry *numbers_entries_find_directory(const struct numbers_entries *entries,
+						     const char *path, size_t n_path)
 {
-	struct number *entry = entries_find_path(entries, path, n_path);
+	struct numbers_entry *entry = numbers_entries_find_path(entries, path, n_path);
 
 	while (entry && entry->number)
 		entry = entry->next_of_path;
 	return entry;
 }
 
-bool entries_same_identity(const char *a, const char *b)
+bool numbers_same_identity(const char *a, const char *b)
 {
 	return a && b ? str_equal(a, b) : a == b;
 }
 
-struct number *entries_primary(struct number *chain)
+struct numbers_entry *numbers_entry_primary(struct numbers_entry *chain)
 {
-	struct number *best = NULL;
+	struct numbers_entry *best = NULL;
 
-	for (struct number *entry = chain; entry; entry = entry->next_of_path)
+	for (struct numbers_entry *entry = chain; entry; entry = entry->next_of_path)
 		if (entry->number && entry->synced && !entry->retired &&
 		    (!best || entry->sequence > best->sequence ||
 		     (entry->sequence == best->sequence && entry->number < best->number)))
@@ -128,20 +129,21 @@ struct number *entries_primary(struct number *chain)
 
 /* ---- adding ---- */
 
-int entries_add(struct entries *entries, const struct store_row *row, struct number **ret_entry)
+int numbers_entries_add(struct numbers_entries *entries, const struct store_row *row,
+			struct numbers_entry **ret_entry)
 {
-	struct number *entry, *first;
-	int r = entries_reserve(entries, entries->n + 1);
+	struct numbers_entry *entry, *first;
+	int r = numbers_entries_reserve(entries, entries->n + 1);
 
 	if (r < 0)
 		return r;
 	entry = malloc(sizeof(*entry) + row->n_path + 1);
 	if (!entry)
 		return -ENOMEM;
-	*entry = (struct number){ .number = row->number, .n_path = (uint32_t)row->n_path };
+	*entry = (struct numbers_entry){ .number = row->number, .n_path = (uint32_t)row->n_path };
 	memcpy(entry->path, row->path, row->n_path);
 	entry->path[row->n_path] = '\0';
-	first = entries_find_path(entries, row->path, row->n_path);
+	first = numbers_entries_find_path(entries, row->path, row->n_path);
 	if (first) {
 		entry->next_of_path = first->next_of_path;
 		first->next_of_path = entry;
@@ -161,15 +163,16 @@ int entries_add(struct entries *entries, const struct store_row *row, struct num
 	return 0;
 }
 
-void entries_set(struct entries *entries, struct number *entry, char *identity, uint64_t sequence,
-		 bool retired, int64_t created)
+void numbers_entries_set(struct numbers_entries *entries, struct numbers_entry *entry,
+			 char *identity, uint64_t sequence, bool retired, int64_t created)
 {
 	/* Nearly all are, and looking at the table waits for memory. */
-	struct number *chain =
-		entry->is_alone ? entry : entries_find_path(entries, entry->path, entry->n_path);
-	struct store_row row = entries_row(entry);
+	struct numbers_entry *chain =
+		entry->is_alone ? entry
+				: numbers_entries_find_path(entries, entry->path, entry->n_path);
+	struct store_row row = numbers_entry_row(entry);
 
-	entries->n_paths -= entries_primary(chain) != NULL;
+	entries->n_paths -= numbers_entry_primary(chain) != NULL;
 	if (entry->synced) {
 		entries->totals.n--;
 		entries->totals.sum -= store_row_checksum(&row);
@@ -184,34 +187,36 @@ void entries_set(struct entries *entries, struct number *entry, char *identity, 
 	entry->synced = true;
 	if (sequence > entries->last_sequence)
 		entries->last_sequence = sequence;
-	row = entries_row(entry);
+	row = numbers_entry_row(entry);
 	store_totals_add(&entries->totals, store_row_checksum(&row));
-	entries->n_paths += entries_primary(chain) != NULL;
+	entries->n_paths += numbers_entry_primary(chain) != NULL;
 }
 
-static struct number *find_row(const struct entries *entries, const struct store_row *row)
+static struct numbers_entry *find_row(const struct numbers_entries *entries,
+				      const struct store_row *row)
 {
 	/* Copies are read in order. */
 	if (row->number > entries->highest)
 		return NULL;
-	return row->number ? entries_find_number(entries, row->number)
-			   : entries_find_directory(entries, row->path, row->n_path);
+	return row->number ? numbers_entries_find(entries, row->number)
+			   : numbers_entries_find_directory(entries, row->path, row->n_path);
 }
 
-int entries_join(struct entries *entries, const struct store_row *row, struct number **ret_entry)
+int numbers_entries_join(struct numbers_entries *entries, const struct store_row *row,
+			 struct numbers_entry **ret_entry)
 {
-	struct number *entry = find_row(entries, row);
+	struct numbers_entry *entry = find_row(entries, row);
 	struct store_row joined = *row;
 	char *identity = NULL;
 	int r;
 
 	if (entry) {
-		joined = entries_row(entry);
+		joined = numbers_entry_row(entry);
 		*ret_entry = entry;
 		if (!store_row_join(&joined, row))
 			return -EEXIST;
 	} else {
-		r = entries_add(entries, row, &entry);
+		r = numbers_entries_add(entries, row, &entry);
 		if (r < 0)
 			return r;
 	}
@@ -220,12 +225,13 @@ int entries_join(struct entries *entries, const struct store_row *row, struct nu
 		if (!identity)
 			return -ENOMEM;
 	}
-	entries_set(entries, entry, identity, joined.sequence, joined.retired, joined.created);
+	numbers_entries_set(entries, entry, identity, joined.sequence, joined.retired,
+			    joined.created);
 	*ret_entry = entry;
 	return 0;
 }
 
-struct store_row entries_row(const struct number *entry)
+struct store_row numbers_entry_row(const struct numbers_entry *entry)
 {
 	return (struct store_row){
 		.number = entry->number,
@@ -243,14 +249,14 @@ struct store_row entries_row(const struct number *entry)
 
 static int compare_numbers(const void *a, const void *b)
 {
-	const struct number *first = *(struct number *const *)a,
-			    *second = *(struct number *const *)b;
+	const struct numbers_entry *first = *(struct numbers_entry *const *)a,
+				   *second = *(struct numbers_entry *const *)b;
 
 	return (first->number > second->number) - (first->number < second->number);
 }
 
 /* Returns false when memory is out. */
-static bool sort(struct entries *entries)
+static bool sort(struct numbers_entries *entries)
 {
 	bool in_order = true;
 	size_t n = 0;
@@ -258,11 +264,11 @@ static bool sort(struct entries *entries)
 	if (entries->n_sorted || !entries->n)
 		return true;
 	free(entries->sorted);
-	entries->sorted = malloc(entries->n * sizeof(struct number *));
+	entries->sorted = malloc(entries->n * sizeof(struct numbers_entry *));
 	if (!entries->sorted)
 		return false;
 	for (size_t i = 0; i < entries->n; i++) {
-		struct number *entry = entries->all[i];
+		struct numbers_entry *entry = entries->all[i];
 
 		if (!entry->number || !entry->synced)
 			continue;
@@ -270,12 +276,12 @@ static bool sort(struct entries *entries)
 		entries->sorted[n++] = entry;
 	}
 	if (!in_order)
-		qsort(entries->sorted, n, sizeof(struct number *), compare_numbers);
+		qsort(entries->sorted, n, sizeof(struct numbers_entry *), compare_numbers);
 	entries->n_sorted = n;
 	return true;
 }
 
-struct number *entries_next(struct entries *entries, uint32_t after)
+struct numbers_entry *numbers_entries_next(struct numbers_entries *entries, uint32_t after)
 {
 	size_t low = 0, high;
 

@@ -42,7 +42,7 @@ static int judge(struct store_copy *copy, int error)
 }
 
 struct reading {
-	struct entries *entries;
+	struct numbers_entries *entries;
 	const char *file;
 	int error;
 	char **reterr_why;
@@ -51,12 +51,12 @@ struct reading {
 static int join_row(void *userdata, const struct store_row *row)
 {
 	struct reading *reading = userdata;
-	struct number *entry = NULL;
+	struct numbers_entry *entry = NULL;
 	struct store_row there;
 
-	reading->error = entries_join(reading->entries, row, &entry);
+	reading->error = numbers_entries_join(reading->entries, row, &entry);
 	if (reading->error == -EEXIST) {
-		there = entries_row(entry);
+		there = numbers_entry_row(entry);
 		reading->error = store_fail(
 			-EUCLEAN, reading->reterr_why,
 			"its copies contradict each other: number %" PRIu32
@@ -72,7 +72,7 @@ static int join_row(void *userdata, const struct store_row *row)
  * Returns 0, also if there is something wrong with the copy; what makes all others useless; or a
  * contradiction.
  */
-static int load_copy(struct store_copy *copy, struct entries *entries, char **reterr_why)
+static int load_copy(struct store_copy *copy, struct numbers_entries *entries, char **reterr_why)
 {
 	struct reading reading = { entries, copy->file, .reterr_why = reterr_why };
 	struct store_file *file = NULL;
@@ -83,7 +83,7 @@ static int load_copy(struct store_copy *copy, struct entries *entries, char **re
 	copy->totals = *store_file_totals(file);
 	/* Growing step by step costs time; that there is memory for all shows later. */
 	if (copy->totals.n < UINT32_MAX / 4)
-		(void)entries_reserve(entries, copy->totals.n);
+		(void)numbers_entries_reserve(entries, copy->totals.n);
 	if (!entries->n || !store_totals_equal(&entries->totals, &copy->totals))
 		r = store_file_read(file, join_row, &reading, &copy->why);
 	if (r >= 0 && !store_file_is_complete(file))
@@ -145,7 +145,7 @@ static void set_damaged_aside(struct store_copy *copies, size_t n_copies)
 	}
 }
 
-int store_load(struct store_copy *copies, size_t n_copies, struct entries *entries,
+int store_load(struct store_copy *copies, size_t n_copies, struct numbers_entries *entries,
 	       char **reterr_why)
 {
 	size_t n_good = 0;

@@ -41,5 +41,5 @@ void store_copy_done(struct store_copy *copy);
  * Returns 0; -EBUSY (another process has one); -EUCLEAN (no good copy, but a damaged one; or copies
  * that contradict each other); -EPROTONOSUPPORT (of another version); -ENOMEM, -EIO, ...
  */
-int store_load(struct store_copy *copies, size_t n_copies, struct entries *entries,
+int store_load(struct store_copy *copies, size_t n_copies, struct numbers_entries *entries,
 	       char **reterr_why);

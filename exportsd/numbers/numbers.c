@@ -12,33 +12,33 @@
 
 /* ---- what others see ---- */
 
-static struct number *find_path(const struct numbers *numbers, const char *path)
+static struct numbers_entry *find_path(const struct numbers *numbers, const char *path)
 {
-	return entries_find_path(numbers->entries, path, strlen(path));
+	return numbers_entries_find_path(numbers->entries, path, strlen(path));
 }
 
-static const struct number *find_synced(const struct numbers *numbers, uint32_t number)
+static const struct numbers_entry *find_synced(const struct numbers *numbers, uint32_t number)
 {
-	const struct number *entry = entries_find_number(numbers->entries, number);
+	const struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
 
 	return entry && entry->synced ? entry : NULL;
 }
 
 uint32_t numbers_get(const struct numbers *numbers, const char *path)
 {
-	const struct number *entry = entries_primary(find_path(numbers, path));
+	const struct numbers_entry *entry = numbers_entry_primary(find_path(numbers, path));
 
 	return entry ? entry->number : 0;
 }
 
 uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const char *identity)
 {
-	const struct number *best = NULL;
+	const struct numbers_entry *best = NULL;
 
-	for (const struct number *entry = find_path(numbers, path); entry;
+	for (const struct numbers_entry *entry = find_path(numbers, path); entry;
 	     entry = entry->next_of_path)
 		if (entry->number && entry->synced && !entry->retired &&
-		    entries_same_identity(entry->identity, identity) &&
+		    numbers_same_identity(entry->identity, identity) &&
 		    (!best || entry->sequence > best->sequence))
 			best = entry;
 	return best ? best->number : 0;
@@ -46,21 +46,21 @@ uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const 
 
 const char *numbers_path(const struct numbers *numbers, uint32_t number)
 {
-	const struct number *entry = find_synced(numbers, number);
+	const struct numbers_entry *entry = find_synced(numbers, number);
 
 	return entry ? entry->path : NULL;
 }
 
 const char *numbers_identity(const struct numbers *numbers, uint32_t number)
 {
-	const struct number *entry = find_synced(numbers, number);
+	const struct numbers_entry *entry = find_synced(numbers, number);
 
 	return entry ? entry->identity : NULL;
 }
 
 bool numbers_is_retired(const struct numbers *numbers, uint32_t number)
 {
-	const struct number *entry = find_synced(numbers, number);
+	const struct numbers_entry *entry = find_synced(numbers, number);
 
 	return entry && entry->retired;
 }
@@ -72,7 +72,7 @@ size_t numbers_count(const struct numbers *numbers)
 
 uint32_t numbers_next(const struct numbers *numbers, uint32_t after)
 {
-	const struct number *entry = entries_next(numbers->entries, after);
+	const struct numbers_entry *entry = numbers_entries_next(numbers->entries, after);
 
 	return entry ? entry->number : 0;
 }
@@ -81,7 +81,7 @@ uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, u
 {
 	uint32_t next = 0;
 
-	for (const struct number *entry = find_path(numbers, path); entry;
+	for (const struct numbers_entry *entry = find_path(numbers, path); entry;
 	     entry = entry->next_of_path)
 		if (entry->synced && entry->number > after && (!next || entry->number < next))
 			next = entry->number;
@@ -90,7 +90,7 @@ uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, u
 
 bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers_fact *ret_fact)
 {
-	const struct number *entry = find_synced(numbers, number);
+	const struct numbers_entry *entry = find_synced(numbers, number);
 
 	if (entry)
 		*ret_fact = (struct numbers_fact){
@@ -106,7 +106,8 @@ bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers
 
 bool numbers_made_directory(const struct numbers *numbers, const char *path)
 {
-	const struct number *entry = entries_find_directory(numbers->entries, path, strlen(path));
+	const struct numbers_entry *entry =
+		numbers_entries_find_directory(numbers->entries, path, strlen(path));
 
 	return entry && entry->synced && !entry->retired;
 }
@@ -177,7 +178,7 @@ struct numbers *numbers_close(struct numbers *numbers)
 	copies_free(numbers->copies);
 	numbers_free_changes(numbers);
 	if (numbers->entries)
-		entries_done(numbers->entries);
+		numbers_entries_done(numbers->entries);
 	free(numbers->entries);
 	free(numbers->rows);
 	free(numbers);

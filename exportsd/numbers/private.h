@@ -20,7 +20,7 @@ enum numbers_change_state { QUEUED, SENT, DOUBT, N_CHANGE_STATES };
 struct numbers_change {
 	struct numbers_change *prev, *next; /* in the list of its state */
 	enum numbers_change_state state;
-	struct number *entry;
+	struct numbers_entry *entry;
 	const char *identity;
 	char *new_identity; /* the same, if the entry has none yet */
 	uint64_t sequence;
@@ -50,8 +50,8 @@ struct numbers_question {
 
 struct numbers {
 	sd_event *event;
-	struct entries *entries;
-	struct copies *copies;
+	struct numbers_entries *entries;
+	struct numbers_copies *copies;
 	numbers_reserved_fn reserved; /* NULL: none is */
 	void *reserved_userdata;
 	struct numbers_change *lists[N_CHANGE_STATES];

@@ -60,14 +60,14 @@ static int compute_mac(const unsigned char *key, const char *bytes, size_t n_byt
 	return 0;
 }
 
-static void put_all(FILE *to, struct entries *entries)
+static void put_all(FILE *to, struct numbers_entries *entries)
 {
 	struct store_totals totals = { 0 };
 
 	fputs(first_line, to);
-	for (const struct number *entry = NULL;
-	     (entry = entries_next(entries, entry ? entry->number : 0));) {
-		const struct store_row row = entries_row(entry);
+	for (const struct numbers_entry *entry = NULL;
+	     (entry = numbers_entries_next(entries, entry ? entry->number : 0));) {
+		const struct store_row row = numbers_entry_row(entry);
 
 		put_row(to, &row);
 		store_totals_add(&totals, store_row_checksum(&row));
@@ -75,7 +75,7 @@ static void put_all(FILE *to, struct entries *entries)
 	fprintf(to, "end n=%" PRIu64 " sum=%016" PRIx64 "\n", totals.n, totals.sum);
 }
 
-int store_text_write(struct entries *entries, const unsigned char *key, char **ret_bytes,
+int store_text_write(struct numbers_entries *entries, const unsigned char *key, char **ret_bytes,
 		     size_t *ret_n_bytes)
 {
 	CLEANUP(freep) char *bytes = NULL;

@@ -28,7 +28,7 @@ enum {
  *
  * Returns 0, and bytes to free(3); -ENOMEM.
  */
-int store_text_write(struct entries *entries, const unsigned char *key, char **ret_bytes,
+int store_text_write(struct numbers_entries *entries, const unsigned char *key, char **ret_bytes,
 		     size_t *ret_n_bytes);
 
 /*

@@ -493,14 +493,14 @@ static void refused(int error, const char *word, const char *what)
 {
 	static char before[1024 * 1024], after[sizeof(before)];
 	struct store_copy copy = { .file = file };
-	struct entries entries = {};
+	struct numbers_entries entries = {};
 	size_t n_before = read_file(before, sizeof(before)), n_after;
 	char *why = NULL;
 	int r;
 
 	r = store_load(&copy, 1, &entries, &why);
 	store_copy_done(&copy);
-	entries_done(&entries);
+	numbers_entries_done(&entries);
 	n_after = read_file(after, sizeof(after));
 	is_int(r, error, what);
 	ok(why && strstr(why, file) && strstr(why, word), "its message names the file and '%s'",
