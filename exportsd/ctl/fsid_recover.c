@@ -203,7 +203,7 @@ static int take_fsidd_row(sqlite3_stmt *statement, struct source *source)
 	};
 
 	/* The kernel reads a signed int: fsidd cannot find these again either. */
-	if (number < 1 || number > STORE_NUMBER_LAST || !store_row_good(&row)) {
+	if (number < 1 || number > NUMBERS_LAST || !store_row_good(&row)) {
 		complain("left out: number %" PRId64 " of '%s' cannot be used", number, row.path);
 		return 0;
 	}

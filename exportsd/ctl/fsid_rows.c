@@ -87,7 +87,7 @@ static bool row_of_message(const struct proto_message *message, struct store_row
 
 	*ret_row = (struct store_row){ .path = proto_get(message, "path"),
 				       .identity = proto_get(message, "identity") };
-	if (!ret_row->path || proto_get_u64(message, "fsid", STORE_NUMBER_LAST, &number) < 0 ||
+	if (!ret_row->path || proto_get_u64(message, "fsid", NUMBERS_LAST, &number) < 0 ||
 	    proto_get_u64(message, "sequence", INT64_MAX, &ret_row->sequence) < 0 ||
 	    proto_get_u64(message, "retired", 1, &retired) < 0 ||
 	    proto_get_u64(message, "created", INT64_MAX, &created) < 0)

@@ -95,11 +95,11 @@ static struct numbers_question *question_new(struct numbers *numbers, size_t n_p
 
 /* It has been read to its end. */
 static int question_begun(struct numbers_question *question, int error,
-			  struct pending **ret_question)
+			  struct pending **ret_pending)
 {
 	settle_one(question, error);
-	if (ret_question)
-		*ret_question = &question->pending;
+	if (ret_pending)
+		*ret_pending = &question->pending;
 	return 0;
 }
 
@@ -474,7 +474,7 @@ static int assign_new(struct numbers_question *question, const char *path, const
 }
 
 int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_done_fn done, void *userdata, struct pending **ret_question)
+		   numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
 	int r = 0;
@@ -492,11 +492,11 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 		else
 			r = assign_new(question, paths[i], NULL);
 	}
-	return question_begun(question, r, ret_question);
+	return question_begun(question, r, ret_pending);
 }
 
 int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
-		       numbers_done_fn done, void *userdata, struct pending **ret_question)
+		       numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct numbers_entry *chain = find_path(numbers, path), *entry;
@@ -511,7 +511,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 		await(question, entry);
 	else if (r == 0)
 		r = make_primary(question, entry, identity);
-	return question_begun(question, r, ret_question);
+	return question_begun(question, r, ret_pending);
 }
 
 /* Why a path cannot have a number; 0 if it can, or has it. */
@@ -532,7 +532,7 @@ static int judge(const struct numbers *numbers, const char *path, const char *id
 }
 
 int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		numbers_done_fn done, void *userdata, struct pending **ret_question)
+		numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct numbers_entry *chain = find_path(numbers, path);
@@ -549,11 +549,11 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 		await(question, entry);
 	else if (r == 0)
 		r = make_primary(question, entry, identity);
-	return question_begun(question, r, ret_question);
+	return question_begun(question, r, ret_pending);
 }
 
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		  numbers_done_fn done, void *userdata, struct pending **ret_question)
+		  numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	const struct numbers_entry *other = coming_primary(find_path(numbers, path), &identity);
 	struct numbers_question *question;
@@ -565,9 +565,9 @@ int numbers_adopt(struct numbers *numbers, const char *path, const char *identit
 	    is_reserved(numbers, number))
 		r = -EEXIST;
 	if (r == 0)
-		return numbers_set(numbers, path, identity, number, done, userdata, ret_question);
+		return numbers_set(numbers, path, identity, number, done, userdata, ret_pending);
 	question = question_new(numbers, 1, done, userdata);
-	return question ? question_begun(question, r, ret_question) : -ENOMEM;
+	return question ? question_begun(question, r, ret_pending) : -ENOMEM;
 }
 
 /* ---- saying more of a number ---- */
@@ -594,13 +594,13 @@ static int bind(struct numbers_question *question, uint32_t number, const char *
 }
 
 int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
-		 numbers_done_fn done, void *userdata, struct pending **ret_question)
+		 numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 
 	if (!question)
 		return -ENOMEM;
-	return question_begun(question, bind(question, number, identity), ret_question);
+	return question_begun(question, bind(question, number, identity), ret_pending);
 }
 
 /* Numbers and directories: say whether it is in use. */
@@ -621,7 +621,7 @@ static int say_retired(struct numbers_question *question, struct numbers_entry *
 }
 
 int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
-		   struct pending **ret_question)
+		   struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
 	struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
@@ -631,12 +631,12 @@ int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn don
 		return -ENOMEM;
 	if (entry && is_wanted(entry))
 		r = say_retired(question, entry, true);
-	return question_begun(question, r, ret_question);
+	return question_begun(question, r, ret_pending);
 }
 
 int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
 			       bool made, numbers_done_fn done, void *userdata,
-			       struct pending **ret_question)
+			       struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, n_paths, done, userdata);
 	int r = 0;
@@ -654,7 +654,7 @@ int numbers_record_directories(struct numbers *numbers, const char *const *paths
 		if (r == 0 && entry)
 			r = say_retired(question, entry, !made);
 	}
-	return question_begun(question, r, ret_question);
+	return question_begun(question, r, ret_pending);
 }
 
 /* ---- facts from elsewhere ---- */
@@ -726,7 +726,7 @@ static int judge_fact(const struct numbers *numbers, const struct numbers_fact *
 }
 
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
-		 numbers_done_fn done, void *userdata, struct pending **ret_question)
+		 numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, n_facts, done, userdata);
 	int r = 0;
@@ -737,5 +737,5 @@ int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size
 		r = judge_fact(numbers, facts, i);
 	for (size_t i = 0; r == 0 && i < n_facts; i++)
 		r = take_fact(question, &facts[i]);
-	return question_begun(question, r, ret_question);
+	return question_begun(question, r, ret_pending);
 }

@@ -431,7 +431,7 @@ static void fill_next(struct copy *copy)
 	if (copy->fill_pending)
 		return;
 	proto_begin(&message, "rows");
-	for (; n < ROWS_MAX && cost < BYTES_MAX - 4 * (STORE_PATH_MAX + STORE_IDENTITY_MAX) &&
+	for (; n < ROWS_MAX && cost < BYTES_MAX - 4 * (STORE_PATH_MAX + NUMBERS_IDENTITY_MAX) &&
 	       (entry = next_entry(copy));
 	     n++) {
 		const struct store_row row = numbers_entry_row(entry);

@@ -14,7 +14,6 @@
 #include "exportsd/numbers/load.h"
 
 enum {
-	COPIES_MAX = 16,
 	COPIES_PATIENCE_SECONDS = 10, /* a copy may take longer than the others */
 	COPIES_RETRY_SECONDS = 30, /* a dropped copy is tried again */
 };

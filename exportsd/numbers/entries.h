@@ -2,11 +2,12 @@
 #pragma once
 
 /*
- * entries.h - everything that is known of numbers and directories, in memory.
+ * entries.h - everything that is known of numbers and directories, in memory: the daemon's, and
+ * that of exportsctl fsid. All zero is empty.
  *
- * An entry is a row of the store. Entries live until numbers_entries_done(), and are found by their number,
- * and by their path: those of a path are a chain. One that is not synced is not known to others,
- * but keeps its number for itself: the disk may remember it.
+ * An entry is a row of the store. Entries live until numbers_entries_done(), and are found by their
+ * number, and by their path: those of a path are a chain. One that is not synced is not known to
+ * others, but keeps its number for itself: the disk may remember it.
  */
 
 #include "exportsd/numbers/index.h"
@@ -41,10 +42,11 @@ struct numbers_entries {
 };
 
 void numbers_entries_done(struct numbers_entries *entries);
+/* numbers_entries_reserve - make room for so many in all. Returns 0; -ENOMEM. */
 int numbers_entries_reserve(struct numbers_entries *entries, size_t n);
 
 struct numbers_entry *numbers_entries_find(const struct numbers_entries *entries, uint32_t number);
-/* The first of a path's entries, or NULL. */
+/* The first of a path's entries, the others are behind it; or NULL. */
 struct numbers_entry *numbers_entries_find_path(const struct numbers_entries *entries,
 						const char *path, size_t n_path);
 /* The record of a directory, or NULL. */
@@ -56,13 +58,18 @@ int numbers_entries_add(struct numbers_entries *entries, const struct store_row 
 			struct numbers_entry **ret_entry);
 
 /*
- * numbers_entries_set - from now on others see this row in the entry. @identity: becomes the entry's; or
- * NULL: it keeps its own
+ * numbers_entries_set - from now on others see this row in the entry.
+ *
+ * @identity: becomes the entry's; or NULL: it keeps its own
  */
 void numbers_entries_set(struct numbers_entries *entries, struct numbers_entry *entry,
 			 char *identity, uint64_t sequence, bool retired, int64_t created);
 
-/* numbers_entries_join - a row of a copy. Returns 0; -ENOMEM; -EEXIST: it contradicts *ret_entry. */
+/*
+ * numbers_entries_join - a row from a copy: a new entry, or what it says is joined to one.
+ *
+ * Returns 0; -ENOMEM; -EEXIST: it contradicts *ret_entry, which stays as it was.
+ */
 int numbers_entries_join(struct numbers_entries *entries, const struct store_row *row,
 			 struct numbers_entry **ret_entry);
 
@@ -75,5 +82,5 @@ struct store_row numbers_entry_row(const struct numbers_entry *entry);
 /* The primary number of a chain: synced, not retired, said last. */
 struct numbers_entry *numbers_entry_primary(struct numbers_entry *chain);
 
-/* The next number, or NULL. */
+/* Those with numbers, in order: the next one after @after (0 to start), or NULL. */
 struct numbers_entry *numbers_entries_next(struct numbers_entries *entries, uint32_t after);

@@ -23,14 +23,13 @@ enum store_file_flag {
  * store_file_open - open a copy, to the exclusion of all other processes. Blocks.
  *
  * Nothing is written to a file before it has been looked at and found good. One that a crash left
- * with a log, or that an older version made, is checked and brought in order first, also to read
- * it.
+ * with a log is checked, and its log taken in, first, also to read it.
  *
  * @reterr_why: on failure what is wrong, to free(3); NULL if memory is out
  *
  * Returns 0; -ENOENT (without STORE_FILE_MAKE; or its directory); -EBUSY (another process has it);
- * -EUCLEAN (damaged); -EPROTONOSUPPORT (made by a newer version); -EROFS, -ENOSPC, -EIO, -ENOMEM,
- * ...
+ * -EUCLEAN (damaged); -EINVAL (something else, to be left alone); -EPERM (others could have written
+ * it); -EPROTONOSUPPORT (of another version); -EROFS, -ENOSPC, -EIO, -ENOMEM, ...
  */
 int store_file_open(const char *name, unsigned int flags, struct store_file **ret_file,
 		    char **reterr_why);
@@ -44,7 +43,7 @@ bool store_file_is_complete(const struct store_file *file);
 void store_file_set_complete(struct store_file *file);
 
 /*
- * store_file_read - every row, each with its checksum right, in order of number.
+ * store_file_read - every row, each with its checksum right.
  *
  * @row: a negative result ends the reading, and is returned with *reterr_why NULL
  *
@@ -58,7 +57,8 @@ int store_file_check(struct store_file *file, char **reterr_why);
 
 /*
  * Rows are joined within a transaction, and synced when store_file_commit() returns 0. Any other
- * error than -EEXIST, of any of them, means that nobody knows what is on the disk: close the file.
+ * error than -EEXIST and -EINVAL, of any of them, means that nobody knows what is on the disk:
+ * close the file. -ESTALE, -EUCLEAN: somebody else was at it since it was opened.
  */
 int store_file_begin(struct store_file *file, char **reterr_why);
 int store_file_commit(struct store_file *file, char **reterr_why);

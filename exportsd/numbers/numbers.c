@@ -145,13 +145,13 @@ static int load_and_begin(struct numbers *numbers, struct store_copy *found, siz
 
 int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files)
 {
-	struct store_copy found[COPIES_MAX] = {};
+	struct store_copy found[NUMBERS_COPIES_MAX] = {};
 	struct numbers *numbers;
 	size_t n_found = 0;
 	int r = -ENOMEM;
 
 	for (; files[n_found]; n_found++) {
-		if (n_found == COPIES_MAX)
+		if (n_found == NUMBERS_COPIES_MAX)
 			return -E2BIG;
 		found[n_found].file = files[n_found];
 	}

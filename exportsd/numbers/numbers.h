@@ -14,15 +14,13 @@
  * only when it is synced in every copy of the store that works, in one at least.
  */
 
-#include <systemd/sd-event.h>
-
 #include "exportsd/base/later.h"
-#include "parser/base.h"
+#include "exportsd/numbers/row.h"
 
 enum {
 	NUMBERS_FIRST = 65536, /* below: administrators' own */
-	NUMBERS_LAST = 0x7fffffff, /* the kernel reads a signed int */
-	NUMBERS_IDENTITY_MAX = 1024, /* bytes of an identity, without its NUL */
+	NUMBERS_COPIES_MAX = 16, /* of the store */
+	NUMBERS_PROBES_MAX = 1 << 20, /* numbers tried for one path before -ENOSPC */
 };
 
 struct numbers;
@@ -30,14 +28,17 @@ struct numbers;
 /*
  * numbers_open - read the store and keep it.
  *
- * @files: its copies, ended by NULL: SQLite files, on different disks if possible. Their
+ * @files: its copies, ended by NULL: SQLite files, on different disks if possible (place.h). Their
  *         directories must exist. Those that are missing are made
  *
  * Blocks until all is read: for the start of the daemon, before anybody waits for it.
- * Returns 0; -errno; -EUCLEAN if no copy is good, or they contradict each other (logged, with what
- * to do).
+ *
+ * Returns 0; -E2BIG: more than NUMBERS_COPIES_MAX; -EUCLEAN: no copy is good, or they contradict
+ * each other; -EBUSY: another process has one; -EPROTONOSUPPORT: another version made one;
+ * -ENOMEM, -EIO, ... What is wrong, and what to do about it, is logged.
  */
 int numbers_open(struct numbers **ret_numbers, sd_event *event, const char *const *files);
+/* numbers_close - nobody is answered any more; what was sent to the copies is still written. */
 struct numbers *numbers_close(struct numbers *numbers);
 
 /*
@@ -47,6 +48,8 @@ struct numbers *numbers_close(struct numbers *numbers);
  */
 typedef bool (*numbers_reserved_fn)(void *userdata, uint32_t number);
 void numbers_set_reserved(struct numbers *numbers, numbers_reserved_fn reserved, void *userdata);
+
+/* ---- what is known ---- */
 
 /* The primary number of a path: 0 if it has none (that is synced). */
 uint32_t numbers_get(const struct numbers *numbers, const char *path);
@@ -83,87 +86,8 @@ uint32_t numbers_next(const struct numbers *numbers, uint32_t after);
  */
 uint32_t numbers_first_choice(const char *path);
 
-enum { NUMBERS_PROBES_MAX = 1 << 20 }; /* numbers tried for one path before -ENOSPC */
-
-/*
- * Calls that change something are answered by done(). Cancelled, done() will not be called, but what
- * was begun may still become known.
- */
-
-/*
- * numbers_assign - give paths their numbers, durably.
- *
- * @paths:  absolute, normalised; copied. Those that have a number keep it.
- * @done:   exactly once, never from within this call, when all are synced: numbers_get() knows
- *          them. error: 0, or -ENOSPC, -EIO, ... of the store: some of these paths may have no
- *          number now. Asked for again, they will get the number that was tried, so that what a
- *          failing disk kept all the same stays true
- *
- * Calls that arrive while a sync is running share the next one.
- */
-typedef void (*numbers_done_fn)(void *userdata, int error);
-int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
-		   numbers_done_fn done, void *userdata, struct pending **ret_question);
-
-/*
- * numbers_assign_for - the number of one path and one identity, durably: it is the path's primary
- * from then on.
- *
- * @identity: of the medium that is at the path now, at most NUMBERS_IDENTITY_MAX bytes; NULL:
- *            whatever is there
- * @done:     as of numbers_assign(); numbers_get() and numbers_get_for() give the number
- *
- * The number that the path has for this identity already, or a new one. A number that is bound to
- * no identity is left so: numbers_bind() is for that.
- */
-int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
-		       numbers_done_fn done, void *userdata, struct pending **ret_question);
-
-/*
- * numbers_bind - from now on a number stands for this medium only.
- *
- * done() gets 0, also if it is so already; -ENOENT: no such number; -EEXIST: it stands for another
- * one, or another number of its path stands for this one; -EINVAL, -E2BIG: no good identity; or the
- * store's error.
- */
-int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
-		 numbers_done_fn done, void *userdata, struct pending **ret_question);
-
-/*
- * numbers_adopt - a handler wants this number for the path and the identity (or NULL): it is
- * the path's primary from then on. Numbers that the path has already stay known.
- *
- * done() gets 0; -EEXIST if the number is another path's, stands for another identity, is reserved,
- * or the path has another number for this identity; -ERANGE outside of NUMBERS_FIRST ..
- * NUMBERS_LAST; or the store's error. A number that stands for no identity yet, of this path, is
- * bound to @identity.
- */
-int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		  numbers_done_fn done, void *userdata, struct pending **ret_question);
-
-/*
- * numbers_set - as numbers_adopt(), for an administrator: the number may be reserved, and the path may have
- * another one for this identity.
- */
-int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
-		numbers_done_fn done, void *userdata, struct pending **ret_question);
-
-/*
- * numbers_retire - no new handle uses this number any more; if it was primary, the path has another
- * of its numbers or none. numbers_set() makes it primary again. done() gets 0, -ENOENT, or the
- * store's error.
- */
-int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
-		   struct pending **ret_question);
-
-/*
- * Directories that the daemon made itself, and may therefore remove: kept in the same store.
- * Recording is durable before done() (so a crash leaves at worst a record without a directory).
- */
+/* numbers_made_directory - did the daemon make it, so that it may remove it? */
 bool numbers_made_directory(const struct numbers *numbers, const char *path);
-int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
-			       bool made, numbers_done_fn done, void *userdata,
-			       struct pending **ret_question);
 
 /* All that is known of a number. Strings are valid until numbers_close(). */
 struct numbers_fact {
@@ -176,19 +100,106 @@ struct numbers_fact {
 };
 bool numbers_fact(const struct numbers *numbers, uint32_t number, struct numbers_fact *ret_fact);
 
+/* ---- what becomes known ---- */
+
+/*
+ * Each of these returns 0; -ENOMEM. Then done() is called, exactly once and never from within the
+ * call: error 0: it is synced, and known; or what follows; or the store's: -ENOSPC, -EIO, ...
+ * Cancelled, done() will not be called, but what was begun may still become known.
+ *
+ * Strings are copied. Calls that arrive while a sync is running share the next one.
+ */
+typedef void (*numbers_done_fn)(void *userdata, int error);
+
+/*
+ * numbers_assign - give paths their numbers.
+ *
+ * @paths: absolute, normalised. Those that have a number keep it
+ *
+ * done() also gets -EINVAL, -ENAMETOOLONG: no good path; -ENOSPC: NUMBERS_PROBES_MAX are taken.
+ * Some of these paths may have no number then. Asked for again, they will get the number that was
+ * tried, so that what a failing disk kept all the same stays true.
+ */
+int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_paths,
+		   numbers_done_fn done, void *userdata, struct pending **ret_pending);
+
+/*
+ * numbers_assign_for - the number of one path and one identity: it is the path's primary from then
+ * on.
+ *
+ * @identity: of the medium that is at the path now, at most NUMBERS_IDENTITY_MAX bytes; NULL:
+ *            whatever is there
+ *
+ * The number that the path has for this identity already, or a new one. A number that is bound to
+ * no identity is left so: numbers_bind() is for that.
+ *
+ * done() also gets what that of numbers_assign() gets; -EINVAL, -E2BIG: no good identity.
+ */
+int numbers_assign_for(struct numbers *numbers, const char *path, const char *identity,
+		       numbers_done_fn done, void *userdata, struct pending **ret_pending);
+
+/*
+ * numbers_bind - from now on a number stands for this medium only.
+ *
+ * done() also gets -ENOENT: no such number; -EEXIST: it stands for another one, or another number
+ * of its path stands for this one; -EINVAL, -E2BIG: no good identity.
+ */
+int numbers_bind(struct numbers *numbers, uint32_t number, const char *identity,
+		 numbers_done_fn done, void *userdata, struct pending **ret_pending);
+
+/*
+ * numbers_adopt - a handler wants this number for the path and the identity (or NULL): it is
+ * the path's primary from then on. Numbers that the path has already stay known.
+ *
+ * A number that stands for no identity yet, of this path, is bound to @identity.
+ *
+ * done() also gets -EEXIST: the number is another path's, stands for another identity, is reserved,
+ * or the path has another number for this identity; -ERANGE outside of NUMBERS_FIRST ..
+ * NUMBERS_LAST; -EINVAL, -ENAMETOOLONG, -E2BIG.
+ */
+int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		  numbers_done_fn done, void *userdata, struct pending **ret_pending);
+
+/*
+ * numbers_set - as numbers_adopt(), for an administrator: the number may be reserved, or below
+ * NUMBERS_FIRST, and the path may have another one for this identity.
+ */
+int numbers_set(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
+		numbers_done_fn done, void *userdata, struct pending **ret_pending);
+
+/*
+ * numbers_retire - no new handle uses this number any more; if it was primary, the path has another
+ * of its numbers or none. numbers_set() makes it primary again. done() also gets -ENOENT.
+ */
+int numbers_retire(struct numbers *numbers, uint32_t number, numbers_done_fn done, void *userdata,
+		   struct pending **ret_pending);
+
+/*
+ * numbers_record_directories - directories that the daemon is about to make (@made), or has
+ * removed: a crash leaves at worst a record without a directory.
+ *
+ * done() also gets -EINVAL, -ENAMETOOLONG.
+ */
+int numbers_record_directories(struct numbers *numbers, const char *const *paths, size_t n_paths,
+			       bool made, numbers_done_fn done, void *userdata,
+			       struct pending **ret_pending);
+
 /* numbers_contradicts - does what is known, or under way, stand against this? */
 bool numbers_contradicts(const struct numbers *numbers, const struct numbers_fact *fact);
 
 /*
  * numbers_take - facts from another store: joined to what is known, as the store's copies are.
  *
- * done() gets 0; -EEXIST: one of them contradicts what is known, or another one, and none was
- * taken; -EINVAL; or the store's error.
+ * @facts: some hundreds: each is compared with each
+ *
+ * done() also gets -EEXIST: one of them contradicts what is known, or another one; -EINVAL: one
+ * cannot be. None was taken then.
  */
 int numbers_take(struct numbers *numbers, const struct numbers_fact *facts, size_t n_facts,
-		 numbers_done_fn done, void *userdata, struct pending **ret_question);
+		 numbers_done_fn done, void *userdata, struct pending **ret_pending);
 
-/* What is known of one of the store's copies. */
+/* ---- the store's copies ---- */
+
 struct numbers_copy_status {
 	const char *file;
 	const char *state; /* "good"; "filling": it is given what it missed; "failed" */

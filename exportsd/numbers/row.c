@@ -46,12 +46,12 @@ uint64_t store_row_checksum(const struct store_row *row)
 
 bool store_row_good(const struct store_row *row)
 {
-	if (row->number > STORE_NUMBER_LAST || row->n_path == 0 || row->n_path > STORE_PATH_MAX ||
+	if (row->number > NUMBERS_LAST || row->n_path == 0 || row->n_path > STORE_PATH_MAX ||
 	    row->path[0] != '/' || memchr(row->path, '\0', row->n_path) ||
 	    row->sequence > INT64_MAX)
 		return false;
 	return !row->identity ||
-	       (row->number && row->n_identity > 0 && row->n_identity <= STORE_IDENTITY_MAX &&
+	       (row->number && row->n_identity > 0 && row->n_identity <= NUMBERS_IDENTITY_MAX &&
 		!memchr(row->identity, '\0', row->n_identity));
 }
 

@@ -15,9 +15,9 @@
 #include "parser/base.h"
 
 enum {
-	STORE_NUMBER_LAST = 0x7fffffff, /* the kernel reads a signed int */
+	NUMBERS_LAST = 0x7fffffff, /* the kernel reads a signed int */
 	STORE_PATH_MAX = 4095, /* bytes */
-	STORE_IDENTITY_MAX = 1024,
+	NUMBERS_IDENTITY_MAX = 1024, /* bytes, without a NUL */
 };
 
 /* Bytes are borrowed, and not NUL-terminated. */

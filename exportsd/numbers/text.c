@@ -134,7 +134,7 @@ static bool parse_row(char *line, struct store_row *ret_row)
 	uint64_t number, sequence, retired, created;
 
 	*ret_row = (struct store_row){ 0 };
-	if (!take_number(&line, "number", STORE_NUMBER_LAST, &number) || !number ||
+	if (!take_number(&line, "number", NUMBERS_LAST, &number) || !number ||
 	    !take_number(&line, "sequence", INT64_MAX, &sequence) ||
 	    !take_number(&line, "retired", 1, &retired) ||
 	    !take_number(&line, "created", INT64_MAX, &created))
