@@ -301,47 +301,76 @@ void drain_log_end(const struct medium *medium, enum media_drain_outcome outcome
 	}
 }
 
-/* Does NFSv4 state hold it? Delegations of files that cannot be read are of no use. */
-static bool is_held(const struct medium *medium)
-{
-	const struct media *media = media_of(medium);
-	uint64_t quiet_usec = 0;
-
-	if (medium->queue.kind == MEDIA_DRAIN_FORCE || is_lost(medium) || !media->kernel.is_held)
-		return false;
-	if (watch_trouble(medium) != MEDIUM_WELL)
-		quiet_usec = UINT64_MAX;
-	else if (medium->queue.kind == MEDIA_DRAIN_IDLE)
-		quiet_usec = media_now(media) - medium->queue.used_usec;
-	return media->kernel.is_held(media->kernel.userdata, medium->seen.place.device, quiet_usec);
-}
-
-/* It is its turn. */
-void drain_begin(struct medium *medium)
+/* What there is to be drained: MEDIUM_TIMER: the medium. */
+static enum medium_event look_at_it(struct medium *medium)
 {
 	bool is_ejected =
 		medium->queue.kind == MEDIA_DRAIN_EJECT || medium->queue.kind == MEDIA_DRAIN_FORCE;
 	CLEANUP(closep) int root = medium_open_root(medium);
-	enum medium_event event = MEDIUM_TIMER;
 
-	medium->drain.n_tries = 0;
 	if (medium_is_under_way(medium))
-		event = MEDIUM_NEEDED; /* somebody asked for it while it was in the queue */
-	else if (root < 0)
-		event = is_ejected ? MEDIUM_FREE /* nothing to drain, but something to give up */
-				   : MEDIUM_UNMOUNTED; /* somebody was faster */
-	else if (watch_follow(medium) && !medium_must_go(medium) && !medium->queue.asker)
-		event = MEDIUM_NEEDED; /* it was mounted anew by somebody else */
-	else if (is_held(medium))
-		event = MEDIUM_HELD;
-	closep(&root);
-	root = -1;
+		return MEDIUM_NEEDED; /* somebody asked for it while it was in the queue */
+	if (root < 0)
+		return is_ejected ? MEDIUM_FREE /* nothing to drain, but something to give up */
+				  : MEDIUM_UNMOUNTED; /* somebody was faster */
+	if (watch_follow(medium) && !medium_must_go(medium) && !medium->queue.asker)
+		return MEDIUM_NEEDED; /* it was mounted anew by somebody else */
+	return MEDIUM_TIMER;
+}
+
+static void go(struct medium *medium, enum medium_event event)
+{
 	if (event == MEDIUM_TIMER || event == MEDIUM_FREE) {
 		medium->drain.place = medium->seen.place;
 		medium->drain.swept_usec = media_now(media_of(medium));
 		medium_changed(medium);
 	}
 	medium_report(medium, MEDIUM_DRAIN, event);
+}
+
+/* What was mounted there meanwhile was not asked about. */
+static void on_looked(void *userdata, bool is_held)
+{
+	struct medium *medium = userdata;
+	enum medium_event event = look_at_it(medium);
+
+	medium->drain.pending = NULL;
+	if (event == MEDIUM_TIMER &&
+	    (is_held || !mounts_same_mount(&medium->seen.place, &medium->drain.place)))
+		event = MEDIUM_HELD;
+	go(medium, event);
+}
+
+/*
+ * Does NFSv4 state hold it? Delegations of files that cannot be read are of no use. Returns whether
+ * that will be told: on_looked().
+ */
+static bool ask_who_holds_it(struct medium *medium)
+{
+	const struct media_kernel *kernel = &media_of(medium)->kernel;
+	uint64_t quiet_usec = 0;
+
+	if (medium->queue.kind == MEDIA_DRAIN_FORCE || is_lost(medium) || !kernel->look)
+		return false;
+	if (watch_trouble(medium) != MEDIUM_WELL)
+		quiet_usec = UINT64_MAX;
+	else if (medium->queue.kind == MEDIA_DRAIN_IDLE)
+		quiet_usec = media_now(media_of(medium)) - medium->queue.used_usec;
+	medium->drain.place = medium->seen.place;
+	if (kernel->look(kernel->userdata, medium->seen.place.device, quiet_usec, on_looked, medium,
+			 &medium->drain.pending) < 0)
+		go(medium, MEDIUM_HELD);
+	return true;
+}
+
+/* It is its turn. */
+void drain_begin(struct medium *medium)
+{
+	enum medium_event event = look_at_it(medium);
+
+	medium->drain.n_tries = 0;
+	if (event != MEDIUM_TIMER || !ask_who_holds_it(medium))
+		go(medium, event);
 }
 
 bool drain_turns(const struct medium *medium)

@@ -243,6 +243,7 @@ static void end_unmounted(struct medium *medium)
 
 static void end_drain(struct medium *medium, enum media_drain_outcome outcome)
 {
+	drain_stop(medium);
 	drain_log_end(medium, outcome);
 	queue_tell(medium, outcome);
 	switch (outcome) {

@@ -152,13 +152,11 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 /*
  * The kernel's side of a drain, given by who knows the kernel (media.h lies below it).
  *
- * is_held:  does NFSv4 state hold this file system that a client may need? @quiet_usec: how long
+ * look:     does NFSv4 state hold this file system that a client may need? @quiet_usec: how long
  *           nobody used the medium; delegations count only for a while, clients that are gone do
- *           not
- * look:     the same, and done() is told, never from within the call: of a moment after the call if
- *           quiet_usec is 0, else perhaps of up to a second before. Nothing holds it is a guess: a
- *           client may open a file meanwhile, so that it is for the kernel to say in the end, which
- *           unmounts by EBUSY only. Returns 0; -ENOMEM.
+ *           not. @done: exactly once, never from within the call; of a moment after the call if
+ *           quiet_usec is 0, else perhaps of up to a second before. That nothing holds it is over
+ *           when it is told: the kernel has the last word (EBUSY). Returns 0; -ENOMEM.
  * shed:     begin to let go of the NFSv4 state that does not count; it may take a second
  * revoke:   begin to take away all of it; @spares_others: if that can be had without what clients
  *           hold elsewhere, else shed
@@ -179,7 +177,6 @@ struct media_withdrawal {
 };
 typedef void (*media_looked_fn)(void *whose, bool is_held);
 struct media_kernel {
-	bool (*is_held)(void *userdata, dev_t device, uint64_t quiet_usec);
 	int (*look)(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_fn done,
 		    void *whose, struct pending **ret_pending);
 	void (*shed)(void *userdata, const char *path, dev_t device);

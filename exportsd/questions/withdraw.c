@@ -232,17 +232,6 @@ static int look(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_
 				 done, whose, ret_pending);
 }
 
-static bool is_held(void *userdata, dev_t device, uint64_t quiet_usec)
-{
-	const struct daemon *daemon = userdata;
-	struct kernel_holdings *holdings = NULL;
-	bool held = kernel_holdings_read(kernel_proc(daemon->kernel), &holdings) == 0 &&
-		    kernel_holdings_count(holdings, device, quiet_usec);
-
-	kernel_holdings_free(holdings);
-	return held;
-}
-
 static void shed(void *userdata, const char *path, dev_t device)
 {
 	const struct daemon *daemon = userdata;
@@ -260,7 +249,6 @@ static void take_away(void *userdata, const char *path, dev_t device, bool spare
 void questions_serve_media(struct daemon *daemon)
 {
 	const struct media_kernel kernel = {
-		.is_held = is_held,
 		.look = look,
 		.shed = shed,
 		.revoke = take_away,

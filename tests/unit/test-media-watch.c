@@ -13,6 +13,7 @@
 #include "tests/fake/numbers.h"
 #include "tests/fake/own_mounts.h"
 #include "tests/fake/peer.h"
+#include "tests/fake/look.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 
@@ -101,11 +102,12 @@ static struct {
 	bool spares_others;
 } kernel;
 
-static bool say_held(void *userdata, dev_t device, uint64_t quiet_usec)
+static int say_held(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_fn done,
+		    void *whose, struct pending **ret_pending)
 {
 	kernel.n_asked++;
 	kernel.quiet_usec = quiet_usec;
-	return kernel.is_held;
+	return fake_look(event, kernel.is_held, done, whose, ret_pending);
 }
 
 static int withdraw(void *userdata, const struct media_withdrawal *withdrawal)
@@ -136,7 +138,7 @@ static bool no_host(void *userdata, const char *name, const char **ret_canonical
 static void start(void)
 {
 	static const struct snapshot_facts facts = { .real_path = no_real_path, .host = no_host };
-	static const struct media_kernel calls = { .is_held = say_held,
+	static const struct media_kernel calls = { .look = say_held,
 						   .withdraw = withdraw,
 						   .revoke = take_away };
 	struct exports_source *source = NULL;

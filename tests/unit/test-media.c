@@ -15,6 +15,7 @@
 #include "tests/fake/numbers.h"
 #include "tests/fake/own_mounts.h"
 #include "tests/fake/peer.h"
+#include "tests/fake/look.h"
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 
@@ -1016,15 +1017,15 @@ static int note_withdrawal(void *userdata, const struct media_withdrawal *withdr
 	return 0;
 }
 
-static bool say_held(void *userdata, dev_t device, uint64_t quiet_usec)
+static int say_held(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_fn done,
+		    void *whose, struct pending **ret_pending)
 {
-	return is_held_now;
+	return fake_look(event, is_held_now, done, whose, ret_pending);
 }
 
 static void start_drains(const struct disc *list, size_t n, unsigned int idle_seconds)
 {
-	static const struct media_kernel kernel = { .withdraw = note_withdrawal,
-						    .is_held = say_held };
+	static const struct media_kernel kernel = { .withdraw = note_withdrawal, .look = say_held };
 
 	start(list, n, true);
 	config.idle_seconds = idle_seconds;
