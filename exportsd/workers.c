@@ -51,13 +51,13 @@ static const struct {
 	int (*serve)(int fd, const char *argument);
 	bool outlives_daemon; /* it ends its transaction, then reads the socket's end */
 } kinds[] = {
-	[WORKER_NAMES] = { serve_names },
-	[WORKER_PATHS] = { serve_paths },
-	[WORKER_STORE] = { serve_store, .outlives_daemon = true },
-	[WORKER_DEVICES] = { serve_devices },
-	[WORKER_RMTAB] = { rmtab_file_serve },
-	[WORKER_CLIENTS] = { serve_clients },
-	[WORKER_RPCBIND] = { rpcbind_serve },
+	[WORKER_NAMES] = { .serve = serve_names },
+	[WORKER_PATHS] = { .serve = serve_paths },
+	[WORKER_STORE] = { .serve = serve_store, .outlives_daemon = true },
+	[WORKER_DEVICES] = { .serve = serve_devices },
+	[WORKER_RMTAB] = { .serve = rmtab_file_serve },
+	[WORKER_CLIENTS] = { .serve = serve_clients },
+	[WORKER_RPCBIND] = { .serve = rpcbind_serve },
 };
 
 /*

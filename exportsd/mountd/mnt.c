@@ -4,21 +4,22 @@
  * MNT: from a path to a file handle. One job a call, a chain of questions, at most one of which is
  *      open at a time:
  *
- *	whose domain is the caller's? -> which export? (realpath, if the text alone does not say)
- *	medium:  have it mounted
- *	plain:   is its mountpoint one? (option mountpoint)
- *	below:   the root's device -> the caller's groups -> walk there as the caller
- *	tell the kernel who and what -> and every file system crossed below it (crossmnt)
- *	the handle
+ *	mnt.c     whose domain is the caller's? -> which export? (realpath, if the text alone
+ *	          does not say)
+ *	          medium:  have it mounted
+ *	          plain:   is its mountpoint one? (option mountpoint)
+ *	handle.c  below:   the root's device -> the caller's groups -> walk there as the caller
+ *	          tell the kernel who and what -> and every file system crossed below it (crossmnt)
+ *	          the handle
  *
  * The order of the checks and their errors are rpc.mountd's (nfs-utils utils/mountd/mountd.c
  * get_rootfh(), support/export/auth.c auth_authenticate()), with two differences: a
  * subdirectory is always walked with the caller's credentials (CVE-2025-12801), and trouble
  * that may pass is SERVERFAULT, not ACCES.
  *
- * "Who", "which" and "mountpoint" are the way of the kernel's questions as well
- * (questions/access.h). When other exports come into force every job begins anew. A job ends after the configured deadline (a medium's: its
- * rule's), whatever it waits for.
+ * Whose, which and its mountpoint are the way of the kernel's questions as well
+ * (questions/access.h). When other exports come into force every job begins anew. A job ends after
+ * the configured deadline (a medium's: its rule's), whatever it waits for (job.c).
  *
  * PATHCONF (version 2) is a job that ends when its export is found.
  */
