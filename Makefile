@@ -282,6 +282,8 @@ install: all ## install under DESTDIR; PREFIX, SBINDIR, LIBEXECDIR, MANDIR, DOCD
 	  install -D -m 644 units/$$file "$(DESTDIR)$(TMPFILESDIR)/$${file%.tmpfiles}.conf" || exit 1; done
 	@for file in $(INSTALL_SYSUSERS); do \
 	  install -D -m 644 units/$$file "$(DESTDIR)$(SYSUSERSDIR)/$${file%.sysusers}.conf" || exit 1; done
+	@link="$(DESTDIR)$(SYSCONFDIR)/systemd/system/nfs-mountd.service"; case $$(readlink "$$link") in \
+	  */exportsd.service) ln -sfn $(UNITDIR)/exportsd-mountd.service "$$link" ;; esac # enabled before there was this unit
 	@install -d "$(DESTDIR)$(SYSCONFDIR)/exportsd.d"
 	@install -d "$(DESTDIR)$(DOCDIR)/examples" && cp -r examples/. "$(DESTDIR)$(DOCDIR)/examples"
 	@install -m 644 README.md CHANGELOG.md "$(DESTDIR)$(DOCDIR)"
@@ -297,7 +299,7 @@ undivert: ## the stock exportfs again
 # Removed from under nfs-server or from under who calls exportfs, both would lead to nothing.
 check-unused:
 	@for unit in $(filter-out %.conf,$(INSTALL_UNITS)); do \
-	  find "$(DESTDIR)$(SYSCONFDIR)/systemd/system" -lname "*/$$unit" -printf "make: %p leads to $$unit, nothing was removed: first run systemctl disable $$unit (README.md, \"To go back\")\n" 2>/dev/null; done | { ! grep . >&2; }
+	  find "$(DESTDIR)$(SYSCONFDIR)/systemd/system" -lname "*/$$unit" -printf "make: %p leads to $$unit, nothing was removed: first run systemctl disable $${unit%-mountd.service} (README.md, \"To go back\")\n" 2>/dev/null; done | { ! grep . >&2; }
 	@if [ "$$(readlink "$(DESTDIR)/usr/sbin/exportfs")" = "$(LIBEXECDIR)/exportfs" ]; then \
 	  echo 'make: $(DESTDIR)/usr/sbin/exportfs leads to ours, nothing was removed: first run make undivert' >&2; exit 1; fi
 

@@ -33,6 +33,7 @@
 #include "exportsd/numbers/place.h"
 #include "exportsd/questions/questions.h"
 #include "exportsd/rivals.h"
+#include "exportsd/starts.h"
 #include "parser/snapshot/snapshot.h"
 
 enum { STATUS_SECONDS = 10 };
@@ -57,6 +58,9 @@ static void on_status_time(void *userdata)
 
 	if (daemon->snapshot)
 		tell_status(daemon, "");
+	if (daemon->snapshot && !daemon->is_well)
+		starts_forget(daemon->config->runtime_directory);
+	daemon->is_well = daemon->snapshot;
 	(void)later_call_in(&daemon->status, daemon->event, STATUS_SECONDS * UINT64_C(1000000),
 			    on_status_time, daemon);
 }

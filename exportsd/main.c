@@ -17,6 +17,7 @@
 #include "exportsd/base/log.h"
 #include "exportsd/config/config.h"
 #include "exportsd/daemon.h"
+#include "exportsd/starts.h"
 #include "exportsd/workers.h"
 
 enum { EXIT_USAGE = 2 };
@@ -191,6 +192,25 @@ static void raise_limits(void)
 	}
 }
 
+/* Returns false if it is to end instead. */
+static bool pause_before_start(const struct config *config, const sigset_t *signals)
+{
+	const uint64_t second = 1000000;
+	uint64_t usec = starts_count(config->runtime_directory);
+	struct timespec left = { .tv_sec = (time_t)(usec / second),
+				 .tv_nsec = (long)(usec % second) * 1000 };
+	int number;
+
+	if (!usec)
+		return true;
+	log_warning(NULL, "exportsd was started many times in a row, waiting for %.1f s",
+		    (double)usec / (double)second);
+	do
+		number = sigtimedwait(signals, NULL, &left);
+	while (number == SIGHUP || number == SIGCHLD || (number < 0 && errno == EINTR));
+	return number < 0;
+}
+
 static int run(struct daemon *daemon, const struct arguments *arguments)
 {
 	CLEANUP(closep) int lock = lock_runtime_directory(daemon->config);
@@ -213,6 +233,8 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 	(void)signal(SIGPIPE, SIG_IGN);
 	umask(0022);
 	raise_limits();
+	if (!pause_before_start(daemon->config, &signals))
+		return 0;
 	r = sd_event_default(&daemon->event);
 	if (r >= 0)
 		r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);

@@ -41,4 +41,5 @@ struct daemon {
 	struct reload *reload;
 	struct fsidd *fsidd; /* NULL: not wanted */
 	struct later status; /* systemd is told how things are */
+	bool is_well; /* it has run for a while (starts.h) */
 };

@@ -47,7 +47,8 @@ static bool is_wanted(const struct settings *settings)
 	if (n < 0)
 		return false;
 	target[n] = '\0';
-	return strstr(target, "exportsd.service");
+	/* The second is from before there was exportsd-mountd.service. */
+	return strstr(target, "exportsd-mountd.service") || strstr(target, "exportsd.service");
 }
 
 /* Host names stay what they are: nobody can be asked. */

@@ -14,7 +14,7 @@ setup() {
 teardown() { teardown_tree; }
 
 generate() { "$BIN/exportsd-generator" --config "$T/conf" --fstab "$T/fstab" --units "$T/units" "$@" "$T/normal" "$T/early" "$T/late"; }
-enable() { ln -s /lib/systemd/system/exportsd.service "$T/units/nfs-mountd.service"; }
+enable() { ln -s /lib/systemd/system/exportsd-mountd.service "$T/units/nfs-mountd.service"; }
 
 @test "in rpc.mountd's place, it takes nfs-utils' generator's place, too" {
 	enable

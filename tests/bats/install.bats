@@ -25,15 +25,29 @@ is_whole() { [ -x "$R/usr/sbin/exportsd" ] && [ -e "$R/lib/systemd/system/export
 @test "uninstall refuses as long as a unit is enabled, and says which" {
 	links="$R/etc/systemd/system"
 	mkdir -p "$links/sockets.target.wants"
-	ln -s /lib/systemd/system/exportsd.service "$links/nfs-mountd.service"
+	ln -s /lib/systemd/system/exportsd-mountd.service "$links/nfs-mountd.service"
 	ln -s /lib/systemd/system/exportsd-image.socket "$links/sockets.target.wants/exportsd-image.socket"
 	run ! make_into uninstall
-	[[ $output == *"$links/nfs-mountd.service leads to exportsd.service, nothing was removed: first run systemctl disable exportsd.service"* ]]
+	[[ $output == *"$links/nfs-mountd.service leads to exportsd-mountd.service, nothing was removed: first run systemctl disable exportsd"* ]]
 	[[ $output == *"exportsd-image.socket, nothing was removed"* ]]
 	is_whole
 	rm "$links/nfs-mountd.service" "$links/sockets.target.wants/exportsd-image.socket"
 	make_into uninstall
 	run ! is_whole
+}
+
+@test "an upgrade has nfs-server require exportsd-mountd, where it required exportsd itself" {
+	links="$R/etc/systemd/system"
+	mkdir -p "$links"
+	ln -s /lib/systemd/system/exportsd.service "$links/nfs-mountd.service"
+	make_into install
+	[ "$(readlink "$links/nfs-mountd.service")" = /lib/systemd/system/exportsd-mountd.service ]
+	ln -sfn /lib/systemd/system/other.service "$links/nfs-mountd.service"
+	make_into install
+	[ "$(readlink "$links/nfs-mountd.service")" = /lib/systemd/system/other.service ]
+	rm "$links/nfs-mountd.service"
+	make_into install
+	[ ! -L "$links/nfs-mountd.service" ]
 }
 
 @test "uninstall refuses as long as exportfs is ours" {

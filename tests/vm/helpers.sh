@@ -229,19 +229,42 @@ start_around() {
 	systemctl start rpcbind.socket || bail "no rpcbind"
 }
 
+# The kernel's server as hosts run it: nfs-server.service, with exportsd enabled in rpc.mountd's place. Beside rpc.mountd,
+# which these stories start by hand, the threads alone.
 start_server() {
+	local conf=/etc/nfs.conf.d/story.conf
 	start_around
+	if ! pidof -q rpc.mountd; then
+		mkdir -p /etc/nfs.conf.d
+		[ -e $conf ] || printf '[nfsd]\ngrace-time=10\nlease-time=10\nthreads=8\n' >$conf
+		systemctl enable -q exportsd || bail "exportsd cannot be enabled"
+		systemctl start nfs-server || bail "nfs-server.service does not start"
+		nobody_reclaims
+		return
+	fi
 	systemctl start nfsdcld || bail "no nfsdcld"
 	rpc.nfsd -G 10 -L 10 8 || bail "the kernel's server does not start"
-	if ! [ -e /run/server-was-started ]; then
-		# Nobody has anything to reclaim, also if nfsdcld was too late to say so.
-		{ echo Y >/proc/fs/nfsd/v4_end_grace; } 2>/dev/null
-		: >/run/server-was-started
-	fi
+	nobody_reclaims
 }
 
+# Nobody has anything to reclaim at the first start, also if nfsdcld was too late to say so.
+nobody_reclaims() {
+	[ ! -e /run/server-was-started ] || return 0
+	{ echo Y >/proc/fs/nfsd/v4_end_grace; } 2>/dev/null
+	: >/run/server-was-started
+}
+
+# When nfs-server.service was started last: it is not, whatever becomes of exportsd.
+server_since() { systemctl show -P ActiveEnterTimestampMonotonic nfs-server; }
+
+# With the unit, exportsd is stopped, too.
 stop_server() {
-	rpc.nfsd 0
+	if systemctl is-active -q nfs-server; then
+		systemctl stop nfs-server
+		eventually 10 not pidof exportsd || bail "exportsd does not stop with the server"
+	else
+		rpc.nfsd 0
+	fi
 }
 
 start_mountd() {
