@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
 
 #include "exportsd/ctl/fsid_rows.h"
 #include "exportsd/ctl/json.h"
@@ -42,13 +41,12 @@ static struct json_object *json_of_number(struct numbers_entries *entries,
 {
 	struct json_object *object = json_object_new_object();
 
-	json_object_object_add(object, "fsid", json_object_new_uint64(entry->number));
+	json_add_number(object, "fsid", entry->number);
 	json_add_text(object, "path", entry->path);
-	if (entry->identity)
-		json_add_text(object, "identity", entry->identity);
-	json_object_object_add(object, "state", json_object_new_string(state_of(entries, entry)));
+	json_add_text(object, "identity", entry->identity);
+	json_add_text(object, "state", state_of(entries, entry));
 	if (entry->created)
-		json_object_object_add(object, "created", json_object_new_int64(entry->created));
+		json_add_number(object, "created", (uint64_t)entry->created);
 	return object;
 }
 

@@ -21,7 +21,8 @@ enum {
 	PROGRESS_EVERY = 5000,
 };
 
-void fsid_progress(const char *what, size_t n, size_t of)
+/* On a terminal only; @n == @of ends it. */
+static void show_progress(const char *what, size_t n, size_t of)
 {
 	if (!isatty(STDERR_FILENO) || of < PROGRESS_EVERY || (n % PROGRESS_EVERY && n != of))
 		return;
@@ -206,7 +207,7 @@ static bool write_daemon(struct fsid_store *store, const struct numbers_entries 
 		if (ctl_send(store->invocation, "refused", NULL, NULL, &request) != EXIT_SUCCESS)
 			return false;
 		if (!dry)
-			fsid_progress("recording", i, entries->n);
+			show_progress("recording", i, entries->n);
 	}
 	return true;
 }
@@ -220,7 +221,7 @@ static int write_rows(struct store_file *file, const struct numbers_entries *ent
 		const struct store_row row = numbers_entry_row(entries->all[i]);
 
 		r = store_file_join(file, &row, reterr_why);
-		fsid_progress("writing", i + 1, entries->n);
+		show_progress("writing", i + 1, entries->n);
 	}
 	if (r >= 0) {
 		store_file_set_complete(file);

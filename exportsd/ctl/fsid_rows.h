@@ -48,6 +48,3 @@ bool fsid_write_all(struct fsid_store *store, const struct numbers_entries *entr
 
 /* fsid_write_file - to one file that is a copy afterwards. Returns 0; -errno (said). */
 int fsid_write_file(const char *name, const struct numbers_entries *entries);
-
-/* fsid_progress - on a terminal only; @n == @of ends it. */
-void fsid_progress(const char *what, size_t n, size_t of);
