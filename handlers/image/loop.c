@@ -62,7 +62,7 @@ static int name_of_device(uint32_t major, uint32_t minor, char *name, size_t siz
 	return (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-static int describe_loop(const struct statx *stx, struct image_mounted *ret_mounted)
+static int describe_loop(const struct statx *stx, char **ret_device)
 {
 	CLEANUP(closep) int fd = -1;
 	struct loop_info64 info;
@@ -79,15 +79,11 @@ static int describe_loop(const struct statx *stx, struct image_mounted *ret_moun
 	device = strdup(name);
 	if (!device)
 		return -ENOMEM;
-	*ret_mounted = (struct image_mounted){
-		.device = device,
-		.image_device = info.lo_device,
-		.image_inode = info.lo_inode,
-	};
+	*ret_device = device;
 	return LOOP_TAKEN;
 }
 
-int loop_look(const char *path, struct image_mounted *ret_mounted)
+int loop_look(const char *path, char **ret_device)
 {
 	CLEANUP(closep) int fd = open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct statx here, above;
@@ -104,16 +100,10 @@ int loop_look(const char *path, struct image_mounted *ret_mounted)
 		return LOOP_FREE;
 	if (here.stx_dev_major == LOOP_MAJOR &&
 	    (above.stx_dev_major != LOOP_MAJOR || above.stx_dev_minor != here.stx_dev_minor))
-		return describe_loop(&here, ret_mounted);
+		return describe_loop(&here, ret_device);
 	if (here.stx_dev_major == above.stx_dev_major && here.stx_dev_minor == above.stx_dev_minor)
 		return LOOP_FREE;
 	return LOOP_OTHER;
-}
-
-void loop_mounted_done(struct image_mounted *mounted)
-{
-	free(mounted->device);
-	*mounted = (struct image_mounted){ 0 };
 }
 
 /* ---- mounting ---- */

@@ -18,21 +18,15 @@ enum loop_place {
 	LOOP_OTHER, /* something else is mounted there */
 };
 
-struct image_mounted {
-	char *device; /* "/dev/loop3"; NULL unless LOOP_TAKEN */
-	uint64_t image_device, image_inode; /* of the image, as stat(2) has them */
-};
-
 /*
  * loop_look - what is mounted at a path now.
  *
  * @path: absolute; its last component must be a directory and no symbolic link
- * @ret_mounted: set if LOOP_TAKEN
+ * @ret_device: "/dev/loop3", to free(3); set if LOOP_TAKEN
  *
  * Returns an enum loop_place; -errno (-ENOTDIR, -ELOOP, -ENOENT: the path is none).
  */
-int loop_look(const char *path, struct image_mounted *ret_mounted);
-void loop_mounted_done(struct image_mounted *mounted);
+int loop_look(const char *path, char **ret_device);
 
 /*
  * loop_mount - attach an image and mount it with ro,nosuid,nodev.

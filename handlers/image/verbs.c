@@ -183,12 +183,12 @@ static int describe_mounted(struct kit_request *request, const struct image_hand
 static int check_target(struct kit_request *request, const struct image_handler *handler,
 			const char *path)
 {
-	CLEANUP(loop_mounted_done) struct image_mounted mounted = { 0 };
-	int r = loop_look(path, &mounted);
+	CLEANUP(freep) char *device = NULL;
+	int r = loop_look(path, &device);
 
 	switch (r) {
 	case LOOP_FREE: return MOUNT_IT;
-	case LOOP_TAKEN: return describe_mounted(request, handler, mounted.device);
+	case LOOP_TAKEN: return describe_mounted(request, handler, device);
 	case LOOP_OTHER: return kit_why(request, -EBUSY, "something else is mounted there");
 	default: return kit_why(request, r, "%s: %s", path, strerror(-r));
 	}
@@ -237,14 +237,14 @@ static int image_mount(struct kit_request *request, void *userdata)
 
 static int image_unmount(struct kit_request *request, void *userdata)
 {
-	CLEANUP(loop_mounted_done) struct image_mounted mounted = { 0 };
+	CLEANUP(freep) char *device = NULL;
 	const char *path = kit_get(request, "path");
 	int r;
 
 	r = check_path(request);
 	if (r != 0)
 		return r;
-	r = loop_look(path, &mounted);
+	r = loop_look(path, &device);
 	if (r == LOOP_FREE || r == -ENOENT)
 		return PROTO_OK; /* done before */
 	if (r == LOOP_OTHER)

@@ -7,8 +7,6 @@
  * Everything lives in arrays that are written once, and refers to each other by number (index.h).
  * What comes and goes, the remembered client sets, is in uthash.
  *
- * What the public header shows of a place and of a rule is a part of its own struct here.
- *
  * An export is found by (place, client): a place is a path or a rule's media, and has a number of
  * its own, whatever the number of its clients.
  */

@@ -42,41 +42,26 @@ static struct {
 	int place; /* what loop_look() returns */
 	int mount; /* what loop_mount() returns */
 	int unmount;
-	uint64_t device, inode;
 	char device_file[512]; /* LOOP_TAKEN */
 	unsigned int n_mounts, n_unmounts;
 	char type[32], options[64], path[512];
 } loop;
 
-int loop_look(const char *path, struct image_mounted *ret_mounted)
+int loop_look(const char *path, char **ret_device)
 {
 	if (loop.place == LOOP_TAKEN)
-		*ret_mounted = (struct image_mounted){
-			.device = strdup(loop.device_file),
-			.image_device = loop.device,
-			.image_inode = loop.inode,
-		};
+		*ret_device = strdup(loop.device_file);
 	return loop.place;
-}
-
-void loop_mounted_done(struct image_mounted *mounted)
-{
-	free(mounted->device);
 }
 
 int loop_mount(int image_fd, const char *name, const char *type, const char *options,
 	       const char *path, char **ret_device, char **reterr_why)
 {
-	struct stat st;
-
 	loop.n_mounts++;
 	if (loop.mount < 0) {
 		*reterr_why = strdup("wrong fs type");
 		return loop.mount;
 	}
-	fstat(image_fd, &st);
-	loop.device = st.st_dev;
-	loop.inode = st.st_ino;
 	snprintf(loop.type, sizeof(loop.type), "%s", type);
 	snprintf(loop.options, sizeof(loop.options), "%s", options);
 	snprintf(loop.path, sizeof(loop.path), "%s", path);
