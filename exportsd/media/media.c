@@ -17,8 +17,6 @@
 #include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
-static const uint64_t second_usec = 1000000;
-
 /* ---- the snapshot in force ---- */
 
 static void stop_rule(struct rule *rule)
@@ -256,7 +254,6 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->numbers = numbers;
 	media->mounts = mounts;
 	media->life = &media_life;
-	media->second_usec = second_usec;
 	media->handler_uid = find_uid(config->handler_user);
 	media->unmounts_fd = media->sysfs_fd = media->nodes_fd = -1;
 	r = watches_start(media);

@@ -39,6 +39,8 @@
 #include "exportsd/media/medium.h"
 #include "exportsd/media/placeholder.h"
 
+static const uint64_t second_usec = 1000000;
+
 enum {
 	MEDIA_MAX = 200000, /* media objects; beyond: -EAGAIN to who asks for another */
 	MEDIA_LISTED_MAX = 100000, /* keys of one rule's list; the rest is left out */
@@ -287,7 +289,6 @@ struct media {
 	struct mount_table_subscriber mounts_told; /* scan.c */
 	const struct snapshot *snapshot;
 	uid_t handler_uid;
-	uint64_t second_usec; /* of the configuration; less in tests */
 	struct rule *rules; /* in the order of the files */
 	struct rule *gone_rules; /* of media that are observed though no rule claims them */
 	struct rule *by_facts; /* those in force, by the snapshot's own */

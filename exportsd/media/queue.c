@@ -170,10 +170,9 @@ static void wish(struct medium *medium, enum media_drain_kind kind)
 /* The kernel's silence begins up to half an entry's life after the last use. */
 static uint64_t idle_due(const struct medium *medium)
 {
-	const struct media *media = media_of(medium);
 	uint64_t idle = medium->rule->idle_usec, hold = medium->rule->min_hold_usec;
 	uint64_t due = medium->queue.used_usec + idle +
-		       (uint64_t)media_rule_ttl_seconds(medium->rule) * media->second_usec / 2;
+		       (uint64_t)media_rule_ttl_seconds(medium->rule) * second_usec / 2;
 
 	if (due < medium->queue.mounted_usec + hold)
 		due = medium->queue.mounted_usec + hold;
@@ -238,7 +237,7 @@ void queue_turned(struct medium *medium)
 void queue_try_later(struct medium *medium)
 {
 	struct media *media = media_of(medium);
-	uint64_t least = 5 * media->second_usec, most = 60 * media->second_usec;
+	uint64_t least = 5 * second_usec, most = 60 * second_usec;
 	uint64_t pause = medium->queue.pause_usec ? 2 * medium->queue.pause_usec : least;
 
 	medium->queue.pause_usec = pause < most ? pause : most;
@@ -254,7 +253,7 @@ uint32_t media_rule_ttl_seconds(const struct rule *rule)
 {
 	enum { LEAST_SECONDS = 2 };
 	const struct media *media = rule->media;
-	uint64_t idle = rule->idle_usec / media->second_usec;
+	uint64_t idle = rule->idle_usec / second_usec;
 	uint32_t ttl = media->config->medium_ttl_seconds;
 
 	if (idle && idle < ttl)

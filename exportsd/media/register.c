@@ -204,12 +204,12 @@ static void configure(struct rule *rule)
 	struct config_rule settings = config_rule(media->config, rule->facts.text);
 
 	rule->limits = (struct medium_limits){
-		.deadline_usec = settings.deadline_seconds * media->second_usec,
-		.longest_pause_usec = settings.retry_seconds * media->second_usec,
+		.deadline_usec = settings.deadline_seconds * second_usec,
+		.longest_pause_usec = settings.retry_seconds * second_usec,
 		.never_fails = settings.after_deadline == CONFIG_DELAY,
 	};
-	rule->idle_usec = settings.idle_seconds * media->second_usec;
-	rule->min_hold_usec = settings.min_hold_seconds * media->second_usec;
+	rule->idle_usec = settings.idle_seconds * second_usec;
+	rule->min_hold_usec = settings.min_hold_seconds * second_usec;
 	rule->identity = settings.identity;
 }
 

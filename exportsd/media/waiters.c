@@ -394,8 +394,7 @@ uint64_t media_deadline_usec(struct media *media, const char *path)
 	const char *key;
 	const struct rule *rule = media_rule_of(media, path, &key);
 
-	return rule ? rule->limits.deadline_usec
-		    : media->config->deadline_seconds * media->second_usec;
+	return rule ? rule->limits.deadline_usec : media->config->deadline_seconds * second_usec;
 }
 
 static void cancel_request(struct pending *pending)

@@ -123,7 +123,7 @@ static void on_tried(void *userdata, int error, const struct proto_message *answ
 
 	watch->question = NULL;
 	watch->next_try_usec =
-		media_now(media) + (r == -EAGAIN ? HUNG_SECONDS : TRY_SECONDS) * media->second_usec;
+		media_now(media) + (r == -EAGAIN ? HUNG_SECONDS : TRY_SECONDS) * second_usec;
 	if (r == -EAGAIN) {
 		log_debug(ABOUT_MEDIUM(watch->medium),
 			  "Cannot find out whether device %s can be read", watch->name);
@@ -156,7 +156,7 @@ static void try(struct medium_watch *watch)
 	if (!media->devices)
 		r = worker_new(&media->devices, media->event, WORKER_DEVICES, READERS, NULL);
 	if (r >= 0)
-		r = device_ask(media->devices, watch->device, DEADLINE_SECONDS * media->second_usec,
+		r = device_ask(media->devices, watch->device, DEADLINE_SECONDS * second_usec,
 			       on_tried, watch, &watch->question);
 	if (r < 0)
 		log_debug(ABOUT_MEDIUM(watch->medium), "Cannot ask for device %s: %s", watch->name,
@@ -210,7 +210,7 @@ void watch_begin(struct medium *medium)
 	note_signs(watch, &facts);
 	medium->watch = watch;
 	if (!media->watches)
-		schedule(media, ROUND_SECONDS * media->second_usec);
+		schedule(media, ROUND_SECONDS * second_usec);
 	DL_APPEND(media->watches, watch);
 }
 
@@ -266,11 +266,10 @@ static void on_watch_time(void *userdata)
 		look(watch);
 	}
 	if (media->next_watch)
-		schedule(media,
-			 media->second_usec / (media->is_hurried || media->is_round_due ? 100 : 5));
+		schedule(media, second_usec / (media->is_hurried || media->is_round_due ? 100 : 5));
 	else if (media->watches)
-		schedule(media, media->is_round_due ? media->second_usec / 10
-						    : ROUND_SECONDS * media->second_usec);
+		schedule(media,
+			 media->is_round_due ? second_usec / 10 : ROUND_SECONDS * second_usec);
 }
 
 /*
@@ -288,7 +287,7 @@ static int on_nodes(sd_event_source *source, int fd, uint32_t events, void *user
 		return 0;
 	media->is_round_due = true;
 	if (!media->next_watch)
-		schedule(media, media->second_usec / 10);
+		schedule(media, second_usec / 10);
 	return 0;
 }
 

@@ -174,7 +174,6 @@ static void start_media(void)
 	diags_done(&diags);
 	if (media_new(&media, event, &config, numbers, mounts) < 0)
 		abort();
-	media->second_usec = 300000;
 	media_on_names(media, on_names, NULL);
 	if (media_set_snapshot(media, snapshot) < 0)
 		abort();
@@ -231,7 +230,7 @@ static uint32_t ask(void)
 	asked.number = 0;
 	asked.outcome = -1;
 	if (media_mount(media, drive, NULL, "domain", 0, on_mounted, NULL, NULL) < 0 ||
-	    !loop_until(event, &asked.n_done, 1, 3000))
+	    !loop_until(event, &asked.n_done, 1, 10000))
 		printf("# no answer\n");
 	return asked.number;
 }
@@ -274,7 +273,7 @@ static void test_swap(void)
 	is_int(numbers_get(numbers, drive), b, "which is the path's now");
 	ok(!media_number_fits(media, drive, a), "handles of the first are not");
 	ok(media_number_fits(media, drive, b), "its own are");
-	loop_for(event, 1300);
+	loop_for(event, 4400);
 	is_int(n_name_changes, 1, "clients are to list the directory again");
 	is_int(disc_number("A"), a, "the first disc is back, and its number");
 	ok(media_number_fits(media, drive, a), "with its handles");
@@ -348,7 +347,7 @@ static void eject(void)
 	n_withdrawn = n_drained = 0;
 	media_note_domain(media, drive, "domain");
 	if (media_drain(media, drive, MEDIA_DRAIN_EJECT, on_drained, NULL, &request) < 0 ||
-	    !loop_until(event, &n_drained, 1, 3000))
+	    !loop_until(event, &n_drained, 1, 10000))
 		printf("# not drained\n");
 }
 
@@ -381,13 +380,13 @@ static void test_drain_overtaken(void)
 	held = open(drive, O_RDONLY | O_CLOEXEC);
 	talk_say(handler.watch, "exportsd/1 changed\nid=%s\nkey=drive\nidentity=B\n\n",
 		 handler.watch_id);
-	loop_for(event, 200);
+	loop_for(event, 700);
 	ok(held >= 0 && is_mounted(), "another one is listed, but the one before is in use");
 	handler.disc = "B";
 	if (mount("tmpfs", drive, "tmpfs", 0, NULL) < 0 || stat(drive, &before) < 0)
 		perror("# mount");
 	close(held);
-	loop_for(event, 1000);
+	loop_for(event, 3400);
 	ok(stat(drive, &after) == 0 && after.st_dev == before.st_dev,
 	   "what is mounted over it is none of the drain's business");
 	is_str(numbers_identity(numbers, ask()), "B", "and is had");
@@ -413,11 +412,11 @@ static void test_restart(void)
 	asked.n_done = 0;
 	if (media_mount(media, drive, NULL, NULL, 0, on_mounted, NULL, NULL) < 0)
 		abort();
-	loop_for(event, 400);
+	loop_for(event, 1400);
 	is_int(asked.n_done, 0, "who asks waits");
 	if (peer_open(&peer, event, socket_path, script) < 0)
 		abort();
-	loop_until(event, &asked.n_done, 1, 5000);
+	loop_until(event, &asked.n_done, 1, 17000);
 	b = asked.number;
 	ok(b != 0 && b != a, "until the handler says that the disc was changed meanwhile");
 	is_int(handler.n_mounts, before + 1, "it was asked once");
@@ -483,7 +482,7 @@ static void test_no_identity(void)
 	ok(strstr(asked.why, "does not say which medium"), "which is said");
 	is_int(seen(), -EAGAIN, "to nobody");
 	handler.disc = "A";
-	loop_for(event, 5100);
+	loop_for(event, 17000);
 	is_int(ask(), a, "with it, all is well again");
 	stop();
 }
@@ -505,7 +504,7 @@ static void test_list(void)
 	is_int(disc_number("A"), a, "what is mounted in truth counts more");
 	talk_say(handler.watch, "exportsd/1 changed\nid=%s\nkey=drive\nidentity=B\n\n",
 		 handler.watch_id);
-	for (int i = 0; i < 50 && is_mounted(); i++)
+	for (int i = 0; i < 200 && is_mounted(); i++)
 		loop_for(event, 100);
 	ok(!is_mounted(), "another one is listed while it is mounted: it is let go");
 	loop_for(event, 100);
@@ -552,7 +551,7 @@ static void test_store_fails(void)
 	is_int(asked.outcome, MEDIA_ERROR, "an error");
 	is_int(seen(), -EAGAIN, "what is mounted stays unknown");
 	numbers->fails = 0;
-	loop_for(event, 5100);
+	loop_for(event, 17000);
 	ok(ask() != a && asked.number, "when the store is well again it has its own");
 	stop();
 }

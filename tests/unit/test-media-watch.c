@@ -17,8 +17,8 @@
 #include "tests/tap.h"
 #include "tests/unit/loop.h"
 
-/* More media than are looked at in one turn; a second takes so long here. */
-enum { MEDIA = 20, SECOND_USEC = 30000, ROUND_MSEC = 150, TRY_MSEC = 600 };
+/* More media than are looked at in one turn. */
+enum { MEDIA = 20, ROUND_MSEC = 5000, TRY_MSEC = 20000, PATIENCE_MSEC = 500000 };
 
 static sd_event *event;
 static char top[] = "/tmp/test-watch.XXXXXX";
@@ -162,7 +162,6 @@ static void start(void)
 	diags_done(&diags);
 	if (media_new(&media, event, &config, numbers, mounts) < 0)
 		abort();
-	media->second_usec = SECOND_USEC;
 	media_set_kernel(media, &calls);
 	if (media_set_snapshot(media, snapshot) < 0)
 		abort();
@@ -205,7 +204,7 @@ static uint32_t mount_one(unsigned int i)
 {
 	n_answers = 0;
 	ask(i);
-	(void)loop_until(event, &n_answers, 1, 5000);
+	(void)loop_until(event, &n_answers, 1, PATIENCE_MSEC);
 	media_note_domain(media, at(i), "domain");
 	return last_number;
 }
@@ -213,7 +212,7 @@ static uint32_t mount_one(unsigned int i)
 /* Is it so within some seconds? */
 static bool becomes(bool (*is_so)(unsigned int), bool wanted, unsigned int i)
 {
-	uint64_t end = loop_now_msec() + 15000;
+	uint64_t end = loop_now_msec() + PATIENCE_MSEC;
 
 	while (is_so(i) != wanted && loop_now_msec() < end)
 		loop_for(event, 20);
@@ -223,7 +222,7 @@ static bool becomes(bool (*is_so)(unsigned int), bool wanted, unsigned int i)
 /* Does it come to that within some seconds? */
 static bool reaches(const volatile unsigned int *counter, unsigned int wanted)
 {
-	return loop_until(event, counter, wanted, 15000);
+	return loop_until(event, counter, wanted, PATIENCE_MSEC);
 }
 
 /* For as long as several rounds, and a try in between, take. */
@@ -253,11 +252,11 @@ static void test_gone(void)
 	is_int(numbers_get(numbers, at(0)), number, "its number stays");
 	n_answers = 0;
 	ask(0);
-	loop_for(event, 300);
+	loop_for(event, 2 * ROUND_MSEC);
 	is_int(n_answers, 0, "who asks waits");
 	fake_device.facts.state = DEVICE_THERE;
 	handler.has_none = false;
-	ok(loop_until(event, &n_answers, 1, 5000), "it is back: he is answered");
+	ok(loop_until(event, &n_answers, 1, PATIENCE_MSEC), "it is back: he is answered");
 	is_int(last_number, number, "with its number");
 	stop();
 }
@@ -294,7 +293,7 @@ static void test_offline(void)
 	ok(kernel.quiet_usec == UINT64_MAX, "delegations do not count");
 	fake_device.facts.state = DEVICE_THERE;
 	ok(reaches(&fake_device.n_tries, 1), "online again: it is tried");
-	loop_for(event, 300);
+	loop_for(event, 2 * ROUND_MSEC);
 	kernel.is_held = false;
 	n_unmounts = handler.n_unmounts;
 	wait_rounds();
@@ -318,7 +317,7 @@ static void test_by_hand(void)
 	if (umount2(at(0), 0) < 0 || mount("tmpfs", at(0), "tmpfs", 0, NULL) < 0)
 		perror("# by hand");
 	kernel.is_held = false;
-	loop_for(event, 600);
+	loop_for(event, TRY_MSEC);
 	ok(is_mounted(0), "another mount is not taken for the one that failed");
 	is_int(handler.n_unmounts, 0, "nobody was asked to unmount it");
 	fake_device.facts.state = DEVICE_GONE;
