@@ -478,15 +478,8 @@ static void look_round(struct identities *identities)
 
 static void finish(struct identities_question *question)
 {
-	identities_fn done = question->done;
-	void *userdata = question->userdata;
-	const char *found[IDENTITIES_PATHS_MAX];
-	size_t n = question->n_found;
-	bool complete = question->complete;
-
-	memcpy(found, question->found, n * sizeof(found[0]));
+	question->done(question->userdata, question->found, question->n_found, question->complete);
 	cancel_identities(&question->pending);
-	done(userdata, found, n, complete);
 }
 
 static void on_verified(void *userdata, int error, const struct paths_facts *facts)

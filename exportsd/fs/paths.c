@@ -27,11 +27,9 @@ enum {
 struct paths {
 	struct worker *worker;
 	uint64_t timeout_usec;
-	sd_event_source *ready_source;
+	sd_event *event;
 	struct paths_question *questions;
 };
-
-enum kind { KIND_REAL, KIND_FACTS, KIND_WALK };
 
 /* A run of one list's paths that was asked in one message. */
 struct chunk {
@@ -45,9 +43,12 @@ struct paths_question {
 	struct pending pending;
 	struct paths *paths;
 	struct paths_question *prev, *next;
-	enum kind kind;
-	struct pending *asked; /* facts, walk */
-	/* KIND_REAL */
+	/* One question: done is one of two. */
+	struct pending *asked;
+	paths_facts_fn facts_done;
+	paths_walk_fn walk_done;
+	/* Many. */
+	paths_real_fn real_done;
 	const char **wanted; /* the asker's texts */
 	const char **real; /* the same texts, or our own */
 	struct snapshot_seen *seen; /* the asker's; NULL: not wanted */
@@ -56,34 +57,24 @@ struct paths_question {
 	struct chunk *chunks;
 	unsigned int n_chunks;
 	bool in_a_hurry; /* something hangs: the others are not to wait for it one after another */
-	bool ready; /* nothing was to be asked */
-	paths_real_fn real_done;
-	paths_facts_fn facts_done;
-	paths_walk_fn walk_done;
+	struct later empty; /* nothing is to be asked */
 	void *userdata;
 };
 
 const char paths_unknown[] = "";
 
-static void free_real(const char *real)
-{
-	if (real != paths_unknown)
-		free((void *)real);
-}
-
 /* ---- calls ---- */
 
-static void cancel_paths(struct pending *pending);
+static void cancel_question(struct pending *pending);
 
-static struct paths_question *question_new(struct paths *paths, enum kind kind, void *userdata)
+static struct paths_question *question_new(struct paths *paths, void *userdata)
 {
 	struct paths_question *question = calloc(1, sizeof(*question));
 
 	if (!question)
 		return NULL;
-	question->pending.cancel = cancel_paths;
+	question->pending.cancel = cancel_question;
 	question->paths = paths;
-	question->kind = kind;
 	question->userdata = userdata;
 	DL_APPEND(paths->questions, question);
 	return question;
@@ -97,26 +88,21 @@ static void chunk_free(struct chunk *chunk)
 	free(chunk);
 }
 
-static void question_free(struct paths_question *question)
-{
-	DL_DELETE(question->paths->questions, question);
-	pending_cancel(&question->asked);
-	while (question->chunks)
-		chunk_free(question->chunks);
-	for (size_t i = 0; question->real && i < question->n_paths; i++)
-		if (question->real[i] != question->wanted[i])
-			free_real(question->real[i]);
-	free(question->wanted);
-	free(question->real);
-	free(question);
-}
-
-static void cancel_paths(struct pending *pending)
+static void cancel_question(struct pending *pending)
 {
 	struct paths_question *question = (struct paths_question *)pending;
 
-	if (question)
-		question_free(question);
+	DL_DELETE(question->paths->questions, question);
+	pending_cancel(&question->asked);
+	later_cancel(&question->empty);
+	while (question->chunks)
+		chunk_free(question->chunks);
+	for (size_t i = 0; question->real && i < question->n_paths; i++)
+		if (question->real[i] != question->wanted[i] && question->real[i] != paths_unknown)
+			free((void *)question->real[i]);
+	free(question->wanted);
+	free(question->real);
+	free(question);
 }
 
 /* ---- realpath of many ---- */
@@ -187,7 +173,7 @@ static void finish_if_done(struct paths_question *question)
 	if (question->chunks)
 		return;
 	question->real_done(question->userdata, question->real, question->n_paths);
-	question_free(question);
+	cancel_question(&question->pending);
 }
 
 /* An answer on its way along a chunk's paths. */
@@ -278,27 +264,16 @@ static void on_chunk(void *userdata, int error, const struct proto_message *answ
 	finish_if_done(question);
 }
 
-static int on_ready(sd_event_source *source, void *userdata)
+static void on_empty(void *userdata)
 {
-	struct paths *paths = userdata;
-	struct paths_question *question, *next;
-
-	DL_FOREACH_SAFE (paths->questions, question, next)
-		if (question->ready)
-			break;
-	if (!question)
-		return 0;
-	/* One a turn: a done() may cancel any other. */
-	(void)sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
-	finish_if_done(question);
-	return 0;
+	finish_if_done(userdata);
 }
 
 int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 	       struct snapshot_seen *ret_seen, paths_real_fn done, void *userdata,
 	       struct pending **ret_question)
 {
-	struct paths_question *question = question_new(paths, KIND_REAL, userdata);
+	struct paths_question *question = question_new(paths, userdata);
 	int r = -ENOMEM;
 
 	if (!question)
@@ -317,12 +292,10 @@ int paths_real(struct paths *paths, const char *const *wanted, size_t n_paths,
 			question->real[i] = paths_unknown;
 		r = ask_more(question);
 	}
-	if (r >= 0 && n_paths == 0) {
-		question->ready = true;
-		r = sd_event_source_set_enabled(paths->ready_source, SD_EVENT_ONESHOT);
-	}
+	if (r >= 0 && n_paths == 0)
+		later_call(&question->empty, paths->event, on_empty, question);
 	if (r < 0)
-		question_free(question);
+		cancel_question(&question->pending);
 	else if (ret_question)
 		*ret_question = &question->pending;
 	return r;
@@ -402,7 +375,7 @@ static void on_single(void *userdata, int error, const struct proto_message *ans
 	struct paths_walked walked;
 
 	question->asked = NULL;
-	if (question->kind == KIND_FACTS) {
+	if (question->facts_done) {
 		if (error == 0)
 			error = take_facts(answer, &facts);
 		question->facts_done(question->userdata, error, error ? NULL : &facts);
@@ -411,7 +384,7 @@ static void on_single(void *userdata, int error, const struct proto_message *ans
 			error = take_walked(answer, &walked);
 		question->walk_done(question->userdata, error, error ? NULL : &walked);
 	}
-	question_free(question);
+	cancel_question(&question->pending);
 }
 
 static int ask_single(struct paths_question *question, struct proto_writer *message,
@@ -423,7 +396,7 @@ static int ask_single(struct paths_question *question, struct proto_writer *mess
 		       question, &question->asked);
 	proto_writer_done(message);
 	if (r < 0)
-		question_free(question);
+		cancel_question(&question->pending);
 	else if (ret_question)
 		*ret_question = &question->pending;
 	return r;
@@ -432,7 +405,7 @@ static int ask_single(struct paths_question *question, struct proto_writer *mess
 static int ask_facts(struct paths *paths, const char *word, const char *path, paths_facts_fn done,
 		     void *userdata, struct pending **ret_question)
 {
-	struct paths_question *question = question_new(paths, KIND_FACTS, userdata);
+	struct paths_question *question = question_new(paths, userdata);
 	struct proto_writer message = {};
 
 	if (!question)
@@ -459,7 +432,7 @@ int paths_walk(struct paths *paths, const char *root, const char *relative,
 	       const struct paths_credentials *who, paths_walk_fn done, void *userdata,
 	       struct pending **ret_question)
 {
-	struct paths_question *question = question_new(paths, KIND_WALK, userdata);
+	struct paths_question *question = question_new(paths, userdata);
 	struct proto_writer message = {};
 
 	if (!question)
@@ -483,12 +456,9 @@ int paths_new(struct paths **ret_paths, sd_event *event, uint64_t timeout_usec, 
 
 	if (!paths)
 		return -ENOMEM;
+	paths->event = event;
 	paths->timeout_usec = timeout_usec;
-	r = sd_event_add_defer(event, &paths->ready_source, on_ready, paths);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(paths->ready_source, SD_EVENT_OFF);
-	if (r >= 0)
-		r = worker_new(&paths->worker, event, WORKER_PATHS, N_PROCESSES, rootdir);
+	r = worker_new(&paths->worker, event, WORKER_PATHS, N_PROCESSES, rootdir);
 	if (r < 0) {
 		paths_free(paths);
 		return r;
@@ -502,9 +472,8 @@ struct paths *paths_free(struct paths *paths)
 	if (!paths)
 		return NULL;
 	while (paths->questions)
-		question_free(paths->questions);
+		cancel_question(&paths->questions->pending);
 	worker_free(paths->worker);
-	sd_event_source_disable_unref(paths->ready_source);
 	free(paths);
 	return NULL;
 }
