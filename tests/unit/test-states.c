@@ -52,7 +52,7 @@ int worker_ask(struct worker *worker, struct proto_writer *message, uint64_t tim
 		abort();
 	kernel_states_serve(&question, &answer);
 	n_served++;
-	served_error = answer.n_bytes && strstr(answer.bytes, "error") ? -1 : 0;
+	served_error = memmem(answer.bytes, answer.n_bytes, "error", strlen("error")) ? -1 : 0;
 	proto_message_done(&question);
 	proto_writer_done(&answer);
 	free(text);
