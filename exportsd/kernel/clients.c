@@ -29,6 +29,7 @@
 #include <uthash.h>
 
 #include "parser/index.h"
+#include "parser/text.h"
 
 /* What one client holds on one file system. */
 struct held {
@@ -55,14 +56,11 @@ struct kernel_holdings {
 /* @client: its directory; NULL: nfsd's own */
 static FILE *open_file(const char *proc, const char *client, const char *name)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep)
+	char *path = text_format("%s/fs/nfsd/%s%s/%s", proc, client ? "clients/" : "",
+				 client ?: ".", name);
 
-	if (asprintf(&path, "%s/fs/nfsd/%s%s/%s", proc, client ? "clients/" : "", client ?: ".",
-		     name) < 0) {
-		path = NULL;
-		return NULL;
-	}
-	return fopen(path, "re");
+	return path ? fopen(path, "re") : NULL;
 }
 
 enum state_kind { STATE_OPEN, STATE_LOCK, STATE_DELEGATION, STATE_LAYOUT };
@@ -225,15 +223,13 @@ static int read_holder(struct kernel_holdings *holdings, const char *number)
 
 static int read_holders(struct kernel_holdings *holdings)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = text_format("%s/fs/nfsd/clients", holdings->proc);
 	const struct dirent *entry;
 	DIR *directory;
 	int r = 0;
 
-	if (asprintf(&path, "%s/fs/nfsd/clients", holdings->proc) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	directory = opendir(path);
 	if (!directory)
 		return errno == ENOENT ? 0 : -errno;
@@ -391,12 +387,10 @@ static int expire(void *userdata, const struct kernel_client *client)
 		letting_go->is_rest = true;
 		return 0;
 	}
-	if (asprintf(&control, "%s/fs/nfsd/clients/%s/ctl", letting_go->proc, client->number) < 0) {
-		control = NULL;
-		return -ENOMEM;
-	}
-	write_text(control, "expire\n");
-	return 0;
+	control = text_format("%s/fs/nfsd/clients/%s/ctl", letting_go->proc, client->number);
+	if (control)
+		write_text(control, "expire\n");
+	return control ? 0 : -ENOMEM;
 }
 
 static bool kernel_revokes(void)
@@ -414,7 +408,7 @@ static bool kernel_revokes(void)
  */
 static bool has_locks(const char *proc, dev_t device)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = text_format("%s/locks", proc);
 	CLEANUP(freep) char *line = NULL;
 	char wanted[32];
 	size_t size = 0;
@@ -422,11 +416,7 @@ static bool has_locks(const char *proc, dev_t device)
 	FILE *from;
 
 	(void)snprintf(wanted, sizeof(wanted), " %02x:%02x:", major(device), minor(device));
-	if (asprintf(&path, "%s/locks", proc) < 0) {
-		path = NULL;
-		return true;
-	}
-	from = fopen(path, "re");
+	from = path ? fopen(path, "re") : NULL;
 	while (from && !has && getline(&line, &size, from) > 0)
 		has = strstr(line, wanted) && !strstr(line, "LEASE") && !strstr(line, "DELEG");
 	if (from)
@@ -441,17 +431,14 @@ static bool has_locks(const char *proc, dev_t device)
 static void unlock(const char *proc, const char *mounted, dev_t device)
 {
 	CLEANUP(closep) int fd = open(mounted, O_PATH | O_CLOEXEC);
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = text_format("%s/fs/nfsd/unlock_filesystem", proc);
 	char text[40];
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0 || st.st_dev != device)
+	if (!path || fd < 0 || fstat(fd, &st) < 0 || st.st_dev != device)
 		return;
 	(void)snprintf(text, sizeof(text), "/proc/self/fd/%d/.\n", fd);
-	if (asprintf(&path, "%s/fs/nfsd/unlock_filesystem", proc) < 0)
-		path = NULL;
-	else
-		write_text(path, text);
+	write_text(path, text);
 }
 
 static int shed(const char *proc, const char *path, dev_t device,

@@ -41,16 +41,6 @@ uint32_t filehandle_hash(const uint8_t *bytes, size_t n_bytes)
 	return ~crc;
 }
 
-void filehandle_of_root(uint32_t number, struct filehandle *ret_handle)
-{
-	*ret_handle = (struct filehandle){
-		.bytes = { 1, 0, FSID_NUM, 0, (uint8_t)number, (uint8_t)(number >> 8),
-			   (uint8_t)(number >> 16), (uint8_t)(number >> 24) },
-		.n_bytes = 8,
-		.n_whole = 8,
-	};
-}
-
 /* ---- texts ---- */
 
 /* A text is words; a word is runs of hex digits. */

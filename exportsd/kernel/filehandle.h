@@ -87,6 +87,3 @@ const char *filehandle_fileid_name(uint8_t type);
  * print.
  */
 uint32_t filehandle_hash(const uint8_t *bytes, size_t n_bytes);
-
-/* filehandle_of_root - the handle of an export with a number, or a medium: eight bytes. */
-void filehandle_of_root(uint32_t number, struct filehandle *ret_handle);

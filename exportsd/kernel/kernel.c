@@ -20,6 +20,7 @@
 #include "exportsd/kernel/tls.h"
 #include "exportsd/kernel/transport.h"
 #include "parser/escape.h"
+#include "parser/text.h"
 
 enum {
 	OUTSIDE_SECONDS = 1800,
@@ -260,14 +261,9 @@ bool kernel_lacks_tls(const char *proc)
 
 static int open_nfsd_file(const char *proc, const char *name, int flags)
 {
-	CLEANUP(freep) char *path = NULL;
-	int fd;
+	CLEANUP(freep) char *path = text_format("%s/fs/nfsd/%s", proc, name);
+	int fd = path ? open(path, flags | O_CLOEXEC) : -1;
 
-	if (asprintf(&path, "%s/fs/nfsd/%s", proc, name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	fd = open(path, flags | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -298,19 +294,15 @@ ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char
 	CLEANUP(closep) int fd = -1;
 	char answer[256];
 	ssize_t n;
-	int length;
 
-	if (!domain_word || !path_word)
+	if (domain_word && path_word)
+		line = text_format("%s %s %zu\n", domain_word, path_word, size);
+	if (!line)
 		return -ENOMEM;
-	length = asprintf(&line, "%s %s %zu\n", domain_word, path_word, size);
-	if (length < 0) {
-		line = NULL;
-		return -ENOMEM;
-	}
 	fd = open_nfsd_file(kernel->proc, "filehandle", O_RDWR);
 	if (fd < 0)
 		return fd;
-	if (write(fd, line, (size_t)length) != length)
+	if (write(fd, line, strlen(line)) != (ssize_t)strlen(line))
 		return -errno;
 	n = read(fd, answer, sizeof(answer) - 1);
 	if (n < 0)
@@ -393,11 +385,6 @@ void kernel_pause(struct kernel *kernel, bool pause)
 bool kernel_is_open(const struct kernel *kernel)
 {
 	return kernel->is_open;
-}
-
-const char *kernel_proc(const struct kernel *kernel)
-{
-	return kernel->proc;
 }
 
 uint32_t kernel_per_flavor_flags(const struct kernel *kernel)

@@ -161,9 +161,6 @@ int kernel_flush_handles(struct kernel *kernel);
 ssize_t kernel_file_handle(struct kernel *kernel, const char *domain, const char *path, size_t size,
 			   uint8_t *ret_handle);
 
-/* The directory that stands for /proc. */
-const char *kernel_proc(const struct kernel *kernel);
-
 /* How many questions came, answers and flushes went, since kernel_open(). */
 struct kernel_counts {
 	uint64_t asked[KERNEL_N_CACHES];

@@ -21,6 +21,7 @@
 #include "exportsd/base/log.h"
 #include "exportsd/kernel/transport.h"
 #include "exportsd/kernel/upcall.h"
+#include "parser/text.h"
 
 static const char *const cache_names[KERNEL_N_CACHES] = {
 	[KERNEL_IP] = "auth.unix.ip",
@@ -59,14 +60,10 @@ struct proc {
 /* Open a file of a cache. Returns a descriptor; -errno. */
 static int open_file(const struct proc *proc, enum kernel_cache cache, const char *name, int flags)
 {
-	CLEANUP(freep) char *path = NULL;
-	int fd;
+	CLEANUP(freep)
+	char *path = text_format("%s/net/rpc/%s/%s", proc->root, cache_names[cache], name);
+	int fd = path ? open(path, flags | O_CLOEXEC | O_NOCTTY) : -1;
 
-	if (asprintf(&path, "%s/net/rpc/%s/%s", proc->root, cache_names[cache], name) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -263,9 +260,8 @@ int kernel_proc_open_for_trials(struct kernel_transport **ret_transport, const c
 
 	if (!proc)
 		return -ENOMEM;
-	/* Both, whatever the first says. */
-	*ret_is_open = (channel_open(&proc->channels[KERNEL_IP], O_WRONLY) == 0) &
-		       (channel_open(&proc->channels[KERNEL_EXPORT], O_WRONLY) == 0);
+	*ret_is_open = channel_open(&proc->channels[KERNEL_IP], O_WRONLY) == 0 &&
+		       channel_open(&proc->channels[KERNEL_EXPORT], O_WRONLY) == 0;
 	*ret_transport = &proc->transport;
 	return 0;
 }

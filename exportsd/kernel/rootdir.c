@@ -2,9 +2,7 @@
 
 #include "exportsd/kernel/rootdir.h"
 
-#include <stdio.h>
-
-#include "parser/base.h"
+#include "parser/text.h"
 
 const char *rootdir_strip(const char *rootdir, const char *path)
 {
@@ -21,11 +19,5 @@ const char *rootdir_strip(const char *rootdir, const char *path)
 
 char *rootdir_join(const char *rootdir, const char *path)
 {
-	char *joined = NULL;
-
-	if (!rootdir)
-		return strdup(path);
-	if (asprintf(&joined, "%s%s", rootdir, str_equal(path, "/") ? "" : path) < 0)
-		return NULL;
-	return joined;
+	return text_format("%s%s", rootdir ?: "", rootdir && str_equal(path, "/") ? "" : path);
 }

@@ -9,7 +9,6 @@
 #include "exportsd/kernel/upcall.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/kernel/transport.h"
 #include "parser/escape.h"

@@ -12,9 +12,9 @@
 #include "exportsd/questions/private.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/base/log.h"
+#include "parser/text.h"
 
 static void answer_no(struct question *question)
 {
@@ -238,11 +238,9 @@ static void on_identities(void *userdata, const char *const *paths, size_t n_pat
  */
 static void begin_reexported(struct question *question, const char *path)
 {
-	CLEANUP(freep) char *inside = NULL;
+	CLEANUP(freep) char *inside = text_format("%s/.", path);
 
 	question->answer_path = strdup(path);
-	if (asprintf(&inside, "%s/.", path) < 0)
-		inside = NULL;
 	if (question->answer_path && inside)
 		access_look(&question->access, inside);
 	else

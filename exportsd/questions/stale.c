@@ -11,9 +11,9 @@
 #include "exportsd/questions/private.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
 #include "exportsd/base/log.h"
+#include "parser/text.h"
 
 enum { STALE_A_MINUTE_MAX = 20 };
 
@@ -67,17 +67,15 @@ void question_was_stale(const struct question *question, const char *path, const
 	struct questions *questions = question->daemon->questions;
 	const struct kernel_question *about = &question->about;
 	CLEANUP(freep) char *why = NULL;
-	uint64_t now = 0;
+	uint64_t now = later_now_usec();
 	va_list ap;
 
 	if (!question->daemon->config->log_stale_handles)
 		return;
-	(void)sd_event_now(question->daemon->event, CLOCK_MONOTONIC, &now);
 	if (!may_say(&questions->stale, hash_of(about), now))
 		return;
 	va_start(ap, format);
-	if (vasprintf(&why, format, ap) < 0)
-		why = NULL;
+	why = text_vformat(format, ap);
 	va_end(ap);
 	log_info(ABOUT(.path = path, .client = about->domain,
 		       .fsid = about->fsid.type == FSID_NUM ? kernel_fsid_number(&about->fsid) : 0),

@@ -84,7 +84,7 @@ static void begin_ip(struct question *question)
 	access_ask_address(&question->access, &address, false);
 }
 
-const struct question_kind question_ip = { begin_ip, { .who = on_who } };
+const struct question_kind question_ip = { .begin = begin_ip, .steps.who = on_who };
 
 /* ---- auth.unix.gid ---- */
 
@@ -112,4 +112,4 @@ static void begin_gid(struct question *question)
 		question_again(question, 1);
 }
 
-const struct question_kind question_gid = { begin_gid, { NULL } };
+const struct question_kind question_gid = { .begin = begin_gid };

@@ -14,11 +14,11 @@
  */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/kernel/states.h"
 #include "exportsd/questions/private.h"
 #include "parser/index.h"
+#include "parser/text.h"
 
 /*
  * The least that is surely not over when the kernel reads it (svc_export_parse() takes no export
@@ -87,16 +87,13 @@ static int unless_gone(int error)
 
 static int forget_export(struct kernel *kernel, const char *domain, int root_fd, const char *rest)
 {
-	struct kernel_question about = { .cache = KERNEL_EXPORT, .domain = domain };
-	CLEANUP(freep) char *path = NULL;
 	char root[KERNEL_PATH_OF_MAX];
+	CLEANUP(freep) char *path = text_format("%s%s", kernel_path_of(root_fd, root), rest);
+	const struct kernel_question about = { .cache = KERNEL_EXPORT,
+					       .domain = domain,
+					       .path = path };
 
-	if (asprintf(&path, "%s%s", kernel_path_of(root_fd, root), rest) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	about.path = path;
-	return unless_gone(kernel_forget(kernel, &about));
+	return path ? unless_gone(kernel_forget(kernel, &about)) : -ENOMEM;
 }
 
 struct withdrawal {
