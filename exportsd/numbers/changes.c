@@ -27,11 +27,6 @@ enum {
 	PACE_MSEC = 100, /* more are waited for: a sync costs the whole machine */
 };
 
-static struct numbers_entry *find_path(const struct numbers *numbers, const char *path)
-{
-	return numbers_entries_find_path(numbers->entries, path, strlen(path));
-}
-
 /* ---- calls ---- */
 
 static void question_free(struct numbers_question *question)
@@ -357,7 +352,7 @@ static uint32_t first_choice_for(const struct numbers *numbers, const char *path
 {
 	char bytes[PATH_MAX + NUMBERS_IDENTITY_MAX + 1];
 	size_t n_path = strlen(path), n_identity = identity ? strlen(identity) : 0;
-	const struct numbers_entry *entry = find_path(numbers, path);
+	const struct numbers_entry *entry = numbers_chain(numbers, path);
 
 	while (entry && !entry->number)
 		entry = entry->next_of_path;
@@ -461,7 +456,7 @@ static int give_new(struct numbers_question *question, const char *path, const c
 
 static int assign_new(struct numbers_question *question, const char *path, const char *identity)
 {
-	struct numbers_entry *left = find_left(find_path(question->numbers, path));
+	struct numbers_entry *left = find_left(numbers_chain(question->numbers, path));
 	uint32_t number;
 	int r = check_path(path);
 
@@ -482,7 +477,7 @@ int numbers_assign(struct numbers *numbers, const char *const *paths, size_t n_p
 	if (!question)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < n_paths; i++) {
-		struct numbers_entry *chain = find_path(numbers, paths[i]);
+		struct numbers_entry *chain = numbers_chain(numbers, paths[i]);
 		struct numbers_entry *entry = coming_primary(chain, NULL);
 
 		if (numbers_entry_primary(chain))
@@ -499,7 +494,7 @@ int numbers_assign_for(struct numbers *numbers, const char *path, const char *id
 		       numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
-	struct numbers_entry *chain = find_path(numbers, path), *entry;
+	struct numbers_entry *chain = numbers_chain(numbers, path), *entry;
 	int r = check_identity(identity);
 
 	if (!question)
@@ -535,7 +530,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 		numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
 	struct numbers_question *question = question_new(numbers, 1, done, userdata);
-	struct numbers_entry *chain = find_path(numbers, path);
+	struct numbers_entry *chain = numbers_chain(numbers, path);
 	struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
 	int r;
 
@@ -555,7 +550,7 @@ int numbers_set(struct numbers *numbers, const char *path, const char *identity,
 int numbers_adopt(struct numbers *numbers, const char *path, const char *identity, uint32_t number,
 		  numbers_done_fn done, void *userdata, struct pending **ret_pending)
 {
-	const struct numbers_entry *other = coming_primary(find_path(numbers, path), &identity);
+	const struct numbers_entry *other = coming_primary(numbers_chain(numbers, path), &identity);
 	struct numbers_question *question;
 	int r = number < NUMBERS_FIRST || number > NUMBERS_LAST ? -ERANGE : 0;
 
@@ -587,7 +582,7 @@ static int bind(struct numbers_question *question, uint32_t number, const char *
 		return 0;
 	}
 	if (coming_identity(entry) ||
-	    coming_primary(find_path(question->numbers, entry->path), &identity))
+	    coming_primary(numbers_chain(question->numbers, entry->path), &identity))
 		return -EEXIST;
 	change = begin_change(question, entry);
 	return change ? say_identity(change, identity) : -ENOMEM;

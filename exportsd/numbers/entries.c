@@ -57,47 +57,29 @@ static uint64_t hash_path(const char *path, size_t n_path)
 	return hash ^ hash >> 32;
 }
 
-static bool has_number(const void *userdata, const void *key, size_t position)
-{
-	const struct numbers_entries *entries = userdata;
-
-	return entries->all[position]->number == *(const uint32_t *)key;
-}
-
-struct path_key {
-	const char *path;
-	size_t n_path;
-};
-
-static bool has_path(const void *userdata, const void *key, size_t position)
-{
-	const struct numbers_entries *entries = userdata;
-	const struct numbers_entry *entry = entries->all[position];
-	const struct path_key *path = key;
-
-	return entry->n_path == path->n_path && memcmp(entry->path, path->path, path->n_path) == 0;
-}
-
 struct numbers_entry *numbers_entries_find(const struct numbers_entries *entries, uint32_t number)
 {
-	size_t position;
+	size_t cursor = 0, position;
 
-	return number && numbers_index_find(&entries->by_number, number, has_number, entries,
-					    &number, &position)
-		       ? entries->all[position]
-		       : NULL;
+	while (number && numbers_index_next(&entries->by_number, number, &cursor, &position))
+		if (entries->all[position]->number == number)
+			return entries->all[position];
+	return NULL;
 }
 
 struct numbers_entry *numbers_entries_find_path(const struct numbers_entries *entries,
 						const char *path, size_t n_path)
 {
-	const struct path_key key = { path, n_path };
-	size_t position;
+	uint64_t hash = hash_path(path, n_path);
+	size_t cursor = 0, position;
 
-	return numbers_index_find(&entries->by_path, hash_path(path, n_path), has_path, entries,
-				  &key, &position)
-		       ? entries->all[position]
-		       : NULL;
+	while (numbers_index_next(&entries->by_path, hash, &cursor, &position)) {
+		struct numbers_entry *entry = entries->all[position];
+
+		if (entry->n_path == n_path && memcmp(entry->path, path, n_path) == 0)
+			return entry;
+	}
+	return NULL;
 }
 
 struct numbers_entry *numbers_entries_find_directory(const struct numbers_entries *entries,

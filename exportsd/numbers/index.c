@@ -61,20 +61,21 @@ void numbers_index_add(struct numbers_index *index, uint64_t hash, uint32_t posi
 	add_tag(index, tag_of(hash), position + 1);
 }
 
-bool numbers_index_find(const struct numbers_index *index, uint64_t hash,
-			numbers_index_is_it_fn is_it, const void *userdata, const void *key,
+bool numbers_index_next(const struct numbers_index *index, uint64_t hash, size_t *cursor,
 			size_t *ret_position)
 {
 	uint32_t tag = tag_of(hash);
-	struct numbers_index_place *place;
 
-	if (!index->n)
-		return false;
-	for (place = &index->places[tag & (index->n_places - 1)]; place->position;
-	     place = next_place(index, place))
-		if (place->tag == tag && is_it(userdata, key, place->position - 1)) {
-			*ret_position = place->position - 1;
-			return true;
-		}
+	while (index->n) {
+		const struct numbers_index_place *place =
+			&index->places[(tag + (*cursor)++) & (index->n_places - 1)];
+
+		if (!place->position)
+			break;
+		if (place->tag != tag)
+			continue;
+		*ret_position = place->position - 1;
+		return true;
+	}
 	return false;
 }

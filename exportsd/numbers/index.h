@@ -27,8 +27,12 @@ void numbers_index_done(struct numbers_index *index);
 /* numbers_index_add - another position; there must be room. */
 void numbers_index_add(struct numbers_index *index, uint64_t hash, uint32_t position);
 
-/* numbers_index_find - a position of this hash that @is_it. */
-typedef bool (*numbers_index_is_it_fn)(const void *userdata, const void *key, size_t position);
-bool numbers_index_find(const struct numbers_index *index, uint64_t hash,
-			numbers_index_is_it_fn is_it, const void *userdata, const void *key,
+/*
+ * numbers_index_next - the positions of a hash, one after another.
+ *
+ * @cursor: 0 to start
+ *
+ * False: there are no more. Other hashes' may be among them.
+ */
+bool numbers_index_next(const struct numbers_index *index, uint64_t hash, size_t *cursor,
 			size_t *ret_position);

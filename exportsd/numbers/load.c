@@ -86,8 +86,13 @@ static int load_copy(struct store_copy *copy, struct numbers_entries *entries, c
 		(void)numbers_entries_reserve(entries, copy->totals.n);
 	if (!entries->n || !store_totals_equal(&entries->totals, &copy->totals))
 		r = store_file_read(file, join_row, &reading, &copy->why);
-	if (r >= 0 && !store_file_is_complete(file))
+	if (r >= 0 && !store_file_is_complete(file)) {
 		copy->state = STORE_PARTIAL;
+		(void)store_fail(
+			0, &copy->why,
+			"number store '%s' was being filled from another one, and has only a part",
+			copy->file);
+	}
 	store_file_close(file);
 	if (reading.error < 0)
 		return reading.error;
@@ -105,11 +110,6 @@ static int begin_new(struct store_copy *copies, size_t n_copies, char **reterr_w
 		if (copies[i].state != STORE_MISSING && !first_error &&
 		    !(copies[i].state == STORE_PARTIAL && !copies[i].totals.n))
 			first_error = &copies[i];
-	if (first_error && first_error->state == STORE_PARTIAL)
-		(void)store_fail(
-			0, &copies[first_error - copies].why,
-			"number store '%s' was being filled from another one, and has only a part",
-			first_error->file);
 	if (first_error)
 		return store_fail(
 			first_error->error ?: -EUCLEAN, reterr_why,

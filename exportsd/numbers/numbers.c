@@ -12,11 +12,6 @@
 
 /* ---- what others see ---- */
 
-static struct numbers_entry *find_path(const struct numbers *numbers, const char *path)
-{
-	return numbers_entries_find_path(numbers->entries, path, strlen(path));
-}
-
 static const struct numbers_entry *find_synced(const struct numbers *numbers, uint32_t number)
 {
 	const struct numbers_entry *entry = numbers_entries_find(numbers->entries, number);
@@ -26,7 +21,7 @@ static const struct numbers_entry *find_synced(const struct numbers *numbers, ui
 
 uint32_t numbers_get(const struct numbers *numbers, const char *path)
 {
-	const struct numbers_entry *entry = numbers_entry_primary(find_path(numbers, path));
+	const struct numbers_entry *entry = numbers_entry_primary(numbers_chain(numbers, path));
 
 	return entry ? entry->number : 0;
 }
@@ -35,7 +30,7 @@ uint32_t numbers_get_for(const struct numbers *numbers, const char *path, const 
 {
 	const struct numbers_entry *best = NULL;
 
-	for (const struct numbers_entry *entry = find_path(numbers, path); entry;
+	for (const struct numbers_entry *entry = numbers_chain(numbers, path); entry;
 	     entry = entry->next_of_path)
 		if (entry->number && entry->synced && !entry->retired &&
 		    numbers_same_identity(entry->identity, identity) &&
@@ -81,7 +76,7 @@ uint32_t numbers_next_of_path(const struct numbers *numbers, const char *path, u
 {
 	uint32_t next = 0;
 
-	for (const struct numbers_entry *entry = find_path(numbers, path); entry;
+	for (const struct numbers_entry *entry = numbers_chain(numbers, path); entry;
 	     entry = entry->next_of_path)
 		if (entry->synced && entry->number > after && (!next || entry->number < next))
 			next = entry->number;

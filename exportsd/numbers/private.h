@@ -62,6 +62,12 @@ struct numbers {
 	struct numbers_question *questions;
 };
 
+/* The entries of a path, or NULL. */
+static inline struct numbers_entry *numbers_chain(const struct numbers *numbers, const char *path)
+{
+	return numbers_entries_find_path(numbers->entries, path, strlen(path));
+}
+
 /* What copies_write() began is settled. */
 void numbers_written(void *userdata, int error);
 void numbers_free_changes(struct numbers *numbers);

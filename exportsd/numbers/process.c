@@ -67,29 +67,29 @@ static int parse_row(const char *text, struct store_row *ret_row)
 
 static int join_rows(struct store *store, const struct proto_message *question, char **reterr_why)
 {
-	const struct proto_field *fields = question->fields;
+	struct store_row row = { 0 };
+	bool has_row = false;
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < question->n_fields; i++) {
-		struct store_row row;
+	for (size_t i = 0; r == 0 && i < question->n_fields; i++) {
+		const char *key = question->fields[i].key, *value = question->fields[i].value;
 
-		if (!str_equal(fields[i].key, "row"))
-			continue;
-		r = parse_row(fields[i].value, &row);
-		for (; i + 1 < question->n_fields && !str_equal(fields[i + 1].key, "row"); i++) {
-			const char *value = fields[i + 1].value;
-
-			if (str_equal(fields[i + 1].key, "path")) {
-				row.path = value;
-				row.n_path = strlen(value);
-			} else if (str_equal(fields[i + 1].key, "identity")) {
-				row.identity = value;
-				row.n_identity = strlen(value);
-			}
+		if (str_equal(key, "row")) {
+			if (has_row)
+				r = store_file_join(store->file, &row, reterr_why);
+			if (r == 0)
+				r = parse_row(value, &row);
+			has_row = true;
+		} else if (str_equal(key, "path")) {
+			row.path = value;
+			row.n_path = strlen(value);
+		} else if (str_equal(key, "identity")) {
+			row.identity = value;
+			row.n_identity = strlen(value);
 		}
-		if (r >= 0)
-			r = row.path ? store_file_join(store->file, &row, reterr_why) : -EINVAL;
 	}
+	if (r == 0 && has_row)
+		r = store_file_join(store->file, &row, reterr_why);
 	return r;
 }
 

@@ -149,27 +149,13 @@ static bool parse_row(char *line, struct store_row *ret_row)
 	return ret_row->path && !*line && store_row_good(ret_row);
 }
 
+/* No row that is good has a shorter line. */
+enum { LINE_BYTES_MIN = sizeof("number=1 sequence=0 retired=0 created=0 path=/") };
+
 struct rows {
 	struct store_row *all;
-	size_t n, size;
 	struct store_totals totals;
 };
-
-static int keep_row(struct rows *rows, const struct store_row *row)
-{
-	if (rows->n == rows->size) {
-		size_t size = rows->size ? 2 * rows->size : 1024;
-		struct store_row *grown = reallocarray(rows->all, size, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
-		rows->all = grown;
-		rows->size = size;
-	}
-	rows->all[rows->n++] = *row;
-	store_totals_add(&rows->totals, store_row_checksum(row));
-	return 0;
-}
 
 static bool is_end(const char *line, const struct store_totals *totals)
 {
@@ -197,15 +183,14 @@ static int check_mac(const char *bytes, const char *end, const unsigned char *ke
 	return 0;
 }
 
-/* All lines but the first. Returns 0; -EUCLEAN with the number of the line; -ENOMEM. */
+/* All lines but the first. Returns 0; -EUCLEAN with the number of the line. */
 static int parse_lines(char *line, const char *end, struct rows *rows, size_t *ret_n_lines)
 {
 	bool ended = false;
 
 	for (*ret_n_lines = 2; line < end; (*ret_n_lines)++) {
 		char *newline = memchr(line, '\n', (size_t)(end - line));
-		struct store_row row;
-		int r = 0;
+		struct store_row *row = &rows->all[rows->totals.n];
 
 		if (!newline || memchr(line, '\0', (size_t)(newline - line)))
 			return -EUCLEAN;
@@ -214,12 +199,10 @@ static int parse_lines(char *line, const char *end, struct rows *rows, size_t *r
 			ended = true;
 		else if (ended && strncmp(line, mac_word, strlen(mac_word)) == 0)
 			return newline + 1 == end ? 0 : -EUCLEAN;
-		else if (ended || !parse_row(line, &row))
+		else if (ended || !parse_row(line, row))
 			return -EUCLEAN;
 		else
-			r = keep_row(rows, &row);
-		if (r < 0)
-			return r;
+			store_totals_add(&rows->totals, store_row_checksum(row));
 		line = newline + 1;
 	}
 	return ended ? 0 : -EUCLEAN;
@@ -235,11 +218,14 @@ int store_text_read(char *bytes, size_t n_bytes, const unsigned char *key, store
 	*reterr_why = NULL;
 	if (n_bytes < n_first || memcmp(bytes, first_line, n_first) != 0)
 		return store_fail(r, reterr_why, "this is no list of numbers that exportsd wrote");
+	rows.all = calloc(n_bytes / LINE_BYTES_MIN + 1, sizeof(*rows.all));
+	if (!rows.all)
+		return -ENOMEM;
 	mac = check_mac(bytes, bytes + n_bytes, key);
 	r = parse_lines(bytes + n_first, bytes + n_bytes, &rows, &n_lines);
 	if (r == -EUCLEAN)
 		(void)store_fail(r, reterr_why, "it is damaged or cut short, at line %zu", n_lines);
-	for (size_t i = 0; r >= 0 && i < rows.n; i++)
+	for (size_t i = 0; r >= 0 && i < rows.totals.n; i++)
 		r = row(userdata, &rows.all[i]);
 	free(rows.all);
 	return r < 0 ? r : mac;
