@@ -240,7 +240,7 @@ static int run_copy(const struct ctl_invocation *invocation)
 	if (fsid_store_open(invocation, &store) && fsid_read_store(&store, &entries)) {
 		r = fsid_write_file(file, &entries);
 		if (r == -EUCLEAN)
-			complain("'%s' is there and no good copy: it was left as it is", file);
+			complain("'%s' exists and is not a good copy: it was left as it is", file);
 		if (r == 0)
 			printf("%zu numbers in '%s'\n", entries.n, file);
 	}

@@ -135,7 +135,7 @@ static int run(const struct ctl_invocation *invocation)
 		return EXIT_FAILURE;
 	if (store.has_daemon)
 		return publish(&store);
-	complain("exportsd does not run; it knows what is exported");
+	complain("exportsd is not running, and only it knows what is exported");
 	return EXIT_FAILURE;
 }
 

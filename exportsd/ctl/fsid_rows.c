@@ -165,7 +165,8 @@ bool fsid_read_store(struct fsid_store *store, struct numbers_entries *entries)
 	int n_good = fsid_read_all(store, entries);
 
 	if (n_good == 0)
-		complain("no copy of the number store is good: exportsctl fsid recover");
+		complain(
+			"no copy of the number store is good; exportsctl fsid recover takes what is left");
 	return n_good > 0;
 }
 

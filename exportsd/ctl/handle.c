@@ -458,7 +458,7 @@ static int run(const struct ctl_invocation *invocation)
 	if (r == 0)
 		return explain(invocation, &handle);
 	if (r == FILEHANDLE_HASH)
-		complain("%08x is the length of a hash, which no handle can be made of again; "
+		complain("%08x is as long as a hash, and a handle cannot be made of its hash; "
 			 "exportsctl handle prints the hash of each handle, to be compared",
 			 hash);
 	else
