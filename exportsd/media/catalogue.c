@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 static const uint64_t poll_usec = 60 * 1000000ull;
@@ -57,7 +56,7 @@ static void is_back(const struct rule *of)
 		if (rule->use != of->use)
 			continue;
 		DL_FOREACH (rule->media_list, medium)
-			medium_report_all(medium, LIFE_RETURNED);
+			medium_report(medium, MEDIUM_ALL, MEDIUM_RETURNED);
 	}
 }
 
@@ -114,12 +113,12 @@ static void add_key(struct rule *rule, const char *key, const struct proto_messa
 		catalogue->n_keys++;
 	}
 	if (!medium->listed.is_listed)
-		medium_report_all(medium, LIFE_APPEARED);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_APPEARED);
 	medium->listed.is_listed = true;
 	medium->listed.generation = catalogue->generation;
 	medium_take_facts(medium, message);
 	media_set_string(&medium->listed.identity, proto_get(message, "identity"));
-	medium_report_all(medium, LIFE_LISTED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_LISTED);
 }
 
 static void vanish(struct medium *medium)
@@ -131,7 +130,7 @@ static void vanish(struct medium *medium)
 	medium->listed.is_listed = false;
 	if (rule->catalogue.n_keys > 0)
 		rule->catalogue.n_keys--;
-	medium_report_all(medium, LIFE_VANISHED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_VANISHED);
 }
 
 /* ---- list ---- */

@@ -3,26 +3,29 @@
  * drain.c - from a mounted medium to an unmounted one, while clients may ask for it at any
  * moment.
  *
- * What the kernel was told of a mounted medium holds its mount, so that it is told little and for a
- * short time: media_note_domain() keeps for which domains. Who uses the medium makes the kernel ask
- * again before that time is over (linux net/sunrpc/cache.c cache_check()), so that silence is what
- * an idle medium sounds like.
+ *	drain_begin() ─ wanted, held, gone ─► NEEDED, HELD, UNMOUNTED
+ *	      │   └──── ejected, gone ───────────────────────► FREE ─┐
+ *	      ▼                                                      │
+ *	drain_try() ◄─────────────────────────── TIMER ◄─┐           │
+ *	      ├── somebody holds it ─────────────► BUSY ─┤           │
+ *	      ▼                                          │           │
+ *	drain_ask_unmount() ◄────────────────────────────│───────────┘
+ *	      ├── its handler is busy ───────────► BUSY ─┘
+ *	      ├── its handler cannot ────────────► BROKEN
+ *	      ▼
+ *	  UNMOUNTED
  *
- * A drain: the kernel is made to forget the medium; it is looked, without waiting for anything,
+ * What the kernel was told of a mounted medium holds its mount: media_note_domain() keeps for which
+ * domains. The kernel is made to forget the medium; it is looked, without waiting for anything,
  * whether something still holds the mount, again and again until the drain's patience is over; the
  * handler unmounts it. Meanwhile requests for the medium wait in its list. A question about its
  * export is answered all the same, because a pending one holds the mount as well; the next try has
  * that forgotten, too.
- *
- * Drains wait in a queue and begin one after another, so that a thousand media that fall idle at
- * once leave the loop free for questions; and idle ones no faster than the handlers unmount them in
- * half of the time, so that they leave half of the machine free for who is waited for.
  */
 
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 enum {
@@ -45,11 +48,6 @@ static const uint64_t force_patience_usec = 15000000;
  * than this.
  */
 static const uint64_t lost_patience_usec = 5000000;
-
-static struct media *media_of(const struct medium *medium)
-{
-	return medium->rule->media;
-}
 
 static bool is_lost(const struct medium *medium)
 {

@@ -42,7 +42,6 @@ enum {
 };
 static const uint64_t idle_usec =
 	10 * 1000000ull; /* a shared connection without a request lives so long */
-static const uint64_t timer_accuracy_usec = 10000;
 
 enum request_place { REQUEST_WAITING, REQUEST_UNDER_WAY, REQUEST_ENDED };
 
@@ -58,7 +57,7 @@ struct handler_request {
 	bool own_connection;
 	bool sent_twice;
 	uint64_t timeout_usec;
-	sd_event_source *timer;
+	struct later timer;
 	struct handler_events events;
 	void *userdata;
 	enum handler_outcome outcome; /* REQUEST_ENDED: and why */
@@ -70,7 +69,7 @@ struct connection {
 	struct handler *handler;
 	int fd;
 	sd_event_source *io;
-	sd_event_source *idle;
+	struct later idle;
 	bool is_shared;
 	uint64_t hello_id; /* 0: greeted, or need not be */
 	unsigned int capacity; /* 0: not yet greeted */
@@ -100,7 +99,7 @@ struct handler {
 	unsigned int n_shared;
 	struct handler_request *waiting, *ended;
 	size_t n_requests;
-	sd_event_source *deliver;
+	struct later deliver;
 	bool in_callback; /* freed by deliver_ended() */
 	bool is_freed;
 };
@@ -114,7 +113,7 @@ static struct handler_request *request_free(struct handler_request *request)
 	if (!request)
 		return NULL;
 	request->handler->n_requests--;
-	sd_event_source_disable_unref(request->timer);
+	later_cancel(&request->timer);
 	free(request->bytes);
 	free(request->why);
 	free(request);
@@ -134,6 +133,8 @@ static void unlink_request(struct handler_request *request)
 	}
 }
 
+static void deliver_ended(void *userdata);
+
 /* Have done() called in the next turn of the loop. */
 static void end_request(struct handler_request *request, enum handler_outcome outcome,
 			const char *why)
@@ -141,15 +142,15 @@ static void end_request(struct handler_request *request, enum handler_outcome ou
 	struct handler *handler = request->handler;
 
 	unlink_request(request);
-	request->timer = sd_event_source_disable_unref(request->timer);
+	later_cancel(&request->timer);
 	request->outcome = outcome;
 	request->why = strdup(why);
 	request->place = REQUEST_ENDED;
 	DL_APPEND(handler->ended, request);
-	sd_event_source_set_enabled(handler->deliver, SD_EVENT_ONESHOT);
+	later_call(&handler->deliver, handler->event, deliver_ended, handler);
 }
 
-static int deliver_ended(sd_event_source *source, void *userdata)
+static void deliver_ended(void *userdata)
 {
 	struct handler *handler = userdata;
 
@@ -168,7 +169,6 @@ static int deliver_ended(sd_event_source *source, void *userdata)
 	handler->in_callback = false;
 	if (handler->is_freed)
 		free(handler);
-	return 0;
 }
 
 /* ---- connections ---- */
@@ -195,7 +195,7 @@ static void connection_free(struct connection *connection)
 	if (connection->is_shared)
 		handler->n_shared--;
 	sd_event_source_disable_unref(connection->io);
-	sd_event_source_disable_unref(connection->idle);
+	later_cancel(&connection->idle);
 	close_descriptors(connection);
 	closep(&connection->fd);
 	connection->is_freed = true;
@@ -287,7 +287,7 @@ static int send_request(struct connection *connection, struct handler_request *r
 	request->connection = connection;
 	DL_APPEND(connection->under_way, request);
 	connection->n_under_way++;
-	connection->idle = sd_event_source_disable_unref(connection->idle);
+	later_cancel(&connection->idle);
 	return queue_bytes(connection, request->bytes, request->n_bytes);
 }
 
@@ -447,7 +447,7 @@ static void dispatch(struct handler *handler)
 
 /* ---- receiving ---- */
 
-static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_timeout(void *userdata)
 {
 	struct handler_request *request = userdata;
 	struct handler *handler = request->handler;
@@ -458,24 +458,23 @@ static int on_timeout(sd_event_source *source, uint64_t usec, void *userdata)
 	end_request(request, HANDLER_TIMED_OUT, why);
 	if (connection && connection->capacity == 1) {
 		lose_connection(connection, true, why);
-		return 0;
+		return;
 	}
 	if (connection)
-		return 0;
+		return;
 	/* Who does not even answer hello is not waited for longer. */
 	DL_FOREACH_SAFE (handler->connections, connection, next)
 		if (connection->is_shared && connection->capacity == 0)
 			connection_free(connection);
 	dispatch(handler);
-	return 0;
 }
 
-static void restart_timer(struct handler_request *request)
+static int restart_timer(struct handler_request *request)
 {
-	if (!request->timer)
-		return;
-	sd_event_source_set_time_relative(request->timer, request->timeout_usec);
-	sd_event_source_set_enabled(request->timer, SD_EVENT_ONESHOT);
+	if (!request->timeout_usec)
+		return 0;
+	return later_call_in(&request->timer, request->handler->event, request->timeout_usec,
+			     on_timeout, request);
 }
 
 static struct handler_request *find_under_way(struct connection *connection, uint64_t id)
@@ -592,7 +591,7 @@ static void take_message(struct connection *connection, const struct proto_messa
 		finish_request(request, (enum handler_outcome)outcome, message,
 			       TAKE_FD(descriptor));
 	} else {
-		restart_timer(request);
+		(void)restart_timer(request);
 		if (request->events.message)
 			request->events.message(request->userdata, message);
 	}
@@ -679,10 +678,9 @@ static ssize_t receive(struct connection *connection)
 	return n;
 }
 
-static int on_idle(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_idle(void *userdata)
 {
 	connection_free(userdata);
-	return 0;
 }
 
 /* After messages came: is there more to send, or is the connection no longer needed? */
@@ -697,9 +695,10 @@ static void look_around(struct connection *connection)
 			connection_free(connection);
 		return;
 	}
-	if (connection->n_under_way == 0 && !handler->waiting && !connection->idle)
-		(void)sd_event_add_time_relative(handler->event, &connection->idle, CLOCK_MONOTONIC,
-						 idle_usec, 0, on_idle, connection);
+	if (connection->n_under_way == 0 && !handler->waiting &&
+	    !later_is_pending(&connection->idle))
+		(void)later_call_in(&connection->idle, handler->event, idle_usec, on_idle,
+				    connection);
 	dispatch(handler);
 }
 
@@ -775,10 +774,6 @@ int handler_new(struct handler **ret_handler, sd_event *event, const char *socke
 	handler->socket = strdup(socket);
 	if (handler->socket)
 		r = set_address(handler);
-	if (r == 0)
-		r = sd_event_add_defer(event, &handler->deliver, deliver_ended, handler);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(handler->deliver, SD_EVENT_OFF);
 	if (r < 0) {
 		handler_free(handler);
 		return r;
@@ -803,7 +798,7 @@ struct handler *handler_free(struct handler *handler)
 		unlink_request(request);
 		request_free(request);
 	}
-	sd_event_source_disable_unref(handler->deliver);
+	later_cancel(&handler->deliver);
 	sd_event_unref(handler->event);
 	free(handler->socket);
 	handler->is_freed = true;
@@ -849,10 +844,8 @@ static int request_new(struct handler *handler, struct proto_writer *message, ui
 	request->id = ++handler->last_id;
 	request->timeout_usec = timeout_usec;
 	r = take_bytes(request, message);
-	if (r == 0 && timeout_usec > 0)
-		r = sd_event_add_time_relative(handler->event, &request->timer, CLOCK_MONOTONIC,
-					       timeout_usec, timer_accuracy_usec, on_timeout,
-					       request);
+	if (r == 0)
+		r = restart_timer(request);
 	if (r < 0) {
 		request_free(request);
 		return r;

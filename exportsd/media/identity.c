@@ -27,7 +27,6 @@
 #include <sys/inotify.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 /* Bound, then made primary; more steps mean that somebody else changes them, too. */
@@ -35,7 +34,7 @@ enum { STEPS_MAX = 4 };
 
 static const struct numbers *numbers_of(const struct medium *medium)
 {
-	return medium->rule->media->numbers;
+	return media_of(medium)->numbers;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -91,7 +90,7 @@ static void hear_unmounts(struct media *media)
 
 static void watch_for_unmount(struct medium *medium, int root_fd)
 {
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
 
 	if (media->unmounts_fd < 0)
@@ -113,7 +112,7 @@ static void let_go(struct medium *medium)
 static void on_mounts_told(void *userdata)
 {
 	struct medium *medium = userdata;
-	struct mount_table *mounts = medium->rule->media->mounts;
+	struct mount_table *mounts = media_of(medium)->mounts;
 	const struct mount_table_entry *entry =
 		mount_table_find(mounts, (int)medium->settled.place.mount_id);
 	CLEANUP(closep) int root = medium_open_root(medium);
@@ -132,7 +131,7 @@ static void on_mounts_told(void *userdata)
 /* To be known again: a mount that @root_fd holds. */
 static int take_note(struct medium *medium, int root_fd)
 {
-	struct mount_table *mounts = medium->rule->media->mounts;
+	struct mount_table *mounts = media_of(medium)->mounts;
 	int r = mounts_look(root_fd, &medium->settled.place);
 
 	let_go(medium);
@@ -154,7 +153,7 @@ static int take_note(struct medium *medium, int root_fd)
 /* Is this the mount that was looked at last? */
 static bool is_known_again(struct medium *medium, int root_fd)
 {
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 	struct mounts_place place;
 
 	hear_unmounts(media);
@@ -260,7 +259,7 @@ static void tell_of_change(struct medium *medium)
 		"until it is back",
 		medium->path, now ? now : "?", number, before ? before : "?",
 		medium->settled.number_before);
-	medium_report_all(medium, LIFE_EXCHANGED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_EXCHANGED);
 }
 
 static void on_recorded(void *userdata, int error);
@@ -271,7 +270,7 @@ static void on_recorded(void *userdata, int error);
  */
 static int step(struct medium *medium)
 {
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 	struct numbers *numbers = media->numbers;
 	uint32_t primary = numbers_get(numbers, medium->path);
 	uint32_t own = numbers_get_for(numbers, medium->path, medium->settled.new_identity);
@@ -320,7 +319,7 @@ static void on_recorded(void *userdata, int error)
 		return;
 	finish(medium, error);
 	if (is_listed_only)
-		medium_report_all(medium, LIFE_UNUSED);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 }
 
 static int begin(struct medium *medium, const char *identity)
@@ -385,7 +384,7 @@ void identity_follow_list(struct medium *medium)
 	if (medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE && medium->settled.is_told &&
 	    medium->settled.identity &&
 	    !str_equal(medium->listed.identity, medium->settled.identity)) {
-		medium_report_all(medium, LIFE_GONE);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_GONE);
 		return;
 	}
 	/* The first medium takes the number that is there when it is mounted. */

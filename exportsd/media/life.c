@@ -10,15 +10,9 @@
 
 #include <errno.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 static void happens_to_part(struct medium *medium, enum medium_part part, enum medium_event event);
-
-static struct media *media_of(const struct medium *medium)
-{
-	return medium->rule->media;
-}
 
 /* ---- the end of a medium ---- */
 
@@ -362,22 +356,6 @@ static void vanish(struct medium *medium)
 	release(medium);
 }
 
-static void happens_to_all(struct medium *medium, enum medium_event event)
-{
-	for (enum medium_part part = 0; part < MEDIUM_N_PARTS; part++)
-		happens_to_part(medium, part, event);
-}
-
-static void appear(struct medium *medium)
-{
-	happens_to_all(medium, MEDIUM_APPEARED);
-}
-
-static void be_served_again(struct medium *medium)
-{
-	happens_to_all(medium, MEDIUM_RETURNED);
-}
-
 /* Whoever looks at the path is to be told the other number. */
 static void be_exchanged(struct medium *medium)
 {
@@ -394,38 +372,34 @@ static void move(struct medium *medium)
 		want_mount(medium);
 }
 
-static void be_left(struct medium *medium)
+static void happens_to_all(struct medium *medium, enum medium_event event)
 {
-	happens_to_all(medium, MEDIUM_LEFT);
+	static void (*const follows[])(struct medium * medium) = {
+		[MEDIUM_LISTED] = be_listed,
+		[MEDIUM_VANISHED] = vanish,
+		[MEDIUM_EXCHANGED] = be_exchanged,
+		[MEDIUM_GONE] = be_gone,
+		[MEDIUM_TROUBLED] = be_troubled,
+		[MEDIUM_STOPPED] = stop,
+		[MEDIUM_MOVED] = move,
+		[MEDIUM_UNUSED] = release,
+	};
+
+	if (event < N_ELEMENTS(follows) && follows[event])
+		follows[event](medium);
+	else
+		for (enum medium_part part = 0; part < MEDIUM_N_PARTS; part++)
+			happens_to_part(medium, part, event);
 }
 
-static void happens(struct medium *medium, enum medium_part part, enum medium_event event)
+void life_happens(struct medium *medium, enum medium_part part, enum medium_event event)
 {
 	if (event == MEDIUM_WANTED)
 		catalogue_prod(medium->rule);
-	if (part == MEDIUM_MOUNT && event == MEDIUM_WANTED)
+	if (part == MEDIUM_ALL)
+		happens_to_all(medium, event);
+	else if (part == MEDIUM_MOUNT && event == MEDIUM_WANTED)
 		want_mount(medium);
 	else
 		happens_to_part(medium, part, event);
 }
-
-static void happens_to_whole(struct medium *medium, enum life_event event)
-{
-	static void (*const follows[])(struct medium * medium) = {
-		[LIFE_APPEARED] = appear,
-		[LIFE_LISTED] = be_listed,
-		[LIFE_VANISHED] = vanish,
-		[LIFE_EXCHANGED] = be_exchanged,
-		[LIFE_GONE] = be_gone,
-		[LIFE_TROUBLED] = be_troubled,
-		[LIFE_RETURNED] = be_served_again,
-		[LIFE_STOPPED] = stop,
-		[LIFE_MOVED] = move,
-		[LIFE_LEFT] = be_left,
-		[LIFE_UNUSED] = release,
-	};
-
-	follows[event](medium);
-}
-
-const struct media_life media_life = { happens, happens_to_whole };

@@ -2,27 +2,36 @@
 /*
  * load.c - from a wish to a mount, with a handler's help and none of its word taken on trust.
  *
- * A medium that is mounted already, by whomever, is taken as it is. Else, in this order: it gets
- * its number; its placeholder is made if it is missing, and opened, so that the covered directory
- * can still be named once something is mounted on it (media_placeholder_fd()); the handler is
- * asked; a detached mount that it sent is attached; and then we look whether that path, beneath the
- * rule's literal directory and over no symbolic link, is the root of a mount that is not the
- * placeholder's own, and which medium it is (identity.c). A handler whose "ok" does not stand
- * up to this is asked to unmount again, and its answer counts as an error.
+ *	load_go_on() ◄────────────────────────────────────────────────────┐
+ *	      ├── no number ──────────► WAITS, until it is there ─────────┤
+ *	      ├── no placeholder ─────► it is recorded, and made ─────────┤
+ *	      ├── mounted, known which ► FOUND                            │
+ *	      ▼                                                           │
+ *	ask_mount() ─── no, not yet ──► ABSENT, REFUSED, DELAYED, ...     │
+ *	      ▼                                                           │
+ *	check_number() ─ another one ─► adopted; cannot be ──► refuse()   │
+ *	      ▼                                                           │
+ *	verify() ────── not there ────► refuse() ──► unmounted ──► BROKEN │
+ *	      ▼                                                           │
+ *	identify_if_told() ── it may have been said of another mount ─────┘
+ *	      ▼
+ *	identify() ──── its number is recorded ──► FOUND
+ *
+ * A medium that is mounted already, by whomever, is taken as it is. The placeholder is opened
+ * before the handler is asked, so that the covered directory can still be named once something is
+ * mounted on it (media_placeholder_fd()). A detached mount that the handler sent is attached. Then
+ * we look whether that path, beneath the rule's literal directory and over no symbolic link, is the
+ * root of a mount that is not the placeholder's own, and which medium it is (identity.c). A
+ * handler whose "ok" does not stand up to this is asked to unmount again, and its answer counts as
+ * an error.
  */
 
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 static const uint64_t placeholder_usec = 10 * 1000000ull;
-
-static struct media *media_of(const struct medium *medium)
-{
-	return medium->rule->media;
-}
 
 /* ---- have it mounted ---- */
 

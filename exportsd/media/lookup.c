@@ -9,13 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
-
-static struct media *media_of(const struct medium *medium)
-{
-	return medium->rule->media;
-}
 
 static void on_assigned(void *userdata, int error)
 {

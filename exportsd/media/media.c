@@ -14,7 +14,6 @@
 #include <pwd.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 /* ---- the snapshot in force ---- */
@@ -119,12 +118,12 @@ static void leave_rule(struct medium *medium)
 	struct rule *rule = media_rule_of(media, medium->path, &key);
 	bool was_mounted = medium_stage(medium, MEDIUM_MOUNT) == MEDIUM_DONE;
 
-	medium_report_all(medium, LIFE_STOPPED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_STOPPED);
 	places_forget(medium);
 	catalogue_forget(medium);
 	if (rule) {
 		medium_set_rule(medium, rule, key);
-		medium_report_all(medium, LIFE_MOVED);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_MOVED);
 		return;
 	}
 	if (was_mounted)
@@ -133,7 +132,7 @@ static void leave_rule(struct medium *medium)
 	places_remove(media, old->facts.directory, medium->path);
 	medium_forget_askers(medium);
 	if (medium->observed.observers)
-		medium_report_all(medium, LIFE_LEFT);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_LEFT);
 	else
 		life_free(medium);
 }
@@ -253,7 +252,7 @@ int media_new(struct media **ret_media, sd_event *event, const struct config *co
 	media->config = config;
 	media->numbers = numbers;
 	media->mounts = mounts;
-	media->life = &media_life;
+	media->life = life_happens;
 	media->handler_uid = find_uid(config->handler_user);
 	media->unmounts_fd = media->sysfs_fd = media->nodes_fd = -1;
 	r = watches_start(media);

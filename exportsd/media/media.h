@@ -2,17 +2,19 @@
 #pragma once
 
 /*
- * media.h - the media under the rules: their catalogue, numbers, placeholders, and one
- * state machine per medium however many ask for it.
+ * media.h - the media under the rules: which there are, their numbers and placeholders, and the
+ * life of each, however many ask for it.
  *
  *	absent ── loading ── mounted ── draining ── absent
  *	   └── failed (a "no" that is remembered for seconds)
  *
- * Invariants: a medium counts as mounted only while its path is the root of a mount that is not its
- * own placeholder's (P4), which is looked at each time it is asked for. Trouble that may pass keeps
- * its waiters waiting (P5). A rule's handler that is not there is asked again with a growing pause.
- * Under identity=strict nobody is told of a mount before its handler has said which medium it is
- * (identity.c).
+ * A medium counts as mounted only while its path is the root of a mount that is not its own
+ * placeholder's (P4), which is looked at each time it is asked for. Trouble that may pass keeps who
+ * asks waiting (P5). A handler that is not there is asked again with a growing pause. Under
+ * identity=strict nobody is told of a mount before its handler has said which medium it is
+ * (exportsd.conf(5)).
+ *
+ * A path given to these functions is a medium's: snapshot_find() said MEDIUM, cut at medium_length.
  *
  * Owns the handlers (handler.h) and the placeholder directories; borrows the number store.
  */
@@ -57,8 +59,6 @@ enum media_outcome {
 /*
  * media_number - the number of a medium's path, without loading anything.
  *
- * @path: a medium's path: snapshot_find() said MEDIUM, cut at medium_length
- *
  * Known numbers are answered at once from memory, listed or not, whatever the handler does.
  * Otherwise the handler's list, or a lookup, decides whether there is such a medium.
  *
@@ -98,13 +98,12 @@ bool media_number_fits(struct media *media, const char *path, uint32_t number);
 /* A medium, mounted, held so: while the descriptor is open umount(2) says EBUSY. */
 struct media_mounted {
 	uint32_t number;
-	int root_fd; /* O_PATH on its root; the callee's to close, valid during the call otherwise: TAKE_FD it to keep it */
+	int root_fd; /* O_PATH on its root, closed after the call: TAKE_FD() it to keep it */
 };
 
 /*
  * media_mount - have a medium mounted.
  *
- * @path:   as for media_number()
  * @client, @domain: on whose behalf, told to the handler; may be NULL
  * @timeout_usec: after this done() gets MEDIA_TIMED_OUT while loading goes on; 0: wait for ever
  * @done:   exactly once, never from within this call

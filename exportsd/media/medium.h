@@ -28,7 +28,13 @@
 
 #include "parser/base.h"
 
-enum medium_part { MEDIUM_NUMBER, MEDIUM_MOUNT, MEDIUM_DRAIN, MEDIUM_N_PARTS };
+enum medium_part {
+	MEDIUM_NUMBER,
+	MEDIUM_MOUNT,
+	MEDIUM_DRAIN,
+	MEDIUM_N_PARTS,
+	MEDIUM_ALL = MEDIUM_N_PARTS
+};
 
 enum medium_stage {
 	MEDIUM_IDLE,
@@ -64,12 +70,19 @@ enum medium_event {
 	MEDIUM_BUSY, /* something holds the mount; or its handler says so */
 	MEDIUM_FREE, /* nothing does */
 	MEDIUM_UNMOUNTED, /* its handler is done with it; or somebody was faster */
-	/* To all of them. */
+	/* To all of it. */
 	MEDIUM_APPEARED, /* its handler lists it, and did not before */
+	MEDIUM_LISTED, /* its handler lists it */
+	MEDIUM_VANISHED, /* its handler does not list it any more */
+	MEDIUM_EXCHANGED, /* another medium is there, with another number */
+	MEDIUM_GONE, /* it was taken out by hand, and is still mounted */
+	MEDIUM_TROUBLED, /* the device beneath it is in trouble, in another one, or no longer */
 	MEDIUM_RETURNED, /* its handler is back */
 	MEDIUM_DRAINED, /* it is unmounted */
-	MEDIUM_STOPPED, /* its rule is gone: whatever is under way ends */
-	MEDIUM_LEFT, /* and no other rule claims it */
+	MEDIUM_STOPPED, /* its rule is gone: whatever is under way ends, who waits goes on waiting */
+	MEDIUM_MOVED, /* and another rule claims it */
+	MEDIUM_LEFT, /* and no other one does */
+	MEDIUM_UNUSED, /* somebody let go of it: if nobody needs it any more, it is freed */
 };
 
 enum medium_action {

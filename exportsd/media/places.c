@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 static const uint64_t again_usec = 60 * 1000000ull;
@@ -123,7 +122,7 @@ void places_add(struct medium *medium)
 {
 	if (medium->place.placing == PLACE_NONE)
 		move_medium(medium, PLACE_UNPLACED);
-	if (!numbers_get(medium->rule->media->numbers, medium->path))
+	if (!numbers_get(media_of(medium)->numbers, medium->path))
 		medium->rule->has_unnumbered = true;
 	run(medium->rule);
 }

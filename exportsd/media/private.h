@@ -260,28 +260,9 @@ struct removal {
 	char *path;
 };
 
-/* What happens to a medium, apart from what happens to a part of it (medium.h). */
-enum life_event {
-	LIFE_APPEARED, /* its handler lists it, and did not before */
-	LIFE_LISTED, /* its handler lists it */
-	LIFE_VANISHED, /* its handler does not list it any more */
-	LIFE_EXCHANGED, /* another medium is there, with another number */
-	LIFE_GONE, /* it was taken out by hand, and is still mounted */
-	LIFE_TROUBLED, /* the device beneath it is in trouble, in another one, or no longer */
-	LIFE_RETURNED, /* its handler is back */
-	LIFE_STOPPED, /* its rule is gone: whatever is under way ends, who waits goes on waiting */
-	LIFE_MOVED, /* and another rule claims it */
-	LIFE_LEFT, /* and no other one does */
-	LIFE_UNUSED, /* somebody let go of it: if nobody needs it any more, it is freed */
-};
-
-struct media_life {
-	void (*part)(struct medium *medium, enum medium_part part, enum medium_event event);
-	void (*whole)(struct medium *medium, enum life_event event);
-};
-
 struct media {
-	const struct media_life *life; /* of life.c: who reports does not know it */
+	/* life.c's: who reports something does not know it. */
+	void (*life)(struct medium *medium, enum medium_part part, enum medium_event event);
 	sd_event *event;
 	const struct config *config;
 	struct numbers *numbers;
@@ -322,6 +303,11 @@ struct media {
 	bool was_swept; /* directories of rules that are gone since the last run were looked for */
 };
 
+static inline struct media *media_of(const struct medium *medium)
+{
+	return medium->rule->media;
+}
+
 /*
  * medium_report - this came of what was begun, or was found out. What follows may free the medium:
  * nothing of it is to be touched afterwards, unless the caller knows who holds it.
@@ -329,12 +315,7 @@ struct media {
 static inline void medium_report(struct medium *medium, enum medium_part part,
 				 enum medium_event event)
 {
-	medium->rule->media->life->part(medium, part, event);
-}
-
-static inline void medium_report_all(struct medium *medium, enum life_event event)
-{
-	medium->rule->media->life->whole(medium, event);
+	media_of(medium)->life(medium, part, event);
 }
 
 static inline enum medium_stage medium_stage(const struct medium *medium, enum medium_part part)
@@ -603,5 +584,6 @@ int rule_open_directory(struct rule *rule);
 
 /* ---- life.c ---- */
 
-extern const struct media_life media_life;
+/* Whatever happens to a medium, or (MEDIUM_ALL) to all of it. */
+void life_happens(struct medium *medium, enum medium_part part, enum medium_event event);
 void life_free(struct medium *medium);

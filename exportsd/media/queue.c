@@ -13,7 +13,6 @@
 
 #include <errno.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 enum { DRAINS_AT_ONCE = 64 };
@@ -33,11 +32,6 @@ struct media_drain {
 	enum media_drain_outcome outcome;
 	char *why;
 };
-
-static struct media *media_of(const struct medium *medium)
-{
-	return medium->rule->media;
-}
 
 /* ---- who asked for drains ---- */
 
@@ -305,7 +299,7 @@ int media_drain(struct media *media, const char *path, enum media_drain_kind kin
 		return -EBUSY;
 	drain = calloc(1, sizeof(*drain));
 	if (!drain) {
-		medium_report_all(medium, LIFE_UNUSED);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 		return -ENOMEM;
 	}
 	drain->pending.cancel = cancel_drain;

@@ -7,7 +7,6 @@
 
 #include <errno.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 uint64_t media_now(const struct media *media)
@@ -105,7 +104,7 @@ int medium_get(struct rule *rule, const char *path, struct medium **ret_medium)
 
 void medium_free(struct medium *medium)
 {
-	HASH_DEL(medium->rule->media->by_path, medium);
+	HASH_DEL(media_of(medium)->by_path, medium);
 	medium_set_rule(medium, NULL, NULL);
 	free(medium->path);
 	free(medium);

@@ -18,7 +18,7 @@ static void on_mount(void *userdata, enum mount_table_change change,
 	    medium_get(rule, entry->target, &medium) < 0)
 		return;
 	medium_report(medium, MEDIUM_MOUNT, MEDIUM_SIGHTED);
-	medium_report_all(medium, LIFE_UNUSED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 }
 
 void scan_start(struct media *media)

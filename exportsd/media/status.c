@@ -87,7 +87,7 @@ static enum media_state state_of(const struct medium *medium)
 		return MEDIA_ABSENT;
 	if (medium_is_draining(medium))
 		return MEDIA_DRAINING;
-	return media_is_mounted(medium->rule->media, medium->path) ? MEDIA_MOUNTED : MEDIA_ABSENT;
+	return media_is_mounted(media_of(medium), medium->path) ? MEDIA_MOUNTED : MEDIA_ABSENT;
 }
 
 static void fill_status(const struct medium *medium, struct medium_status *status)
@@ -184,7 +184,7 @@ static void tell_all(void *userdata);
 
 void medium_changed(struct medium *medium)
 {
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 
 	if (medium->observed.is_changed || !medium->observed.observers)
 		return;
@@ -247,7 +247,7 @@ int media_observe(struct media *media, const char *path, media_observe_fn change
 		return r;
 	observer = calloc(1, sizeof(*observer));
 	if (!observer) {
-		medium_report_all(medium, LIFE_UNUSED);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 		return -ENOMEM;
 	}
 	observer->medium = medium;
@@ -264,7 +264,7 @@ void media_unobserve(struct media_observer *observer)
 		return;
 	if (observer->medium) {
 		DL_DELETE(observer->medium->observed.observers, observer);
-		medium_report_all(observer->medium, LIFE_UNUSED);
+		medium_report(observer->medium, MEDIUM_ALL, MEDIUM_UNUSED);
 	}
 	free(observer);
 }
@@ -274,7 +274,7 @@ void medium_drop_observers(struct medium *medium)
 	struct media_observer *observer;
 
 	if (medium->observed.is_changed)
-		DL_DELETE2(medium->rule->media->changed, medium, observed.prev, observed.next);
+		DL_DELETE2(media_of(medium)->changed, medium, observed.prev, observed.next);
 	DL_FOREACH (medium->observed.observers, observer)
 		observer->medium = NULL;
 	medium->observed.observers = NULL;

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 struct media_request {
@@ -111,7 +110,7 @@ void medium_forget_askers(struct medium *medium)
 	medium_say(medium, "no rule claims the path any more");
 	DL_FOREACH_SAFE (medium->waiters.requests, request, next)
 		decide(request, MEDIA_NOENT);
-	DL_FOREACH (medium->rule->media->decided, request)
+	DL_FOREACH (media_of(medium)->decided, request)
 		if (request->medium == medium) {
 			request->medium = NULL;
 			request->outcome = MEDIA_NOENT;
@@ -196,7 +195,7 @@ static void end_delivered(struct media_request *request)
 	if (!medium)
 		return;
 	medium->waiters.n_decided--;
-	medium_report_all(medium, LIFE_UNUSED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 }
 
 static void note_user(struct medium *medium, const char *user)
@@ -344,7 +343,7 @@ static int on_time_out(sd_event_source *source, uint64_t usec, void *userdata)
 	unlink_request(request);
 	request->mount_done(request->userdata, MEDIA_TIMED_OUT, NULL, medium->said.message);
 	request_free(request);
-	medium_report_all(medium, LIFE_UNUSED);
+	medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 	return 0;
 }
 
@@ -406,5 +405,5 @@ static void cancel_request(struct pending *pending)
 	unlink_request(request);
 	request_free(request);
 	if (medium)
-		medium_report_all(medium, LIFE_UNUSED);
+		medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
 }

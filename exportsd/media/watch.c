@@ -21,7 +21,6 @@
 #include <sys/inotify.h>
 #include <sys/sysmacros.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/fs/device.h"
 #include "exportsd/media/private.h"
 
@@ -92,7 +91,7 @@ static void set_trouble(struct medium_watch *watch, enum medium_trouble trouble,
 	tell(watch, trouble, why);
 	medium_say(watch->medium, why);
 	watch->trouble = trouble;
-	medium_report_all(watch->medium, LIFE_TROUBLED);
+	medium_report(watch->medium, MEDIUM_ALL, MEDIUM_TROUBLED);
 }
 
 static void note_signs(struct medium_watch *watch, const struct device_facts *facts)
@@ -116,7 +115,7 @@ static bool judge(struct medium_watch *watch, const struct device_facts *facts)
 static void on_tried(void *userdata, int error, const struct proto_message *answer)
 {
 	struct medium_watch *watch = userdata;
-	struct media *media = watch->medium->rule->media;
+	struct media *media = media_of(watch->medium);
 	struct device_facts facts;
 	char why[128];
 	int r = device_answer(error, answer);
@@ -146,7 +145,7 @@ static void on_tried(void *userdata, int error, const struct proto_message *answ
 
 static void try(struct medium_watch *watch)
 {
-	struct media *media = watch->medium->rule->media;
+	struct media *media = media_of(watch->medium);
 	int r = 0;
 
 	/* While it is unmounted, nobody else is to have the device open: a tray would not open. */
@@ -166,7 +165,7 @@ static void try(struct medium_watch *watch)
 static void look(struct medium_watch *watch)
 {
 	struct medium *medium = watch->medium;
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 	struct device_facts facts;
 
 	if (medium_stage(medium, MEDIUM_MOUNT) != MEDIUM_DONE) {
@@ -188,7 +187,7 @@ static void look(struct medium_watch *watch)
 
 void watch_begin(struct medium *medium)
 {
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 	struct device_facts facts = device_look(media->sysfs_fd, medium->seen.place.device);
 	struct medium_watch *watch;
 
@@ -217,7 +216,7 @@ void watch_begin(struct medium *medium)
 void watch_end(struct medium *medium)
 {
 	struct medium_watch *watch = TAKE_PTR(medium->watch);
-	struct media *media = medium->rule->media;
+	struct media *media = media_of(medium);
 
 	if (!watch)
 		return;

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "exportsd/base/log.h"
 #include "exportsd/media/private.h"
 
 /* A request is one line; the options are those of the rule. */
