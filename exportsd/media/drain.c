@@ -3,9 +3,11 @@
  * drain.c - from a mounted medium to an unmounted one, while clients may ask for it at any
  * moment.
  *
- *	drain_begin() ─ wanted, held, gone ─► NEEDED, HELD, UNMOUNTED
+ *	drain_begin() ─ wanted, gone ──► NEEDED, UNMOUNTED
  *	      │   └──── ejected, gone ───────────────────────► FREE ─┐
  *	      ▼                                                      │
+ *	ask_who_holds_it() ─ a client needs it ──► HELD              │
+ *	      ▼ SERVED                                               │
  *	drain_try() ◄─────────────────────────── TIMER ◄─┐           │
  *	      ├── somebody holds it ─────────────► BUSY ─┤           │
  *	      ▼                                          │           │
@@ -299,7 +301,7 @@ void drain_log_end(const struct medium *medium, enum media_drain_outcome outcome
 	}
 }
 
-/* What there is to be drained: MEDIUM_TIMER: the medium. */
+/* What there is to be drained: MEDIUM_SERVED: the medium. */
 static enum medium_event look_at_it(struct medium *medium)
 {
 	bool is_ejected =
@@ -313,12 +315,12 @@ static enum medium_event look_at_it(struct medium *medium)
 				  : MEDIUM_UNMOUNTED; /* somebody was faster */
 	if (watch_follow(medium) && !medium_must_go(medium) && !medium->queue.asker)
 		return MEDIUM_NEEDED; /* it was mounted anew by somebody else */
-	return MEDIUM_TIMER;
+	return MEDIUM_SERVED;
 }
 
 static void go(struct medium *medium, enum medium_event event)
 {
-	if (event == MEDIUM_TIMER || event == MEDIUM_FREE) {
+	if (event == MEDIUM_SERVED || event == MEDIUM_FREE) {
 		medium->drain.place = medium->seen.place;
 		medium->drain.swept_usec = media_now(media_of(medium));
 		medium_changed(medium);
@@ -333,7 +335,7 @@ static void on_looked(void *userdata, bool is_held)
 	enum medium_event event = look_at_it(medium);
 
 	medium->drain.pending = NULL;
-	if (event == MEDIUM_TIMER &&
+	if (event == MEDIUM_SERVED &&
 	    (is_held || !mounts_same_mount(&medium->seen.place, &medium->drain.place)))
 		event = MEDIUM_HELD;
 	go(medium, event);
@@ -367,7 +369,7 @@ void drain_begin(struct medium *medium)
 	enum medium_event event = look_at_it(medium);
 
 	medium->drain.n_tries = 0;
-	if (event != MEDIUM_TIMER || !ask_who_holds_it(medium))
+	if (event != MEDIUM_SERVED || !ask_who_holds_it(medium))
 		go(medium, event);
 }
 

@@ -16,9 +16,9 @@
  *
  * And have it unmounted again (MEDIUM_DRAIN):
  *
- *	IDLE ──► QUEUED ──► TRYING ◄──► UNMOUNTING
- *	  ▲         │          │             │
- *	  └─────────┴──────────┴─────────────┘
+ *	IDLE ──► QUEUED ──► LOOKING ──► TRYING ◄──► UNMOUNTING
+ *	  ▲         │           │          │             │
+ *	  └─────────┴───────────┴──────────┴─────────────┘
  *
  * The table in medium.c has them all. It is pure: it touches no descriptor, reads no clock, and
  * allocates nothing. What is to be done is the action that it returns, and life.c does it.
@@ -46,6 +46,7 @@ enum medium_stage {
 	MEDIUM_FAILED,
 	/* MEDIUM_DRAIN. */
 	MEDIUM_QUEUED,
+	MEDIUM_LOOKING, /* is it to be drained? does a client need what it holds there? */
 	MEDIUM_TRYING, /* the kernel forgets it; does anything still hold the mount? */
 	MEDIUM_UNMOUNTING, /* nothing does, and its handler is at it */
 };
@@ -99,7 +100,7 @@ enum medium_action {
 	/* MEDIUM_DRAIN. */
 	MEDIUM_QUEUE, /* send CALLED when it is its turn */
 	MEDIUM_UNQUEUE, /* it is wanted: not now */
-	MEDIUM_BEGIN, /* is it to be drained? then MEDIUM_TRY; else send NEEDED, HELD, UNMOUNTED, FREE */
+	MEDIUM_BEGIN, /* is it to be drained? send SERVED, FREE; or NEEDED, HELD, UNMOUNTED */
 	MEDIUM_TRY, /* have the kernel forget it, and look what holds it: send BUSY, FREE, UNMOUNTED */
 	MEDIUM_TRY_ALL, /* the same, with whatever may help */
 	MEDIUM_UNMOUNT, /* have it unmounted: send UNMOUNTED, BUSY or BROKEN */

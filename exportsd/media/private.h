@@ -216,7 +216,7 @@ struct medium_load {
 
 /* drain.c */
 struct medium_drain {
-	struct pending *pending; /* its handler unmounts it */
+	struct pending *pending; /* the kernel says who holds it; its handler unmounts it */
 	struct mounts_place place; /* the mount that was there when it began */
 	unsigned int n_tries;
 	uint64_t begun_usec; /* the unmounting */
@@ -341,7 +341,7 @@ static inline bool medium_is_draining(const struct medium *medium)
 {
 	enum medium_stage stage = medium_stage(medium, MEDIUM_DRAIN);
 
-	return stage == MEDIUM_TRYING || stage == MEDIUM_UNMOUNTING;
+	return stage == MEDIUM_LOOKING || stage == MEDIUM_TRYING || stage == MEDIUM_UNMOUNTING;
 }
 
 /* ---- register.c ---- */
@@ -519,7 +519,7 @@ uint32_t media_rule_ttl_seconds(const struct rule *rule);
 
 /* ---- drain.c ---- */
 
-/* Reports NEEDED, HELD, UNMOUNTED, or FREE; or TIMER: to be tried. */
+/* Reports NEEDED, HELD, UNMOUNTED, FREE; or SERVED: it is to be drained. */
 void drain_begin(struct medium *medium);
 /* Reports BUSY, FREE, UNMOUNTED. @tries_all: whatever may help */
 void drain_try(struct medium *medium, bool tries_all);

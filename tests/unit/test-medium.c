@@ -287,11 +287,17 @@ static enum medium_action drain(struct medium_life *life, enum medium_event even
 	return drain_by(life, event, true, now_usec);
 }
 
-/* One that is under way. */
-static void begin_drain(struct medium_life *life, uint64_t now_usec)
+/* One whose turn has come; and one that is under way. */
+static void call_drain(struct medium_life *life, uint64_t now_usec)
 {
 	drain(life, MEDIUM_WISHED, now_usec);
 	drain(life, MEDIUM_CALLED, now_usec);
+}
+
+static void begin_drain(struct medium_life *life, uint64_t now_usec)
+{
+	call_drain(life, now_usec);
+	drain(life, MEDIUM_SERVED, now_usec);
 }
 
 static void test_drain(void)
@@ -300,7 +306,8 @@ static void test_drain(void)
 
 	is_int(drain(&life, MEDIUM_WISHED, 0), MEDIUM_QUEUE, "a drain: queued");
 	is_int(drain(&life, MEDIUM_CALLED, 0), MEDIUM_BEGIN, "it is its turn");
-	is_int(drain(&life, MEDIUM_TIMER, 0), MEDIUM_TRY, "the kernel forgets");
+	is_int(drain(&life, MEDIUM_TIMER, 0), MEDIUM_STAY, "an old timer does nothing");
+	is_int(drain(&life, MEDIUM_SERVED, 0), MEDIUM_TRY, "to be drained: the kernel forgets");
 	is_int(drain(&life, MEDIUM_WISHED, 0), MEDIUM_STAY, "wished for twice is once");
 	is_int(drain(&life, MEDIUM_FREE, 1), MEDIUM_UNMOUNT, "nothing holds it: unmounted");
 	is_int(drain(&life, MEDIUM_WANTED, 2), MEDIUM_STAY,
@@ -374,16 +381,20 @@ static void test_drain_queue(void)
 	drain(&life, MEDIUM_WISHED, 2);
 	is_int(drain_by(&life, MEDIUM_WANTED, false, 2), MEDIUM_STAY, "who ejects insists");
 	is_int(drain(&life, MEDIUM_STOPPED, 3), MEDIUM_STOP, "its rule goes: the end");
-	begin_drain(&life, 4);
+	call_drain(&life, 4);
 	is_int(drain(&life, MEDIUM_NEEDED, 4), MEDIUM_TURN, "begun, and not to be drained");
-	begin_drain(&life, 5);
+	call_drain(&life, 5);
 	is_int(drain(&life, MEDIUM_HELD, 5), MEDIUM_GIVE_UP, "begun, and a client needs it");
-	begin_drain(&life, 6);
+	call_drain(&life, 6);
 	is_int(drain(&life, MEDIUM_UNMOUNTED, 6), MEDIUM_END, "begun, and not mounted");
-	begin_drain(&life, 7);
+	call_drain(&life, 7);
 	is_int(drain(&life, MEDIUM_FREE, 7), MEDIUM_UNMOUNT, "nothing to drain, but to give up");
 	is_int(drain(&life, MEDIUM_STOPPED, 8), MEDIUM_STOP, "stopped while its handler is at it");
 	is_int(drain(&life, MEDIUM_STOPPED, 8), MEDIUM_STAY, "once");
+	call_drain(&life, 9);
+	is_int(drain(&life, MEDIUM_WANTED, 9), MEDIUM_TURN, "wanted while the kernel is asked");
+	call_drain(&life, 10);
+	is_int(drain_by(&life, MEDIUM_WANTED, false, 10), MEDIUM_STAY, "unless it is ejected");
 }
 
 /* Once, when all that the kernel was told must be over. */
