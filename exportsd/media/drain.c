@@ -26,7 +26,6 @@
  */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/media/private.h"
 

@@ -8,8 +8,6 @@
  * any more, unless he holds it.
  */
 
-#include <errno.h>
-
 #include "exportsd/media/private.h"
 
 static void happens_to_part(struct medium *medium, enum medium_part part, enum medium_event event);

@@ -7,7 +7,6 @@
  */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/media/private.h"
 

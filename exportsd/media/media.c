@@ -12,7 +12,6 @@
 
 #include <errno.h>
 #include <pwd.h>
-#include <stdio.h>
 
 #include "exportsd/media/private.h"
 

@@ -11,7 +11,6 @@
  */
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/media/private.h"
 

@@ -515,7 +515,6 @@ void queue_note(struct media *media, uint64_t took_usec);
 /* Tell who asked for its drain. */
 void queue_tell(struct medium *medium, enum media_drain_outcome outcome);
 void queue_done(struct media *media);
-uint32_t media_rule_ttl_seconds(const struct rule *rule);
 
 /* ---- drain.c ---- */
 

@@ -161,12 +161,24 @@ static void wish(struct medium *medium, enum media_drain_kind kind)
 
 /* ---- idleness ---- */
 
+static uint32_t rule_ttl_seconds(const struct rule *rule)
+{
+	enum { LEAST_SECONDS = 2 };
+	const struct media *media = rule->media;
+	uint64_t idle = rule->idle_usec / second_usec;
+	uint32_t ttl = media->config->medium_ttl_seconds;
+
+	if (idle && idle < ttl)
+		ttl = idle > LEAST_SECONDS ? (uint32_t)idle : LEAST_SECONDS;
+	return ttl;
+}
+
 /* The kernel's silence begins up to half an entry's life after the last use. */
 static uint64_t idle_due(const struct medium *medium)
 {
 	uint64_t idle = medium->rule->idle_usec, hold = medium->rule->min_hold_usec;
 	uint64_t due = medium->queue.used_usec + idle +
-		       (uint64_t)media_rule_ttl_seconds(medium->rule) * second_usec / 2;
+		       (uint64_t)rule_ttl_seconds(medium->rule) * second_usec / 2;
 
 	if (due < medium->queue.mounted_usec + hold)
 		due = medium->queue.mounted_usec + hold;
@@ -243,18 +255,6 @@ void queue_try_later(struct medium *medium)
 		queue_watch(medium);
 }
 
-uint32_t media_rule_ttl_seconds(const struct rule *rule)
-{
-	enum { LEAST_SECONDS = 2 };
-	const struct media *media = rule->media;
-	uint64_t idle = rule->idle_usec / second_usec;
-	uint32_t ttl = media->config->medium_ttl_seconds;
-
-	if (idle && idle < ttl)
-		ttl = idle > LEAST_SECONDS ? (uint32_t)idle : LEAST_SECONDS;
-	return ttl;
-}
-
 uint32_t media_ttl_seconds(struct media *media, const char *path)
 {
 	enum { DRAINING_SECONDS = 1 };
@@ -264,7 +264,7 @@ uint32_t media_ttl_seconds(struct media *media, const char *path)
 
 	if (medium && medium_is_draining(medium))
 		return DRAINING_SECONDS;
-	return rule ? media_rule_ttl_seconds(rule) : media->config->medium_ttl_seconds;
+	return rule ? rule_ttl_seconds(rule) : media->config->medium_ttl_seconds;
 }
 
 /* It is to go, used or not. */

@@ -24,7 +24,7 @@ struct media_request {
 	media_number_fn number_done;
 	media_mount_fn mount_done;
 	void *userdata;
-	sd_event_source *timer;
+	struct later timer;
 	char *client, *domain;
 };
 
@@ -43,7 +43,7 @@ static void unlink_request(struct media_request *request)
 
 static struct media_request *request_free(struct media_request *request)
 {
-	sd_event_source_disable_unref(request->timer);
+	later_cancel(&request->timer);
 	free(request->why);
 	free(request->client);
 	free(request->domain);
@@ -333,35 +333,30 @@ int media_number(struct media *media, const char *path, media_number_fn done, vo
 	return 0;
 }
 
-static int on_time_out(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_time_out(void *userdata)
 {
 	struct media_request *request = userdata;
 	struct medium *medium = request->medium;
 
 	if (request->is_decided)
-		return 0;
+		return;
 	unlink_request(request);
 	request->mount_done(request->userdata, MEDIA_TIMED_OUT, NULL, medium->said.message);
 	request_free(request);
 	medium_report(medium, MEDIUM_ALL, MEDIUM_UNUSED);
-	return 0;
 }
 
 static int prepare_mount(struct media_request *request, const char *client, const char *domain,
 			 uint64_t timeout_usec)
 {
-	enum { ACCURACY_USEC = 10000 };
-	int r;
-
 	media_set_string(&request->client, client);
 	media_set_string(&request->domain, domain);
 	if ((client && !request->client) || (domain && !request->domain))
 		return -ENOMEM;
 	if (!timeout_usec)
 		return 0;
-	r = sd_event_add_time_relative(request->media->event, &request->timer, CLOCK_MONOTONIC,
-				       timeout_usec, ACCURACY_USEC, on_time_out, request);
-	return r < 0 ? r : 0;
+	return later_call_in(&request->timer, request->media->event, timeout_usec, on_time_out,
+			     request);
 }
 
 int media_mount(struct media *media, const char *path, const char *client, const char *domain,
