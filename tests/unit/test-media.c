@@ -1016,10 +1016,31 @@ static int note_withdrawal(void *userdata, const struct media_withdrawal *withdr
 	return 0;
 }
 
+/* One that is not told before tell_held(). */
+static struct slow_look {
+	struct pending pending;
+	media_looked_fn done;
+	void *whose;
+	unsigned int n_begun, n_cancelled;
+	bool is_wanted;
+} slow_look;
+
+static void cancel_slow_look(struct pending *pending)
+{
+	slow_look.n_cancelled++;
+}
+
 static int say_held(void *userdata, dev_t device, uint64_t quiet_usec, media_looked_fn done,
 		    void *whose, struct pending **ret_pending)
 {
-	return fake_look(event, is_held_now, done, whose, ret_pending);
+	if (!slow_look.is_wanted)
+		return fake_look(event, is_held_now, done, whose, ret_pending);
+	slow_look.pending.cancel = cancel_slow_look;
+	slow_look.done = done;
+	slow_look.whose = whose;
+	slow_look.n_begun++;
+	*ret_pending = &slow_look.pending;
+	return 0;
 }
 
 static void start_drains(const struct disc *list, size_t n, unsigned int idle_seconds)
@@ -1102,6 +1123,52 @@ static void test_eject(void)
 	       -EBUSY, "what is being loaded cannot be ejected");
 	is_int(media_drain(media, "/elsewhere", MEDIA_DRAIN_EJECT, on_drained, &drained, &request),
 	       -ENOENT, "nor what no rule claims");
+	stop();
+}
+
+/* It takes a while to find out who holds it. */
+static void test_slow_look(void)
+{
+	static const struct disc list[] = { DISC("rom1", FINE, true) };
+	struct drained drained;
+	struct asked asked;
+
+	start_drains(list, N_ELEMENTS(list), 1);
+	memset(&slow_look, 0, sizeof(slow_look));
+	slow_look.is_wanted = true;
+	ask_for(&asked, "rom1", NULL, 0);
+	wait_for(1);
+	for (int i = 0; i < 100 && !slow_look.n_begun; i++)
+		loop_for(event, 100);
+	is_int(slow_look.n_begun, 1, "an idle medium: who holds it is asked");
+	ask_for(&asked, "rom1", NULL, 0);
+	settle();
+	is_int(asked.outcome, MEDIA_OK, "who wants it meanwhile has it at once");
+	is_int(slow_look.n_cancelled, 1, "and nobody waits for the answer any more");
+	is_int(disc("rom1")->n_unmounts, 0, "it stays mounted");
+	is_int(n_withdrawn, 0, "and nothing was forgotten");
+
+	drain(&drained, "rom1", MEDIA_DRAIN_EJECT);
+	loop_for(event, 200);
+	is_int(slow_look.n_begun, 2, "an eject asks, too");
+	ask_for(&asked, "rom1", NULL, 0);
+	settle();
+	ok(asked.n_done == 0 && drained.n_done == 0, "and then who wants it waits");
+	slow_look.is_wanted = false;
+	slow_look.done(slow_look.whose, false);
+	loop_for(event, 400);
+	is_int(drained.outcome, MEDIA_DRAINED, "nobody holds it: it is unmounted");
+	is_int(asked.outcome, MEDIA_OK, "and mounted again for who waits");
+
+	slow_look.is_wanted = true;
+	drain(&drained, "rom1", MEDIA_DRAIN_EJECT);
+	loop_for(event, 200);
+	umount2(at("rom1"), MNT_DETACH);
+	slow_look.done(slow_look.whose, true);
+	settle();
+	is_int(drained.outcome, MEDIA_DRAINED,
+	       "one that somebody unmounted meanwhile is not in use");
+	slow_look.is_wanted = false;
 	stop();
 }
 
@@ -1617,6 +1684,7 @@ int main(void)
 	test_bound();
 	test_watch();
 	test_eject();
+	test_slow_look();
 	test_eject_and_load();
 	test_idle_under_another_rule();
 	test_idle();
