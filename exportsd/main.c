@@ -19,6 +19,7 @@
 #include "exportsd/daemon.h"
 #include "exportsd/starts.h"
 #include "exportsd/workers.h"
+#include "parser/text.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -93,13 +94,14 @@ static bool add_setting(struct arguments *arguments, const char *key, const char
 {
 	const char **grown =
 		reallocarray(arguments->settings, arguments->n_settings + 2, sizeof(*grown));
-	char *setting;
+	char *setting = text_format("%s=%s", key, value);
 
-	if (!grown)
+	if (grown)
+		arguments->settings = grown;
+	if (!grown || !setting) {
+		free(setting);
 		return false;
-	arguments->settings = grown;
-	if (asprintf(&setting, "%s=%s", key, value) < 0)
-		return false;
+	}
 	grown[arguments->n_settings++] = setting;
 	grown[arguments->n_settings] = NULL;
 	return true;
@@ -166,15 +168,13 @@ static int load_config(const struct arguments *arguments, struct config **ret_co
  */
 static int lock_runtime_directory(const struct config *config)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = text_format("%s/lock", config->runtime_directory);
 	CLEANUP(closep) int fd = -1;
 
 	if (mkdir(config->runtime_directory, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	if (asprintf(&path, "%s/lock", config->runtime_directory) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return -errno;

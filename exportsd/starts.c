@@ -3,22 +3,18 @@
 #include "exportsd/starts.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "parser/base.h"
+#include "parser/text.h"
 
 static const uint64_t first_usec = 200 * 1000, longest_usec = 10 * 1000 * 1000;
 
 static int open_file(const char *runtime_directory, int flags)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = text_format("%s/starts", runtime_directory);
 
-	if (asprintf(&path, "%s/starts", runtime_directory) < 0) {
-		path = NULL;
-		return -1;
-	}
-	return open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600);
+	return path ? open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | flags, 0600) : -1;
 }
 
 uint64_t starts_count(const char *runtime_directory)
@@ -37,5 +33,7 @@ uint64_t starts_count(const char *runtime_directory)
 
 void starts_forget(const char *runtime_directory)
 {
-	CLEANUP(closep) int fd = open_file(runtime_directory, O_TRUNC);
+	int fd = open_file(runtime_directory, O_TRUNC);
+
+	closep(&fd);
 }

@@ -422,7 +422,7 @@ static const struct step steps[] = {
 	{ "prepare", .in_loop = prepare_record },
 	{ "record", .in_thread = record },
 	{ "end", .in_loop = end },
-	{ NULL },
+	{ .name = NULL },
 };
 
 static void finish(struct attempt *attempt)

@@ -487,7 +487,7 @@ static bool print_options(const struct export_item *item, char **ret_text)
 
 	if (!to)
 		return false;
-	(void)export_print_etab(to, "/", "*", item->options, item->fsid, EXPORT_PER_FLAVOR);
+	export_print_options(to, item->options, item->fsid, EXPORT_PER_FLAVOR);
 	return fclose(to) == 0;
 }
 

@@ -18,6 +18,7 @@
 #include "exportsd/exports/stock_order.h"
 #include "parser/etab.h"
 #include "parser/file.h"
+#include "parser/text.h"
 
 enum {
 	BUFFER_BYTES = 256 * 1024,
@@ -33,13 +34,11 @@ static int lock(const char *directory, short type)
 {
 	const struct timespec pause = { .tv_nsec = LOCK_PAUSE_NSEC };
 	struct flock wanted = { .l_type = type, .l_whence = SEEK_SET };
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = text_format("%s/.etab.lock", directory);
 	CLEANUP(closep) int fd = -1;
 
-	if (asprintf(&path, "%s/.etab.lock", directory) < 0) {
-		path = NULL;
+	if (!path)
 		return -ENOMEM;
-	}
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -errno;
@@ -59,25 +58,22 @@ static int lock(const char *directory, short type)
 
 /* ---- reading ---- */
 
-static int file_in(const char *directory, const char *name, char **ret_path)
+static char *etab_path(const char *directory)
 {
-	if (asprintf(ret_path, "%s/%s", directory, name) >= 0)
-		return 0;
-	*ret_path = NULL;
-	return -ENOMEM;
+	return text_format("%s/" ETAB_NAME, directory);
 }
 
 int etab_file_read(const char *directory, char **ret_text, struct file_version *ret_version)
 {
 	CLEANUP(closep) int locked = lock(directory, F_RDLCK);
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = etab_path(directory);
 	CLEANUP(closep) int fd = -1;
 	size_t length;
 	struct stat st;
-	int r = locked < 0 ? locked : file_in(directory, ETAB_NAME, &path);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (locked < 0 || !path)
+		return locked < 0 ? locked : -ENOMEM;
 	fd = file_open(path);
 	if (fd < 0)
 		return fd;
@@ -91,12 +87,11 @@ int etab_file_read(const char *directory, char **ret_text, struct file_version *
 
 int etab_file_version(const char *directory, struct file_version *ret_version)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *path = etab_path(directory);
 	struct stat st;
-	int r = file_in(directory, ETAB_NAME, &path);
 
-	if (r < 0)
-		return r;
+	if (!path)
+		return -ENOMEM;
 	if (stat(path, &st) < 0)
 		return -errno;
 	*ret_version = file_version_of(&st);
@@ -362,11 +357,11 @@ int etab_file_write(const char *directory, const struct snapshot *snapshot, uint
 {
 	struct writing writing = { .snapshot = snapshot, .per_flavor = per_flavor };
 	CLEANUP(closep) int locked = lock(directory, F_WRLCK);
-	CLEANUP(freep) char *path = NULL;
-	int r = locked < 0 ? locked : file_in(directory, ETAB_NAME, &path);
+	CLEANUP(freep) char *path = etab_path(directory);
+	int r;
 
-	if (r < 0)
-		return r;
+	if (locked < 0 || !path)
+		return locked < 0 ? locked : -ENOMEM;
 	writing.old = file_open(path);
 	r = file_replace(AT_FDCWD, path, 0644, 0, write_unless_same, &writing);
 	writing_done(&writing);

@@ -7,15 +7,13 @@
 #include "exportsd/exports/recording.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 #include "exportsd/exports/etab_file.h"
+#include "parser/text.h"
 
 char *recording_runtime_file(const struct config *config)
 {
-	char *file;
-
-	return asprintf(&file, "%s/run-time-exports", config->state_directory) < 0 ? NULL : file;
+	return text_format("%s/run-time-exports", config->state_directory);
 }
 
 static bool is_etab_ours(const struct recording *recording)

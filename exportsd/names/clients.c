@@ -14,6 +14,7 @@
 #include <stdio.h>
 
 #include "exportsd/base/address.h"
+#include "parser/text.h"
 
 struct clients_question {
 	struct pending pending;
@@ -138,13 +139,13 @@ int clients_domain(struct names *names, sd_event *event, const struct snapshot *
 char *clients_kernel_domain(const struct snapshot *snapshot, bool by_address,
 			    const struct address *address, const char *domain)
 {
-	char text[ADDRESS_TEXT_MAX], *name;
+	char text[ADDRESS_TEXT_MAX];
 
 	if (!by_address && !snapshot_names_by_address(snapshot) &&
 	    strlen(domain) <= CLIENTS_DOMAIN_MAX)
 		return strdup(domain);
 	address_format(address, text, sizeof(text));
-	return asprintf(&name, "$%s", text) < 0 ? NULL : name;
+	return text_format("$%s", text);
 }
 
 bool clients_is_by_address(const char *kernel_domain, struct address *ret_address)
