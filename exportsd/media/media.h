@@ -140,7 +140,7 @@ uint64_t media_deadline_usec(struct media *media, const char *path);
 enum media_drain_kind { MEDIA_DRAIN_IDLE, MEDIA_DRAIN_EJECT, MEDIA_DRAIN_FORCE, MEDIA_DRAIN_GONE };
 enum media_drain_outcome {
 	MEDIA_DRAINED, /* it is not mounted any more, or was not before */
-	MEDIA_DRAIN_IN_USE, /* something holds it (ctl/holders.h tells what): it stays mounted, and is served */
+	MEDIA_DRAIN_IN_USE, /* something holds it (ctl/holders.h): it stays mounted and served */
 	MEDIA_DRAIN_WANTED, /* somebody asked for it: IDLE, or before the drain began */
 	MEDIA_DRAIN_FAILED, /* its handler cannot unmount it: @why */
 };
@@ -227,8 +227,8 @@ struct medium_status {
 	unsigned int percent; /* of loading, 0..100 */
 	const char *message; /* last progress or failure; NULL none */
 	size_t n_waiting; /* requests that wait for it */
-	const char *const *
-		users; /* addresses (MOUNT) and domains (handles) it was handed to since it was mounted */
+	/* Addresses (MOUNT) and domains (handles) it was handed to since it was mounted. */
+	const char *const *users;
 	size_t n_users;
 	const char *handler;
 	uint64_t used_usec; /* MOUNTED: CLOCK_MONOTONIC of the last sign of use */

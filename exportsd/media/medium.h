@@ -59,7 +59,7 @@ enum medium_event {
 	MEDIUM_FOUND, /* it is there, whoever did it */
 	MEDIUM_ABSENT, /* the handler: no such medium */
 	MEDIUM_REFUSED, /* the handler: not for this client */
-	MEDIUM_BROKEN, /* the handler, or what it did, is at fault; of a drain: it cannot unmount it */
+	MEDIUM_BROKEN, /* the handler, or what it did, is at fault; it cannot unmount it */
 	MEDIUM_DELAYED, /* busy, silent: it may pass */
 	MEDIUM_LOST, /* the handler is not there: likewise */
 	MEDIUM_TIMER, /* the part's wake_usec is now */
@@ -80,7 +80,7 @@ enum medium_event {
 	MEDIUM_TROUBLED, /* the device beneath it is in trouble, in another one, or no longer */
 	MEDIUM_RETURNED, /* its handler is back */
 	MEDIUM_DRAINED, /* it is unmounted */
-	MEDIUM_STOPPED, /* its rule is gone: whatever is under way ends, who waits goes on waiting */
+	MEDIUM_STOPPED, /* its rule is gone: what is under way ends, who waits goes on waiting */
 	MEDIUM_MOVED, /* and another rule claims it */
 	MEDIUM_LEFT, /* and no other one does */
 	MEDIUM_UNUSED, /* somebody let go of it: if nobody needs it any more, it is freed */
@@ -101,7 +101,7 @@ enum medium_action {
 	MEDIUM_QUEUE, /* send CALLED when it is its turn */
 	MEDIUM_UNQUEUE, /* it is wanted: not now */
 	MEDIUM_BEGIN, /* is it to be drained? send SERVED, FREE; or NEEDED, HELD, UNMOUNTED */
-	MEDIUM_TRY, /* have the kernel forget it, and look what holds it: send BUSY, FREE, UNMOUNTED */
+	MEDIUM_TRY, /* the kernel is to forget it; what holds it? send BUSY, FREE, UNMOUNTED */
 	MEDIUM_TRY_ALL, /* the same, with whatever may help */
 	MEDIUM_UNMOUNT, /* have it unmounted: send UNMOUNTED, BUSY or BROKEN */
 	/* All of these: IDLE again. */

@@ -188,7 +188,7 @@ static void test_handler_returns(void)
 	is_int(step(&life, MEDIUM_TIMER, 3), MEDIUM_ASK, "at once");
 }
 
-/* A refusal is for whom it was meant; a "no" for as long as the handler does not list the medium. */
+/* A refusal is for whom it was meant; a "no" until the handler lists the medium. */
 static void test_other_news(void)
 {
 	struct medium_life life = { 0 };
@@ -231,7 +231,7 @@ static void test_ends(void)
 	is_int(course(&life)->stage, MEDIUM_IDLE, "its rule goes while it is asked for");
 }
 
-/* Whatever happens in whatever order, it stays within its stages and its pauses within their limits. */
+/* Whatever happens, it stays within its stages, and its pauses within their limits. */
 static void test_random(void)
 {
 	struct medium_life life = { 0 };
