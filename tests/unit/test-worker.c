@@ -11,6 +11,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -478,6 +479,8 @@ int main(int argc, char **argv)
 		serve_fd = atoi(argv[3]);
 		return worker_serve(serve_fd, serve) < 0;
 	}
+	/* Strays are its own children, not what a sanitizer began in a process that was killed. */
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	if (sd_event_default(&event) < 0)
 		return 1;
 	test_answers();
