@@ -201,7 +201,7 @@ check-asan: ## unit tests and bats under AddressSanitizer and UndefinedBehaviorS
 check-unit-bats: all $(TOOLS) $(UNIT) $(TRIES) $(BATS)
 	@B=$(B) tests/run $(UNIT) $(TRIES) $(BATS)
 # Debian 12's valgrind knows neither openat2(2) nor pidfd_open(2), and wants a type for mount(2)'s propagation flags.
-NO_VALGRIND := $(patsubst %,$(B)/tests/unit/test-%,identities image kit media media-identity media-watch names numbers paths store store-copies store-model worker)
+NO_VALGRIND := $(patsubst %,$(B)/tests/unit/test-%,callout identities image kit media media-identity media-watch mount-table mountd names numbers paths rmtab-file store store-copies store-model worker)
 check-valgrind: all $(UNIT) ## unit tests under valgrind, but for those that it cannot run
 	@B=$(B) RUN_UNDER="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite" \
 	  tests/run $(filter-out $(NO_VALGRIND),$(UNIT))
