@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "parser/text.h"
+
 int socket_address(const char *name, struct sockaddr_un *ret_address, socklen_t *ret_length)
 {
 	size_t length = strlen(name);
@@ -72,15 +74,15 @@ static int bind_and_listen(int fd, const char *name, const char **ret_why)
 	return r;
 }
 
-/* Another name in the same directory, hardly longer than the shortest. */
+/* Another name in the same directory, hardly longer than the shortest. @path: absolute */
 static char *make_moment(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *moment;
+	CLEANUP(freep) char *directory = strdup(path);
 
-	if (asprintf(&moment, "%.*s/~%x", (int)(slash - path), path, (unsigned int)getpid()) < 0)
+	if (!directory)
 		return NULL;
-	return moment;
+	strrchr(directory, '/')[1] = '\0';
+	return text_format("%s~%x", directory, (unsigned int)getpid());
 }
 
 static int listen_at_path(struct socket_own *own, const char *path, int type, const char **ret_why)
