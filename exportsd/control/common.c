@@ -44,13 +44,13 @@ bool control_get_number(struct control_request *request, const struct proto_mess
 	return true;
 }
 
-const struct export *control_export_by_hand(const struct daemon *daemon, const char *path,
-					    uint32_t number)
+const struct snapshot_export *control_export_by_hand(const struct daemon *daemon, const char *path,
+						     uint32_t number)
 {
 	const struct snapshot *snapshot = daemon->snapshot;
 
 	for (size_t i = 0; snapshot && i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		if (export->pattern || !(export->options->flags & EXPORT_FSID))
 			continue;

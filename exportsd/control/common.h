@@ -29,8 +29,8 @@ bool control_get_number(struct control_request *request, const struct proto_mess
  * control_export_by_hand - the plain export that has a number by hand: the one with this path, or,
  * if @path is NULL, with this number. NULL: none.
  */
-const struct export *control_export_by_hand(const struct daemon *daemon, const char *path,
-					    uint32_t number);
+const struct snapshot_export *control_export_by_hand(const struct daemon *daemon, const char *path,
+						     uint32_t number);
 
 /* ---- entries ---- */
 

@@ -36,7 +36,7 @@ struct draining {
 
 struct exportfs_request {
 	struct control_request request;
-	struct change *change; /* until it is begun */
+	struct exports_change *change; /* until it is begun */
 	struct draining *draining;
 	size_t n_draining; /* not done yet */
 	struct diags diags; /* of draining */
@@ -176,10 +176,10 @@ static bool is_same_rule(const struct snapshot_rule *rule, const char *path)
  * text, then.
  */
 static bool is_taken_back(const struct snapshot *snapshot, const struct snapshot_rule *rule,
-			  const struct change *change)
+			  const struct exports_change *change)
 {
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 		bool found = false;
 
 		if (snapshot_rule_of(snapshot, export) != rule)
@@ -214,7 +214,7 @@ static bool is_exported(const struct snapshot *snapshot, const char *path)
 		if (is_same_rule(snapshot_rule(snapshot, i), path))
 			return true;
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		if (!export->pattern && str_equal(export->path, path))
 			return true;
@@ -226,11 +226,11 @@ static bool is_exported(const struct snapshot *snapshot, const char *path)
 static int drain_named(struct exportfs_request *exportfs)
 {
 	const struct snapshot *snapshot = exportfs->request.daemon->snapshot;
-	struct change *change = exportfs->change;
+	struct exports_change *change = exportfs->change;
 	size_t n_left = 0, length;
 
 	for (size_t i = 0; i < change->n_pairs; i++) {
-		struct change_pair *pair = &change->pairs[i];
+		struct exports_change_pair *pair = &change->pairs[i];
 		const struct snapshot_rule *rule =
 			snapshot_rule_for_path(snapshot, pair->path, &length);
 
@@ -263,7 +263,7 @@ static int drain_first(struct exportfs_request *exportfs)
 /* ---- requests ---- */
 
 /* Clients and paths come in turn. */
-static int read_pairs(const struct proto_message *message, struct change *change)
+static int read_pairs(const struct proto_message *message, struct exports_change *change)
 {
 	const char *client = NULL;
 
@@ -272,7 +272,7 @@ static int read_pairs(const struct proto_message *message, struct change *change
 		return -ENOMEM;
 	for (size_t i = 0; i < message->n_fields; i++) {
 		const struct proto_field *field = &message->fields[i];
-		struct change_pair *pair = &change->pairs[change->n_pairs];
+		struct exports_change_pair *pair = &change->pairs[change->n_pairs];
 
 		if (str_equal(field->key, "client"))
 			client = field->value;

@@ -33,7 +33,7 @@ static int start(struct control_request *request, const struct proto_message *me
 }
 
 static bool produce(struct control_request *request,
-		    void (*put)(struct listing *listing, const struct export *export))
+		    void (*put)(struct listing *listing, const struct snapshot_export *export))
 {
 	struct listing *listing = (struct listing *)request;
 	const struct snapshot *snapshot = request->daemon->snapshot;
@@ -70,11 +70,11 @@ static void put_etab(struct control_request *request, struct proto_writer *out, 
 
 /* ---- exports ---- */
 
-static void put_export(struct listing *listing, const struct export *export)
+static void put_export(struct listing *listing, const struct snapshot_export *export)
 {
 	struct control_request *request = &listing->request;
 	const struct snapshot *snapshot = request->daemon->snapshot;
-	const struct export_as_written written = snapshot_as_written(snapshot, export);
+	const struct snapshot_as_written written = snapshot_as_written(snapshot, export);
 	struct proto_writer *out = control_begin(request, "export");
 
 	proto_put(out, "path",
@@ -102,8 +102,8 @@ const struct control_verb control_exports = {
 
 /* ---- rules ---- */
 
-static void put_shown(struct listing *listing, const struct export *export, const char *path,
-		      const struct export_options *options, uint32_t fsid)
+static void put_shown(struct listing *listing, const struct snapshot_export *export,
+		      const char *path, const struct export_options *options, uint32_t fsid)
 {
 	struct proto_writer *out = control_begin(&listing->request, "rule");
 
@@ -113,7 +113,7 @@ static void put_shown(struct listing *listing, const struct export *export, cons
 
 struct media_of_rule {
 	struct listing *listing;
-	const struct export *export;
+	const struct snapshot_export *export;
 };
 
 static int put_medium_of(void *userdata, const struct medium_status *status)
@@ -132,7 +132,7 @@ static int put_medium_of(void *userdata, const struct medium_status *status)
 	return 0;
 }
 
-static void put_rule(struct listing *listing, const struct export *export)
+static void put_rule(struct listing *listing, const struct snapshot_export *export)
 {
 	struct media_of_rule wanted = { listing, export };
 

@@ -115,7 +115,8 @@ static void on_done(void *userdata, int error)
 /* Returns true, and the request is answered so, if something is against the fact. */
 static bool refuse_fact(struct control_request *request, const struct numbers_fact *fact)
 {
-	const struct export *export = control_export_by_hand(request->daemon, NULL, fact->number);
+	const struct snapshot_export *export =
+		control_export_by_hand(request->daemon, NULL, fact->number);
 	const struct numbers *numbers = request->daemon->numbers;
 	const char *other;
 

@@ -15,7 +15,7 @@ static int start_fsid(struct control_request *request, const struct proto_messag
 {
 	const struct numbers *numbers = request->daemon->numbers;
 	const char *path = proto_get(message, "path") ?: "";
-	const struct export *export = control_export_by_hand(request->daemon, path, 0);
+	const struct snapshot_export *export = control_export_by_hand(request->daemon, path, 0);
 	CLEANUP(freep) char *medium = control_find_medium(request->daemon, path);
 
 	if (export)
@@ -36,7 +36,7 @@ const struct control_verb control_fsid = { .word = "fsid", .start = start_fsid }
 static int start_path(struct control_request *request, const struct proto_message *message)
 {
 	const struct daemon *daemon = request->daemon;
-	const struct export *export;
+	const struct snapshot_export *export;
 	const char *path;
 	uint32_t number;
 

@@ -24,7 +24,7 @@ struct alone {
 	struct runtime *runtime;
 	struct snapshot *before, *now;
 	struct diags diags;
-	struct change_work work;
+	struct exports_change_work work;
 };
 
 /* Which lines of etab are from no file is remembered beside it. */
@@ -148,12 +148,12 @@ static int prepare(struct alone *alone)
 
 static int make_change(struct alone *alone)
 {
-	const struct change *change = alone->exportfs->change;
+	const struct exports_change *change = alone->exportfs->change;
 	int r = prepare(alone);
 
 	if (r < 0)
 		return r;
-	alone->work = (struct change_work){
+	alone->work = (struct exports_change_work){
 		.change = change,
 		.config = alone->exportfs->config,
 		.in_force = alone->before,

@@ -23,7 +23,7 @@ static int open_caller(const struct exportfs *exportfs, struct caller **ret_call
 
 static int send_change(struct caller *caller, const struct exportfs *exportfs)
 {
-	const struct change *change = exportfs->change;
+	const struct exports_change *change = exportfs->change;
 	struct proto_writer request = { 0 };
 	int r;
 

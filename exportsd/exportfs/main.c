@@ -98,7 +98,7 @@ static void tell_invalid(struct exportfs *exportfs, const char *pair)
 /* Escaped, each byte may take four; the daemon takes CONTROL_REQUEST_MAX. */
 enum { PAIRS_BYTES_MAX = 7000 };
 
-static bool has_room(const struct change *change, size_t n_bytes)
+static bool has_room(const struct exports_change *change, size_t n_bytes)
 {
 	return change->n_pairs < CHANGE_PAIRS_MAX && n_bytes < PAIRS_BYTES_MAX;
 }

@@ -12,7 +12,7 @@
 struct exportfs {
 	const char *program; /* in messages */
 	struct config *config;
-	struct change *change; /* NULL: only a listing */
+	struct exports_change *change; /* NULL: only a listing */
 	struct suspects *suspects; /* as the daemon told; NULL: all paths */
 	bool verbose, as_exports_file;
 	bool failed; /* an error was said: exit code 1 */

@@ -61,8 +61,8 @@ struct attempt {
 
 	/* What lasts. */
 	uint64_t applied_usec;
-	struct fact *known_hosts; /* of the snapshot in force */
-	struct fact *known_real_paths;
+	struct exports_fact *known_hosts; /* of the snapshot in force */
+	struct exports_fact *known_real_paths;
 	bool paths_unknown; /* nobody could look at some path */
 	bool was_record_failure_said; /* and it fails still */
 	bool is_etab_written; /* by us, of the snapshot in force */
@@ -88,7 +88,7 @@ static void step_over(struct attempt *attempt, int r);
 
 static int begin(struct attempt *attempt)
 {
-	const struct change *change = attempt->loading.change;
+	const struct exports_change *change = attempt->loading.change;
 
 	loading_clear(&attempt->loading);
 	attempt->loading.change = change;
@@ -112,7 +112,7 @@ static void read_files(struct attempt *attempt)
  */
 static const char *known_real_path(struct attempt *attempt, const char *path)
 {
-	const struct fact *known = facts_find(attempt->known_real_paths, path);
+	const struct exports_fact *known = facts_find(attempt->known_real_paths, path);
 
 	attempt->loading.paths_unknown = true;
 	return known ? known->answer : NULL;
@@ -132,7 +132,7 @@ static void on_real_paths(void *userdata, const char *const *real, size_t n_path
 
 	attempt->pending = NULL;
 	for (size_t i = 0; i < n_paths; i++) {
-		struct fact *fact;
+		struct exports_fact *fact;
 
 		const char *answer = real[i];
 
@@ -157,9 +157,9 @@ static void on_hosts(void *userdata, const struct names_host *hosts, size_t n_ho
 	size_t i = 0;
 
 	attempt->hosts = NULL;
-	for (struct fact *fact = attempt->loading.hosts; fact; fact = fact->hh.next, i++) {
+	for (struct exports_fact *fact = attempt->loading.hosts; fact; fact = fact->hh.next, i++) {
 		const struct names_host *host = i < n_hosts ? &hosts[i] : NULL;
-		const struct fact *known;
+		const struct exports_fact *known;
 
 		if (host && !host->error) {
 			fact_set(fact, host->addresses, host->n_addresses, host->canonical);
@@ -183,7 +183,7 @@ static int ask_hosts(struct attempt *attempt)
 	attempt->host_names = calloc(n_hosts, sizeof(*attempt->host_names));
 	if (!attempt->host_names)
 		return -ENOMEM;
-	for (struct fact *fact = attempt->loading.hosts; fact; fact = fact->hh.next)
+	for (struct exports_fact *fact = attempt->loading.hosts; fact; fact = fact->hh.next)
 		attempt->host_names[i++] = fact->text;
 	return names_of_hosts(attempt->daemon->names, attempt->host_names, n_hosts, on_hosts,
 			      attempt, &attempt->hosts);
@@ -345,7 +345,7 @@ static int tell(struct attempt *attempt)
 static int prepare_record(struct attempt *attempt)
 {
 	const struct daemon *daemon = attempt->daemon;
-	const struct change_work *work = &attempt->loading.work;
+	const struct exports_change_work *work = &attempt->loading.work;
 	uint32_t per_flavor =
 		daemon->kernel ? kernel_per_flavor_flags(daemon->kernel) : EXPORT_PER_FLAVOR;
 
@@ -514,7 +514,7 @@ static void step_over(struct attempt *attempt, int r)
 	go_on(attempt);
 }
 
-void attempt_start(struct attempt *attempt, const struct change *change)
+void attempt_start(struct attempt *attempt, const struct exports_change *change)
 {
 	attempt->loading.change = change;
 	attempt->step = steps;
@@ -555,7 +555,7 @@ bool attempt_ages(const struct attempt *attempt, uint64_t *ret_seconds)
 	const struct config *config = attempt->daemon->config;
 	bool is_soon = attempt->paths_unknown || attempt->was_record_failure_said;
 
-	for (const struct fact *fact = attempt->known_hosts; fact; fact = fact->hh.next)
+	for (const struct exports_fact *fact = attempt->known_hosts; fact; fact = fact->hh.next)
 		is_soon |= !fact->n_addresses || fact->is_old;
 	*ret_seconds = is_soon ? config->name_timeout_seconds : config->name_age_seconds;
 	return is_soon || attempt->known_hosts;

@@ -37,7 +37,7 @@ int attempt_new(struct attempt **ret_attempt, struct daemon *daemon,
 struct attempt *attempt_free(struct attempt *attempt);
 
 /* attempt_start - take up a change, from the next turn on. One at a time. @change: borrowed */
-void attempt_start(struct attempt *attempt, const struct change *change);
+void attempt_start(struct attempt *attempt, const struct exports_change *change);
 
 /* attempt_stop - done() will not be called. A thread's work is waited for. */
 void attempt_stop(struct attempt *attempt);

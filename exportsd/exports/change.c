@@ -27,9 +27,9 @@ enum { NO_PAIR = SIZE_MAX };
 
 /* ---- what is asked for ---- */
 
-int change_new(struct change **ret_change, enum change_kind kind)
+int change_new(struct exports_change **ret_change, enum change_kind kind)
 {
-	struct change *change = calloc(1, sizeof(*change));
+	struct exports_change *change = calloc(1, sizeof(*change));
 
 	if (!change)
 		return -ENOMEM;
@@ -38,7 +38,7 @@ int change_new(struct change **ret_change, enum change_kind kind)
 	return 0;
 }
 
-struct change *change_free(struct change *change)
+struct exports_change *change_free(struct exports_change *change)
 {
 	if (!change)
 		return NULL;
@@ -62,7 +62,7 @@ static bool is_same_path(const char *real, const char *path)
 	return strlen(real) == length && memcmp(real, path, length) == 0;
 }
 
-bool change_names_path(const struct change *change, const char *path)
+bool change_names_path(const struct exports_change *change, const char *path)
 {
 	for (size_t i = 0; i < change->n_pairs; i++)
 		if (is_same_path(path, change->pairs[i].path))
@@ -111,10 +111,10 @@ static bool split_argument(const char *argument, char *client, const char **ret_
 	return true;
 }
 
-int change_add_pair(struct change *change, const char *argument)
+int change_add_pair(struct exports_change *change, const char *argument)
 {
 	CLEANUP(freep) char *client = malloc(strlen(argument) + 1);
-	struct change_pair *pairs, pair;
+	struct exports_change_pair *pairs, pair;
 	const char *path;
 
 	if (!client)
@@ -127,7 +127,7 @@ int change_add_pair(struct change *change, const char *argument)
 	if (!pairs)
 		return -ENOMEM;
 	change->pairs = pairs;
-	pair = (struct change_pair){ .path = strdup(path) };
+	pair = (struct exports_change_pair){ .path = strdup(path) };
 	if (!pair.path)
 		return -ENOMEM;
 	pair.client = TAKE_PTR(client);
@@ -145,7 +145,7 @@ static void at_run_time(struct export_item *item)
 /* ---- who and where ---- */
 
 struct choosing {
-	struct change_work *work;
+	struct exports_change_work *work;
 	const struct snapshot_facts *facts;
 	struct exports_source *source;
 	const struct export_item *pairs, *added, *files, *etab, *in_force; /* within it */
@@ -278,7 +278,7 @@ static int choose_unfiled(struct choosing *choosing)
 
 static int choose_at_start(struct choosing *choosing)
 {
-	const struct change_work *work = choosing->work;
+	const struct exports_change_work *work = choosing->work;
 	int r = choose_all(choosing, choosing->added, work->n_added, false);
 
 	for (size_t i = 0; r == 0 && i < work->n_files; i++) {
@@ -351,9 +351,10 @@ static void say(struct choosing *choosing, const char *verb, const struct export
  */
 static int export_pair(struct choosing *choosing, size_t number, const struct export_item *filed)
 {
-	const struct change *change = choosing->work->change;
+	const struct exports_change *change = choosing->work->change;
 	const struct export_item *pair = &choosing->pairs[number];
-	const struct change_pair *written = &change->pairs[choosing->work->pair_of_item[number]];
+	const struct exports_change_pair *written =
+		&change->pairs[choosing->work->pair_of_item[number]];
 	const struct export_item *base = filed ?: base_of(choosing, pair, written->path);
 	struct exports_source *one;
 	struct export_item item;
@@ -385,11 +386,12 @@ static int export_pair(struct choosing *choosing, size_t number, const struct ex
 
 static ssize_t pair_of(const struct choosing *choosing, const struct export_item *item)
 {
-	const struct change_work *work = choosing->work;
+	const struct exports_change_work *work = choosing->work;
 	const char *real = where_is(choosing, item);
 
 	for (size_t i = 0; i < work->n_pairs; i++) {
-		const struct change_pair *pair = &work->change->pairs[work->pair_of_item[i]];
+		const struct exports_change_pair *pair =
+			&work->change->pairs[work->pair_of_item[i]];
 
 		if (is_same_path(real, pair->path) &&
 		    is_same_client(choosing, choosing->pairs[i].client, item->client))
@@ -404,7 +406,7 @@ static ssize_t pair_of(const struct choosing *choosing, const struct export_item
  */
 static int choose_exports(struct choosing *choosing)
 {
-	const struct change_work *work = choosing->work;
+	const struct exports_change_work *work = choosing->work;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < work->n_files; i++) {
@@ -440,7 +442,7 @@ static bool is_unresolved(const struct choosing *choosing, const struct export_i
 
 static void tell_not_found(struct choosing *choosing)
 {
-	const struct change_work *work = choosing->work;
+	const struct exports_change_work *work = choosing->work;
 	const struct position nowhere = { .file = "" };
 
 	for (size_t i = 0; i < work->n_pairs; i++) {
@@ -460,7 +462,7 @@ static void tell_not_found(struct choosing *choosing)
  */
 static int choose_not_taken_back(struct choosing *choosing)
 {
-	const struct change_work *work = choosing->work;
+	const struct exports_change_work *work = choosing->work;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < work->n_in_force; i++) {
@@ -503,7 +505,7 @@ static bool are_same_options(const struct export_item *a, const struct export_it
 /* What was in force before, and is still, keeps the place in the files where it is from. */
 static int choose_etab(struct choosing *choosing)
 {
-	const struct change_work *work = choosing->work;
+	const struct exports_change_work *work = choosing->work;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < work->n_etab; i++) {
@@ -583,7 +585,7 @@ bool change_kind_of(const char *word, enum change_kind *ret_kind)
 	return false;
 }
 
-bool change_takes_faults(const struct change *change)
+bool change_takes_faults(const struct exports_change *change)
 {
 	return !kinds[change->kind].refuses_faults;
 }
@@ -599,15 +601,15 @@ static int append(struct exports_source **source, struct exports_source *more, s
 	return 0;
 }
 
-static int read_pairs(struct change_work *work, struct exports_source **source)
+static int read_pairs(struct exports_change_work *work, struct exports_source **source)
 {
-	const struct change *change = work->change;
+	const struct exports_change *change = work->change;
 
 	work->pair_of_item = calloc(change->n_pairs + 1, sizeof(*work->pair_of_item));
 	if (!work->pair_of_item)
 		return -ENOMEM;
 	for (size_t i = 0; i < change->n_pairs; i++) {
-		const struct change_pair *pair = &change->pairs[i];
+		const struct exports_change_pair *pair = &change->pairs[i];
 		struct exports_source *one;
 		int r = exports_read_argument(pair->client, pair->path, NULL, NULL, work->diags,
 					      &one);
@@ -623,7 +625,7 @@ static int read_pairs(struct change_work *work, struct exports_source **source)
 }
 
 /* The items of a text that no file holds. */
-static int read_unfiled(struct change_work *work, const char *name, const char *text,
+static int read_unfiled(struct exports_change_work *work, const char *name, const char *text,
 			struct exports_source **source, size_t *n)
 {
 	struct exports_source *more;
@@ -643,7 +645,7 @@ static size_t count(char *const *strings)
 	return n;
 }
 
-static int read_files(struct change_work *work, struct exports_source **source)
+static int read_files(struct exports_change_work *work, struct exports_source **source)
 {
 	const struct config *config = work->config;
 	size_t n_errors = work->diags->n_errors;
@@ -660,7 +662,7 @@ static int read_files(struct change_work *work, struct exports_source **source)
 }
 
 /* Other programs' file keeps nobody from starting. */
-static void tell_unread(struct change_work *work, int error)
+static void tell_unread(struct exports_change_work *work, int error)
 {
 	const struct position at = { .file = work->config->nfs_state_directory };
 
@@ -669,7 +671,7 @@ static void tell_unread(struct change_work *work, int error)
 		 strerrordesc_np(-error));
 }
 
-static int read_etab(struct change_work *work, struct exports_source **source)
+static int read_etab(struct exports_change_work *work, struct exports_source **source)
 {
 	CLEANUP(freep) char *text = NULL;
 	struct file_version version;
@@ -690,7 +692,8 @@ static int read_etab(struct change_work *work, struct exports_source **source)
 }
 
 /* In the order of etab, or of the snapshot. */
-static int copy_in_force(struct change_work *work, bool ordered, struct exports_source **source)
+static int copy_in_force(struct exports_change_work *work, bool ordered,
+			 struct exports_source **source)
 {
 	size_t n = work->in_force ? snapshot_n_exports(work->in_force) : 0;
 	CLEANUP(freep) size_t *indices = calloc(n ? n : 1, sizeof(*indices));
@@ -708,9 +711,9 @@ static int copy_in_force(struct change_work *work, bool ordered, struct exports_
 	return r < 0 ? r : append(source, more, &work->n_in_force);
 }
 
-static int gather(struct change_work *work, struct exports_source **source)
+static int gather(struct exports_change_work *work, struct exports_source **source)
 {
-	const struct change *change = work->change;
+	const struct exports_change *change = work->change;
 	unsigned int reads = kinds[change->kind].reads;
 	int r = read_pairs(work, source);
 
@@ -728,7 +731,7 @@ static int gather(struct change_work *work, struct exports_source **source)
 	return r;
 }
 
-int change_read(struct change_work *work, struct exports_source **ret_source)
+int change_read(struct exports_change_work *work, struct exports_source **ret_source)
 {
 	struct exports_source *source = NULL;
 	int r = gather(work, &source);
@@ -743,7 +746,7 @@ int change_read(struct change_work *work, struct exports_source **ret_source)
 	return 0;
 }
 
-int change_choose(struct change_work *work, const struct snapshot_facts *facts,
+int change_choose(struct exports_change_work *work, const struct snapshot_facts *facts,
 		  struct exports_source *source)
 {
 	struct choosing choosing = { .work = work, .facts = facts, .source = source };
@@ -777,7 +780,7 @@ static int say_all(const struct snapshot *snapshot, FILE *to)
 	int r = indices ? etab_order(snapshot, indices, NULL) : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
-		const struct export *export = snapshot_export(snapshot, indices[i]);
+		const struct snapshot_export *export = snapshot_export(snapshot, indices[i]);
 		const struct snapshot_rule *rule = snapshot_rule_of(snapshot, export);
 
 		if (!str_equal(snapshot_as_written(snapshot, export).at.file, exports_at_run_time))
@@ -787,7 +790,7 @@ static int say_all(const struct snapshot *snapshot, FILE *to)
 	return r;
 }
 
-int change_say(struct change_work *work, const struct snapshot *snapshot)
+int change_say(struct exports_change_work *work, const struct snapshot *snapshot)
 {
 	FILE *to;
 	int r;
@@ -802,7 +805,7 @@ int change_say(struct change_work *work, const struct snapshot *snapshot)
 	return fclose(to) == 0 ? r : -ENOMEM;
 }
 
-void change_work_done(struct change_work *work)
+void change_work_done(struct exports_change_work *work)
 {
 	free(work->said);
 	free(work->pair_of_item);

@@ -29,22 +29,22 @@ enum change_kind {
 enum { CHANGE_PAIRS_MAX = 256 };
 
 /* A client and a path of a command line. */
-struct change_pair {
+struct exports_change_pair {
 	char *client, *path;
 };
 
-struct change {
+struct exports_change {
 	enum change_kind kind;
 	bool ignore_files; /* exportfs -i: the files' options do not count */
-	bool is_verbose; /* somebody wants to know what is said of it (struct change_work) */
+	bool is_verbose; /* somebody wants to know what is said of it (struct exports_change_work) */
 	char *options; /* exportfs -o; NULL: none */
-	struct change_pair *pairs;
+	struct exports_change_pair *pairs;
 	size_t n_pairs;
 };
 
 /* Returns 0; -ENOMEM. */
-int change_new(struct change **ret_change, enum change_kind kind);
-struct change *change_free(struct change *change);
+int change_new(struct exports_change **ret_change, enum change_kind kind);
+struct exports_change *change_free(struct exports_change *change);
 
 /*
  * change_add_pair - an argument as nfs-utils takes it: CLIENT:/PATH, an IPv6 address in brackets.
@@ -52,21 +52,21 @@ struct change *change_free(struct change *change);
  * Returns 0; CHANGE_INVALID; -E2BIG beyond CHANGE_PAIRS_MAX; -ENOMEM.
  */
 enum { CHANGE_INVALID = 1 };
-int change_add_pair(struct change *change, const char *argument);
+int change_add_pair(struct exports_change *change, const char *argument);
 
 /* How exportfs(8) calls a kind when it asks the daemon; NULL: it does not ask for that. */
 const char *change_word(enum change_kind kind);
 bool change_kind_of(const char *word, enum change_kind *ret_kind);
 
 /* change_takes_faults - come items without faults into force even if there are others? */
-bool change_takes_faults(const struct change *change);
+bool change_takes_faults(const struct exports_change *change);
 
 /* change_names_path - does it name this path, as it is in etab? Without pairs it means all. */
-bool change_names_path(const struct change *change, const char *path);
+bool change_names_path(const struct exports_change *change, const char *path);
 
 /* A change being worked out. Set the first part; change_work_done() frees the second. */
-struct change_work {
-	const struct change *change;
+struct exports_change_work {
+	const struct exports_change *change;
 	const struct config *config;
 	const struct snapshot *in_force; /* NULL: nothing is */
 	bool is_in_etab_order; /* it was read from there */
@@ -83,13 +83,13 @@ struct change_work {
 	struct file_version etab; /* that was read */
 };
 
-int change_read(struct change_work *work, struct exports_source **ret_source);
+int change_read(struct exports_change_work *work, struct exports_source **ret_source);
 /* @facts: real_path and host are called for items of @source. @source: its items are replaced */
-int change_choose(struct change_work *work, const struct snapshot_facts *facts,
+int change_choose(struct exports_change_work *work, const struct snapshot_facts *facts,
 		  struct exports_source *source);
 /*
  * change_say - what exportfs -v prints of a change to what the files say: for -a and -r, else
  * nothing is added.
  */
-int change_say(struct change_work *work, const struct snapshot *snapshot);
-void change_work_done(struct change_work *work);
+int change_say(struct exports_change_work *work, const struct snapshot *snapshot);
+void change_work_done(struct exports_change_work *work);

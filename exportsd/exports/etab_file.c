@@ -100,7 +100,7 @@ int etab_file_version(const char *directory, struct file_version *ret_version)
 
 /* ---- order ---- */
 
-static bool is_in_etab(const struct export *export)
+static bool is_in_etab(const struct snapshot_export *export)
 {
 	return !export->pattern &&
 	       (export->client->type != CLIENT_HOST || export->client->n_addresses);
@@ -117,7 +117,7 @@ int etab_order(const struct snapshot *snapshot, size_t *ret_indices, size_t *ret
 	if (!paths || !types || !plain)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		if (!is_in_etab(export))
 			continue;
@@ -276,8 +276,8 @@ static void put_pair(struct writing *writing, const char *path, const char *clie
  */
 static int put_lines(struct writing *writing, const size_t *indices, size_t n)
 {
-	const struct export *exports[LINES_AT_ONCE];
-	struct export_as_written written[LINES_AT_ONCE];
+	const struct snapshot_export *exports[LINES_AT_ONCE];
+	struct snapshot_as_written written[LINES_AT_ONCE];
 	int r = 0;
 
 	for (size_t i = 0; i < n; i++) {

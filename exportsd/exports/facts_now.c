@@ -19,7 +19,7 @@ static const char keytab[] = "/etc/krb5.keytab";
 static const char *ask_real_path(void *userdata, const char *path)
 {
 	struct facts_now *asked = userdata;
-	struct fact *fact = facts_find(asked->paths, path);
+	struct exports_fact *fact = facts_find(asked->paths, path);
 
 	if (fact)
 		return fact->answer;
@@ -31,7 +31,7 @@ static const char *ask_real_path(void *userdata, const char *path)
 }
 
 /* nfs-utils support/export/hostname.c host_addrinfo(): one protocol, so each address comes once. */
-static void look_up(struct fact *fact)
+static void look_up(struct exports_fact *fact)
 {
 	const struct addrinfo hints = { .ai_protocol = IPPROTO_UDP, .ai_flags = AI_CANONNAME };
 	struct address addresses[HOST_ADDRESSES_MAX];
@@ -51,7 +51,7 @@ static bool ask_host(void *userdata, const char *name, const char **ret_canonica
 		     const struct address **ret_addresses, size_t *ret_n_addresses)
 {
 	struct facts_now *asked = userdata;
-	struct fact *fact = facts_find(asked->hosts, name);
+	struct exports_fact *fact = facts_find(asked->hosts, name);
 
 	if (!fact) {
 		fact = facts_add(&asked->hosts, name);

@@ -8,10 +8,10 @@
 
 #include "parser/snapshot/snapshot.h"
 
-struct fact;
+struct exports_fact;
 
 struct facts_now {
-	struct fact *paths, *hosts;
+	struct exports_fact *paths, *hosts;
 };
 
 /* facts_now_init - facts for snapshot_new() that ask; valid as long as @asked, zero at first. */

@@ -16,9 +16,9 @@ static const char keytab[] = "/etc/krb5.keytab";
 
 /* ---- facts ---- */
 
-void facts_clear(struct fact **facts)
+void facts_clear(struct exports_fact **facts)
 {
-	struct fact *fact, *next;
+	struct exports_fact *fact, *next;
 
 	HASH_ITER (hh, *facts, fact, next) {
 		HASH_DEL(*facts, fact);
@@ -29,17 +29,17 @@ void facts_clear(struct fact **facts)
 	}
 }
 
-struct fact *facts_find(struct fact *facts, const char *text)
+struct exports_fact *facts_find(struct exports_fact *facts, const char *text)
 {
-	struct fact *fact;
+	struct exports_fact *fact;
 
 	HASH_FIND_STR(facts, text, fact);
 	return fact;
 }
 
-struct fact *facts_add(struct fact **facts, const char *text)
+struct exports_fact *facts_add(struct exports_fact **facts, const char *text)
 {
-	struct fact *fact = facts_find(*facts, text);
+	struct exports_fact *fact = facts_find(*facts, text);
 
 	if (fact)
 		return fact;
@@ -57,7 +57,7 @@ struct fact *facts_add(struct fact **facts, const char *text)
 	return fact;
 }
 
-void fact_set(struct fact *fact, const struct address *addresses, size_t n_addresses,
+void fact_set(struct exports_fact *fact, const struct address *addresses, size_t n_addresses,
 	      const char *answer)
 {
 	size_t size = n_addresses * sizeof(*addresses);
@@ -119,7 +119,7 @@ void loading_read(struct loading *loading)
 {
 	int r;
 
-	loading->work = (struct change_work){
+	loading->work = (struct exports_change_work){
 		.change = loading->change,
 		.config = loading->config,
 		.in_force = loading->in_force,
@@ -135,7 +135,7 @@ void loading_read(struct loading *loading)
 static const char *real_path(void *userdata, const char *path)
 {
 	struct loading *loading = userdata;
-	struct fact *fact = facts_find(loading->real_paths, path);
+	struct exports_fact *fact = facts_find(loading->real_paths, path);
 
 	return fact ? fact->answer : NULL;
 }
@@ -176,7 +176,7 @@ static struct suspects *find_suspects(const struct loading *loading)
 
 	for (size_t i = 0; r == 0 && i < source->n_items; i++) {
 		const struct export_item *item = &source->items[i];
-		const struct fact *fact;
+		const struct exports_fact *fact;
 
 		if (item->pattern)
 			continue;
@@ -197,7 +197,7 @@ static bool host(void *userdata, const char *name, const char **ret_canonical,
 		 const struct address **ret_addresses, size_t *ret_n_addresses)
 {
 	struct loading *loading = userdata;
-	struct fact *fact;
+	struct exports_fact *fact;
 
 	if (address_parse(name, &loading->address)) {
 		*ret_canonical = name;
@@ -214,9 +214,9 @@ static bool host(void *userdata, const char *name, const char **ret_canonical,
 	return true;
 }
 
-struct number_owner *loading_owner(struct loading *loading, uint32_t number)
+struct exports_number_owner *loading_owner(struct loading *loading, uint32_t number)
 {
-	struct number_owner *owner;
+	struct exports_number_owner *owner;
 
 	HASH_FIND(hh, loading->owners, &number, sizeof(number), owner);
 	return owner;
@@ -224,7 +224,7 @@ struct number_owner *loading_owner(struct loading *loading, uint32_t number)
 
 int loading_add_owner(struct loading *loading, uint32_t number, const char *path)
 {
-	struct number_owner *owner;
+	struct exports_number_owner *owner;
 
 	if (loading_owner(loading, number))
 		return 0;
@@ -242,7 +242,7 @@ int loading_add_owner(struct loading *loading, uint32_t number, const char *path
 
 static const char *owner_path(void *userdata, uint32_t number)
 {
-	struct number_owner *owner = loading_owner(userdata, number);
+	struct exports_number_owner *owner = loading_owner(userdata, number);
 
 	return owner ? owner->path : NULL;
 }
@@ -296,7 +296,7 @@ void loading_build(struct loading *loading)
 
 void loading_clear(struct loading *loading)
 {
-	struct number_owner *owner, *next;
+	struct exports_number_owner *owner, *next;
 
 	HASH_ITER (hh, loading->owners, owner, next) {
 		HASH_DEL(loading->owners, owner);

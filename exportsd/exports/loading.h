@@ -20,7 +20,7 @@
 #include "parser/snapshot/snapshot.h"
 
 /* A path and its realpath(3), if that is another; a host name and what it resolved to. */
-struct fact {
+struct exports_fact {
 	char *text; /* the path, or the host's name, as written */
 	char *answer; /* realpath, or canonical name; NULL: none */
 	struct address *addresses;
@@ -29,16 +29,16 @@ struct fact {
 	UT_hash_handle hh;
 };
 
-void facts_clear(struct fact **facts);
+void facts_clear(struct exports_fact **facts);
 /* facts_add - @text's, made if there is none; NULL when memory is out. */
-struct fact *facts_add(struct fact **facts, const char *text);
-struct fact *facts_find(struct fact *facts, const char *text);
+struct exports_fact *facts_add(struct exports_fact **facts, const char *text);
+struct exports_fact *facts_find(struct exports_fact *facts, const char *text);
 /* fact_set - without memory there is no answer until it is asked for again. */
-void fact_set(struct fact *fact, const struct address *addresses, size_t n_addresses,
+void fact_set(struct exports_fact *fact, const struct address *addresses, size_t n_addresses,
 	      const char *answer);
 
 /* A number that is some path's for ever. */
-struct number_owner {
+struct exports_number_owner {
 	uint32_t number;
 	const char *path; /* the number store's */
 	UT_hash_handle hh;
@@ -47,26 +47,26 @@ struct number_owner {
 struct loading {
 	/* Set by whoever begins. */
 	const struct config *config;
-	const struct change *change;
+	const struct exports_change *change;
 	struct runtime *runtime; /* NULL: none */
 	const struct snapshot *in_force; /* NULL: none */
 
 	/* loading_read(). */
 	int error; /* 0, -errno */
 	struct diags diags;
-	struct change_work work;
+	struct exports_change_work work;
 	struct exports_source *source;
 	const char **paths; /* plain ones, whose realpath(3) is needed */
 	size_t n_paths;
 	struct snapshot_seen *seen; /* the directories there, once the loop knows; 0: none */
-	struct fact *hosts; /* names that are no addresses */
+	struct exports_fact *hosts; /* names that are no addresses */
 	uint32_t *numbers; /* written by hand */
 	size_t n_numbers;
 
 	/* The loop's answers: in the hosts, and here. */
-	struct fact *real_paths; /* only those that are not what was written */
+	struct exports_fact *real_paths; /* only those that are not what was written */
 	bool paths_unknown; /* nobody could look at some path */
-	struct number_owner *owners;
+	struct exports_number_owner *owners;
 
 	/* loading_build(). */
 	struct address address; /* of a host that is written as one */
@@ -82,7 +82,7 @@ void loading_build(struct loading *loading);
 
 /* loading_add_owner - 0 or -ENOMEM. Who is known already is not added again. */
 int loading_add_owner(struct loading *loading, uint32_t number, const char *path);
-struct number_owner *loading_owner(struct loading *loading, uint32_t number);
+struct exports_number_owner *loading_owner(struct loading *loading, uint32_t number);
 
 /* loading_clear - all of it but what was set by whoever began. */
 void loading_clear(struct loading *loading);

@@ -34,7 +34,7 @@ static bool is_numbered(const struct export_item *item)
 
 static const char *path_of(const struct reexport *reexport, const struct export_item *item)
 {
-	const struct fact *fact = facts_find(reexport->loading->real_paths, item->path);
+	const struct exports_fact *fact = facts_find(reexport->loading->real_paths, item->path);
 
 	return fact && fact->answer ? fact->answer : item->path;
 }

@@ -23,7 +23,7 @@ struct waiter {
 };
 
 struct job {
-	struct change *change;
+	struct exports_change *change;
 	struct waiter *waiters;
 	struct job *next;
 };
@@ -110,7 +110,7 @@ void reload_forget(struct reload *reload, const void *userdata)
 /* The first job in the line begins. */
 static void start(struct reload *reload)
 {
-	const struct change *change = reload->jobs->change;
+	const struct exports_change *change = reload->jobs->change;
 
 	if (change->kind != CHANGE_NAMES)
 		names_forget(reload->daemon->names);
@@ -118,7 +118,7 @@ static void start(struct reload *reload)
 }
 
 /* The job that would do this one's work, too. */
-static struct job *find_job(struct reload *reload, const struct change *change)
+static struct job *find_job(struct reload *reload, const struct exports_change *change)
 {
 	struct job *job;
 
@@ -149,7 +149,7 @@ static void give_way(struct reload *reload)
 	job_free(job);
 }
 
-static int add_job(struct reload *reload, struct change *change, struct job **ret_job)
+static int add_job(struct reload *reload, struct exports_change *change, struct job **ret_job)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
@@ -165,13 +165,14 @@ static int add_job(struct reload *reload, struct change *change, struct job **re
 }
 
 /* @change: taken; it is the same one, whose reading has not begun. */
-static void join(struct change *into, struct change *change)
+static void join(struct exports_change *into, struct exports_change *change)
 {
 	into->is_verbose |= change->is_verbose;
 	change_free(change);
 }
 
-int reload_change(struct reload *reload, struct change *change, reload_done_fn done, void *userdata)
+int reload_change(struct reload *reload, struct exports_change *change, reload_done_fn done,
+		  void *userdata)
 {
 	struct job *job = find_job(reload, change);
 	struct waiter *waiter;
@@ -200,7 +201,7 @@ int reload_change(struct reload *reload, struct change *change, reload_done_fn d
 
 int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done, void *userdata)
 {
-	struct change *change;
+	struct exports_change *change;
 	int r = change_new(&change, accept_faults ? CHANGE_START : CHANGE_FILES);
 
 	return r < 0 ? r : reload_change(reload, change, done, userdata);
@@ -213,7 +214,7 @@ static void look_again(struct reload *reload);
 static void on_again(void *userdata)
 {
 	struct reload *reload = userdata;
-	struct change *change;
+	struct exports_change *change;
 
 	if (reload->jobs)
 		return;
@@ -248,7 +249,7 @@ static void on_etab_taken_in(void *userdata, const struct diags *diags, bool app
 static void look_at_etab(struct reload *reload)
 {
 	struct file_version version;
-	struct change *change;
+	struct exports_change *change;
 
 	if (!reload->is_etab_touched || attempt_is_in_thread(reload->attempt))
 		return;

@@ -68,7 +68,7 @@ int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done,
  * When done() is called etab is written, and the change remembered; what went wrong with these
  * files is among the diags, and logged. Returns 0; -ENOMEM.
  */
-int reload_change(struct reload *reload, struct change *change, reload_done_fn done,
+int reload_change(struct reload *reload, struct exports_change *change, reload_done_fn done,
 		  void *userdata);
 
 /* reload_said - from within done(): the lines that exportfs -v prints; "" if there are none. */

@@ -35,7 +35,7 @@ enum {
 /* A domain, as both snapshots understand it. */
 struct domain {
 	UT_hash_handle hh;
-	struct client_set *old_clients, *new_clients;
+	struct snapshot_client_set *old_clients, *new_clients;
 	char name[];
 };
 

@@ -118,7 +118,7 @@ void runtime_forget(struct runtime *runtime)
 		forget(runtime, runtime->removed);
 }
 
-static char *key_of_export(const struct export *export)
+static char *key_of_export(const struct snapshot_export *export)
 {
 	return make_key(export->path, export->pattern, export->client->name);
 }
@@ -129,7 +129,7 @@ static int each_missing(struct runtime *runtime, const struct snapshot *which,
 			int (*each)(struct runtime *runtime, const char *key))
 {
 	for (size_t i = 0; which && i < snapshot_n_exports(which); i++) {
-		const struct export *export = snapshot_export(which, i);
+		const struct snapshot_export *export = snapshot_export(which, i);
 		CLEANUP(freep) char *key = NULL;
 		int r;
 
@@ -248,7 +248,7 @@ int runtime_read(struct runtime *runtime, const char *file)
 static int write_added(const struct snapshot *snapshot, FILE *to)
 {
 	for (size_t i = 0; snapshot && i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		if (!str_equal(snapshot_as_written(snapshot, export).at.file, exports_at_run_time))
 			continue;

@@ -76,7 +76,7 @@ int suspects_add_trial(struct suspects *suspects, dev_t device, const char *path
 }
 
 int suspects_add(struct suspects *suspects, dev_t device, const char *path,
-		 const struct change *change, const struct export_options *options)
+		 const struct exports_change *change, const struct export_options *options)
 {
 	if (suspects_knows(suspects, device, options) || !change_names_path(change, path))
 		return 0;

@@ -45,7 +45,7 @@ int suspects_add_trial(struct suspects *suspects, dev_t device, const char *path
  * Returns 0; -ENOMEM.
  */
 int suspects_add(struct suspects *suspects, dev_t device, const char *path,
-		 const struct change *change, const struct export_options *options);
+		 const struct exports_change *change, const struct export_options *options);
 
 /* suspects_knows - would suspects_add() add nothing, whatever the path? */
 bool suspects_knows(const struct suspects *suspects, dev_t device,

@@ -259,7 +259,7 @@ static int require(struct writing *writing, const char *path)
 	return 0;
 }
 
-static int require_export(struct writing *writing, const struct export *export)
+static int require_export(struct writing *writing, const struct snapshot_export *export)
 {
 	CLEANUP(freep) char *path = NULL;
 	CLEANUP(freep) char *real = NULL;

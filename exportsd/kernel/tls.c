@@ -23,7 +23,7 @@ bool tls_is_wanted(const struct snapshot *snapshot)
 void tls_advise(const struct snapshot *snapshot, struct diags *diags)
 {
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 		struct position at;
 
 		if (!tls_is_asked(export->options))

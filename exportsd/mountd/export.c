@@ -24,7 +24,7 @@ struct members {
 
 struct row {
 	const char *path;
-	const struct client *client;
+	const struct snapshot_client *client;
 	unsigned int order;
 };
 
@@ -40,7 +40,7 @@ static int compare_rows(const void *left, const void *right)
 	return a->order < b->order ? -1 : a->order > b->order;
 }
 
-static const char *shown_path(const struct snapshot *snapshot, const struct export *export)
+static const char *shown_path(const struct snapshot *snapshot, const struct snapshot_export *export)
 {
 	return export->pattern ? snapshot_rule_of(snapshot, export)->text : export->path;
 }
@@ -53,7 +53,7 @@ static struct row *sorted_rows(const struct snapshot *snapshot)
 	if (!rows)
 		return NULL;
 	for (size_t i = 0; i < n; i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		rows[i] = (struct row){
 			.path = shown_path(snapshot, export),
@@ -67,14 +67,14 @@ static struct row *sorted_rows(const struct snapshot *snapshot)
 
 /* ---- one path's clients ---- */
 
-static bool is_in_subnet(const struct client *wide, const struct address *address)
+static bool is_in_subnet(const struct snapshot_client *wide, const struct address *address)
 {
 	const struct client_subnet subnet = { wide->addresses[0], *wide->mask };
 
 	return client_subnet_holds(&subnet, address);
 }
 
-static bool covers(const struct client *wide, const struct client *host,
+static bool covers(const struct snapshot_client *wide, const struct snapshot_client *host,
 		   const struct members *members)
 {
 	if (wide->type == CLIENT_WILDCARD)
@@ -100,7 +100,7 @@ static size_t count_type(const struct row *rows, size_t n_rows, enum client_type
 }
 
 static bool is_covered(const struct row *rows, size_t n_rows, size_t n_hosts,
-		       const struct client *host, const struct members *members)
+		       const struct snapshot_client *host, const struct members *members)
 {
 	for (size_t i = n_hosts; i < n_rows; i++) {
 		if (covers(rows[i].client, host, members))
@@ -119,7 +119,7 @@ static size_t shown_clients(const struct row *rows, size_t n_rows, const struct 
 	if (n_rows > 1 && count_type(rows, n_rows, CLIENT_ANONYMOUS) > 0)
 		return 0;
 	for (size_t i = 0; i < n_rows; i++) {
-		const struct client *client = rows[i].client;
+		const struct snapshot_client *client = rows[i].client;
 
 		if (compare && client->type == CLIENT_HOST &&
 		    is_covered(rows, n_rows, n_hosts, client, members))
@@ -174,14 +174,14 @@ int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_m
 	return r;
 }
 
-int mountd_export_hosts(const struct snapshot *snapshot, const struct client ***ret_hosts,
+int mountd_export_hosts(const struct snapshot *snapshot, const struct snapshot_client ***ret_hosts,
 			size_t *ret_n_hosts)
 {
 	size_t n_clients = snapshot_n_clients(snapshot), n_rows = snapshot_n_exports(snapshot),
 	       n = 0;
 	CLEANUP(freep) struct row *rows = NULL;
 	CLEANUP(freep) bool *is_taken = calloc(n_clients + 1, sizeof(*is_taken));
-	CLEANUP(freep) const struct client **hosts = calloc(n_clients + 1, sizeof(*hosts));
+	CLEANUP(freep) const struct snapshot_client **hosts = calloc(n_clients + 1, sizeof(*hosts));
 
 	if (snapshot_n_netgroups(snapshot) > 0)
 		rows = sorted_rows(snapshot);
@@ -192,7 +192,7 @@ int mountd_export_hosts(const struct snapshot *snapshot, const struct client ***
 		if (count_type(rows + i, length, CLIENT_NETGROUP) == 0)
 			continue;
 		for (size_t j = i; j < i + length && rows[j].client->type == CLIENT_HOST; j++) {
-			const struct client *host = rows[j].client;
+			const struct snapshot_client *host = rows[j].client;
 
 			if (!is_taken[host->id] && host->n_addresses)
 				hosts[n++] = host;

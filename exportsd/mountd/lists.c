@@ -42,7 +42,7 @@ struct mount_list {
 	struct rollcall *rollcall;
 	struct known *known;
 	struct known **asked; /* DUMP: by index of the roll call */
-	const struct client **hosts; /* EXPORT: the same */
+	const struct snapshot_client **hosts; /* EXPORT: the same */
 	size_t n_asked;
 };
 
@@ -146,7 +146,8 @@ static void answer_dump(struct mountd *mountd, struct rpc_call *call,
 	mountd_send(call, r, &reply);
 }
 
-static void on_client_named(void *userdata, size_t index, const struct address_names *known)
+static void on_client_named(void *userdata, size_t index,
+			    const struct snapshot_address_names *known)
 {
 	struct mount_list *list = userdata;
 
@@ -201,7 +202,7 @@ void mountd_answer_dump(struct mountd *mountd, struct rpc_call *call,
 /* Room for a client's number, a blank, and a netgroup's name. */
 enum { MEMBER_BYTES = 1100 };
 
-static bool is_member(void *userdata, const struct client *host, const char *netgroup)
+static bool is_member(void *userdata, const struct snapshot_client *host, const char *netgroup)
 {
 	const struct mount_list *list = userdata;
 	char key[MEMBER_BYTES];
@@ -226,7 +227,7 @@ static void answer_exports(struct mountd *mountd, struct rpc_call *call,
 	mountd_send(call, r, &reply);
 }
 
-static void on_host_known(void *userdata, size_t index, const struct address_names *known)
+static void on_host_known(void *userdata, size_t index, const struct snapshot_address_names *known)
 {
 	struct mount_list *list = userdata;
 	char key[MEMBER_BYTES];

@@ -15,7 +15,7 @@
 #include "exportsd/mountd/rpc.h"
 
 struct callout;
-struct client;
+struct snapshot_client;
 struct mountd_job;
 struct mountd_lists;
 struct rmtab_file;
@@ -103,7 +103,7 @@ void mountd_lists_free(struct mountd *mountd);
  * left out; "*" beside others makes the node's list empty, which means everybody (nfs-utils
  * utils/mountd/mountd.c, get_exportlist()).
  */
-typedef bool (*mountd_is_member_fn)(void *userdata, const struct client *host,
+typedef bool (*mountd_is_member_fn)(void *userdata, const struct snapshot_client *host,
 				    const char *netgroup);
 int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_member,
 		       void *userdata, struct mountproto_reply *ret_reply);
@@ -114,5 +114,5 @@ int mountd_export_list(const struct snapshot *snapshot, mountd_is_member_fn is_m
  *
  * @ret_hosts: an array to free(3)
  */
-int mountd_export_hosts(const struct snapshot *snapshot, const struct client ***ret_hosts,
+int mountd_export_hosts(const struct snapshot *snapshot, const struct snapshot_client ***ret_hosts,
 			size_t *ret_n_hosts);

@@ -39,7 +39,7 @@ static void cancel_clients(struct pending *pending)
 	free(question);
 }
 
-static void finish(struct clients_question *question, const struct address_names *names,
+static void finish(struct clients_question *question, const struct snapshot_address_names *names,
 		   bool complete)
 {
 	CLEANUP(freep) char *domain = NULL;
@@ -52,7 +52,7 @@ static void finish(struct clients_question *question, const struct address_names
 	done(userdata, domain, complete);
 }
 
-static void on_names(void *userdata, int error, const struct address_names *names)
+static void on_names(void *userdata, int error, const struct snapshot_address_names *names)
 {
 	struct clients_question *question = userdata;
 
@@ -64,7 +64,7 @@ static void on_names(void *userdata, int error, const struct address_names *name
 static bool is_listed(const struct clients_question *question)
 {
 	CLEANUP(freep) char *domain = NULL;
-	struct client_set *clients;
+	struct snapshot_client_set *clients;
 	bool listed;
 
 	if (snapshot_domain(question->snapshot, &question->address, NULL, &domain) < 0 || !domain)

@@ -693,7 +693,7 @@ static void tell_address(const struct names_question *question)
 {
 	const struct entry *entry = question->entries[0];
 	CLEANUP(freep) const char **members = calloc(question->n_netgroups + 1, sizeof(char *));
-	struct address_names known = {
+	struct snapshot_address_names known = {
 		.names = (const char *const *)entry->host_names,
 		.n_names = entry->n_host_names,
 		.netgroups = members,

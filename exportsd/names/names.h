@@ -45,7 +45,8 @@ struct names *names_free(struct names *names);
  * Netgroup tests as nfs-utils check_netgroup(): each name, the textual address, and the name cut at
  * its first dot.
  */
-typedef void (*names_address_fn)(void *userdata, int error, const struct address_names *known);
+typedef void (*names_address_fn)(void *userdata, int error,
+				 const struct snapshot_address_names *known);
 int names_of_address(struct names *names, const struct address *address,
 		     const char *const *netgroups, size_t n_netgroups, names_address_fn done,
 		     void *userdata, struct pending **ret_question);

@@ -40,7 +40,7 @@ static void stop(struct rollcall *rollcall)
 	rollcall->n_asked = rollcall->n_answered = rollcall->n_addresses;
 }
 
-static void on_known(void *userdata, int error, const struct address_names *known)
+static void on_known(void *userdata, int error, const struct snapshot_address_names *known)
 {
 	struct caller *caller = userdata;
 	struct rollcall *rollcall = caller->rollcall;

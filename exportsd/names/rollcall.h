@@ -21,7 +21,8 @@ struct rollcall;
  *
  * Returns 0; -ENOMEM and the like.
  */
-typedef void (*rollcall_said_fn)(void *userdata, size_t index, const struct address_names *known);
+typedef void (*rollcall_said_fn)(void *userdata, size_t index,
+				 const struct snapshot_address_names *known);
 typedef void (*rollcall_done_fn)(void *userdata);
 int rollcall_new(struct rollcall **ret_rollcall, sd_event *event, struct names *names,
 		 const struct address *addresses, size_t n_addresses, const char *const *netgroups,

@@ -81,7 +81,7 @@ bool access_asks_on(struct access *access)
 	return true;
 }
 
-const struct client_set *access_clients(const struct access *access)
+const struct snapshot_client_set *access_clients(const struct access *access)
 {
 	return snapshot_client_set(access->daemon->snapshot, access->domain ?: "");
 }
@@ -96,7 +96,7 @@ bool access_is_by_address(const struct access *access)
 
 int access_find(struct access *access, const char *path, access_find_fn find)
 {
-	const struct client_set *clients = access_clients(access);
+	const struct snapshot_client_set *clients = access_clients(access);
 
 	if (!clients)
 		return -ENOMEM;
@@ -154,7 +154,7 @@ static void on_mountpoint(void *userdata, int error, const struct paths_facts *f
 
 void access_look(struct access *access, const char *path)
 {
-	const struct export *export = access->match.export;
+	const struct snapshot_export *export = access->match.export;
 	const char *mountpoint = export->options->mountpoint;
 
 	free(TAKE_PTR(access->path));

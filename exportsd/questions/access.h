@@ -83,7 +83,7 @@ int access_ask_domain(struct access *access, const char *domain);
 bool access_asks_on(struct access *access);
 
 /* access_clients - as a set (snapshot_client_set()); NULL when memory is out. */
-const struct client_set *access_clients(const struct access *access);
+const struct snapshot_client_set *access_clients(const struct access *access);
 
 /*
  * access_find - which export answers: access->found, match.
@@ -95,8 +95,8 @@ const struct client_set *access_clients(const struct access *access);
  */
 enum { ACCESS_ASKS_ON = 1 };
 typedef enum snapshot_found (*access_find_fn)(const struct snapshot *snapshot,
-					      const struct client_set *clients, const char *path,
-					      struct snapshot_match *ret_match);
+					      const struct snapshot_client_set *clients,
+					      const char *path, struct snapshot_match *ret_match);
 int access_find(struct access *access, const char *path, access_find_fn find);
 
 /* access_is_by_address - has the client its export by address or subnet, whatever its names are? */

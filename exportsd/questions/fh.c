@@ -134,8 +134,8 @@ static void on_seen(void *userdata, enum access_seen seen, int error,
 }
 
 /* @looked_at: the path was just now */
-static void begin_plain(struct question *question, const struct export *export, const char *path,
-			bool looked_at)
+static void begin_plain(struct question *question, const struct snapshot_export *export,
+			const char *path, bool looked_at)
 {
 	question->access.match.export = export;
 	question->answer_path = strdup(path);
@@ -149,7 +149,7 @@ static void begin_plain(struct question *question, const struct export *export, 
 
 struct candidate {
 	const char *path;
-	const struct export *export, *real; /* of struct snapshot_match */
+	const struct snapshot_export *export, *real; /* of struct snapshot_match */
 	enum snapshot_found found;
 };
 
@@ -186,7 +186,7 @@ static size_t list_candidates(const struct question *question, const char *const
 			      size_t n_paths, struct candidate candidates[IDENTITIES_PATHS_MAX])
 {
 	struct snapshot *snapshot = question->daemon->snapshot;
-	const struct client_set *clients = access_clients(&question->access);
+	const struct snapshot_client_set *clients = access_clients(&question->access);
 	size_t n = 0;
 
 	for (size_t i = 0; clients && i < n_paths; i++) {
@@ -248,7 +248,7 @@ static void begin_reexported(struct question *question, const char *path)
 }
 
 /* A number of the store. */
-static void begin_numbered(struct question *question, const struct client_set *clients,
+static void begin_numbered(struct question *question, const struct snapshot_client_set *clients,
 			   const char *path)
 {
 	struct access *access = &question->access;
@@ -266,11 +266,12 @@ static void begin_numbered(struct question *question, const struct client_set *c
 	}
 }
 
-static void begin_number(struct question *question, const struct client_set *clients)
+static void begin_number(struct question *question, const struct snapshot_client_set *clients)
 {
 	const struct daemon *daemon = question->daemon;
 	uint32_t number = kernel_fsid_number(&question->about.fsid);
-	const struct export *export = snapshot_find_fsid(daemon->snapshot, clients, number);
+	const struct snapshot_export *export =
+		snapshot_find_fsid(daemon->snapshot, clients, number);
 	const char *path = export ? NULL : numbers_path(daemon->numbers, number);
 
 	if (export)
@@ -289,7 +290,7 @@ static void on_who(void *userdata, int error)
 	const struct daemon *daemon = question->daemon;
 	const struct kernel_fsid *fsid = &question->about.fsid;
 	struct access *access = &question->access;
-	const struct client_set *clients = error < 0 ? NULL : access_clients(access);
+	const struct snapshot_client_set *clients = error < 0 ? NULL : access_clients(access);
 
 	if (!clients)
 		question_again(question, 1);

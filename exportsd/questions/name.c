@@ -55,7 +55,7 @@ static void name_number(struct naming *naming)
 	CLEANUP(freep) const char **paths = calloc(n + 1, sizeof(*paths));
 
 	for (size_t i = 0; paths && i < n; i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		if (export->pattern || !(export->options->flags & EXPORT_FSID) ||
 		    export->fsid != number)

@@ -134,7 +134,7 @@ static int forget_keys(const struct withdrawal *withdrawal, const char *domain)
 static int forget_domain(const struct withdrawal *withdrawal, const char *domain)
 {
 	struct daemon *daemon = withdrawal->daemon;
-	const struct client_set *clients = snapshot_client_set(daemon->snapshot, domain);
+	const struct snapshot_client_set *clients = snapshot_client_set(daemon->snapshot, domain);
 	struct snapshot_match match;
 	struct kernel_export export;
 	struct kernel_answer answer = {

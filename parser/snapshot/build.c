@@ -122,7 +122,8 @@ static int place_of_item(struct build *build, const struct export_item *item, ui
 
 /* ---- records ---- */
 
-static int record_add(struct snapshot *snapshot, uint32_t place, const struct export *export)
+static int record_add(struct snapshot *snapshot, uint32_t place,
+		      const struct snapshot_export *export)
 {
 	return vector_add_indexed(&snapshot->records, &snapshot->records_by_pair,
 				  hash_pair(place, export->client->id),
@@ -160,7 +161,7 @@ static bool is_duplicate(struct build *build, const struct export_item *item, ui
 enum { ITEM_LEFT_OUT = 1 };
 
 static int client_of_item(struct build *build, const struct export_item *item,
-			  const struct client **ret_client)
+			  const struct snapshot_client **ret_client)
 {
 	uint32_t client;
 	int r = clients_add(&build->clients, item->client, &client);
@@ -199,7 +200,9 @@ static bool is_number_taken(struct build *build, const struct export_item *item,
 static int add_plain(struct build *build, const struct export_item *item, unsigned int order)
 {
 	struct snapshot *snapshot = build->snapshot;
-	struct export export = { .options = item->options, .fsid = item->fsid, .order = order };
+	struct snapshot_export export = { .options = item->options,
+					  .fsid = item->fsid,
+					  .order = order };
 	uint32_t place;
 	int r;
 
@@ -366,7 +369,9 @@ static void cross(struct snapshot *snapshot, const char *directory)
 
 static int add_rule(struct build *build, const struct export_item *item, unsigned int order)
 {
-	struct export export = { .options = item->options, .fsid = item->fsid, .order = order };
+	struct snapshot_export export = { .options = item->options,
+					  .fsid = item->fsid,
+					  .order = order };
 	uint32_t number = rule_find(build, item->pattern);
 	const struct snapshot_rule *rule;
 	int r;
@@ -428,7 +433,7 @@ static void set_pseudo_options(struct export_options *options, struct export_fla
 /* @link: where its number is to stand, if it is not made yet */
 static int add_pseudo(struct snapshot *snapshot, uint32_t place, const char *path, uint32_t *link)
 {
-	const struct export export = {
+	const struct snapshot_export export = {
 		.path = path,
 		.options = str_equal(path, "/") && !(place & PLACE_OF_RULES)
 				   ? &snapshot->root_options
@@ -463,7 +468,7 @@ static int add_parent(struct snapshot *snapshot, uint32_t number, uint32_t recor
 /*
  * Has the client of a record others below the directory it lies in? Then also below each one above.
  */
-static bool has_parents(const struct snapshot *snapshot, const struct export *export)
+static bool has_parents(const struct snapshot *snapshot, const struct snapshot_export *export)
 {
 	const char *slash = strrchr(export->path, '/');
 	size_t length = export->pattern ? strlen(export->path) : (size_t)(slash - export->path);
@@ -477,7 +482,7 @@ static bool has_parents(const struct snapshot *snapshot, const struct export *ex
 /* One for each directory above a record's path, and for itself if it is a rule's. */
 static int add_parents(struct snapshot *snapshot, uint32_t record)
 {
-	struct export export = snapshot->records.items[record].export;
+	struct snapshot_export export = snapshot->records.items[record].export;
 	struct snapshot_prefix prefix = { .path = export.path };
 	size_t length = strlen(export.path) + (export.pattern != NULL);
 	uint32_t *first = &snapshot->first_of_client[export.client->id];
@@ -569,8 +574,8 @@ static int add_pseudo_roots(struct build *build)
 static void settle_number(struct build *build, uint32_t hash, uint32_t first, uint32_t second)
 {
 	struct snapshot *snapshot = build->snapshot;
-	const struct export *a = &snapshot->records.items[first].export;
-	const struct export *b = &snapshot->records.items[second].export;
+	const struct snapshot_export *a = &snapshot->records.items[first].export;
+	const struct snapshot_export *b = &snapshot->records.items[second].export;
 	const struct export_item *item = export_item_of(snapshot, a);
 	bool below = a->options->flags & EXPORT_CROSSMOUNT && path_is_below(b->path, a->path);
 
@@ -585,7 +590,7 @@ static void settle_number(struct build *build, uint32_t hash, uint32_t first, ui
 static int index_number(struct build *build, uint32_t number)
 {
 	struct snapshot *snapshot = build->snapshot;
-	const struct export *export = &snapshot->records.items[number].export;
+	const struct snapshot_export *export = &snapshot->records.items[number].export;
 	uint32_t fsid = export->fsid, first;
 	uint32_t hash = hash_pair(fsid, export->client->id);
 	int r;
@@ -643,7 +648,7 @@ static bool is_covered(const struct snapshot *snapshot, const char *directory, u
 }
 
 /* A rule that is wider than was meant: the way to a plain export would lead through a medium. */
-static void look_below_media(struct build *build, const struct export *export)
+static void look_below_media(struct build *build, const struct snapshot_export *export)
 {
 	const struct snapshot_rule *rule;
 	size_t length;
@@ -679,7 +684,7 @@ static void look_at_rules(struct build *build)
 	for (uint32_t i = 0; i < snapshot->n_listed && snapshot->rules.n; i++)
 		look_below_media(build, &snapshot->records.items[i].export);
 	for (uint32_t i = 0; i < snapshot->n_listed && build->has_root_number; i++) {
-		const struct export *export = &snapshot->records.items[i].export;
+		const struct snapshot_export *export = &snapshot->records.items[i].export;
 
 		if (export->pattern && !is_covered(snapshot, export->path, export->client->id))
 			WARN(build, export_item_of(snapshot, export),

@@ -124,7 +124,7 @@ static unsigned int n_commas(const char *name)
 
 /* ---- making clients ---- */
 
-static int remember_kind(struct snapshot *snapshot, const struct client *client)
+static int remember_kind(struct snapshot *snapshot, const struct snapshot_client *client)
 {
 	switch (client->type) {
 	case CLIENT_WILDCARD: return vector_add(&snapshot->wildcards, client->id);
@@ -143,7 +143,7 @@ static int make_client(struct snapshot *snapshot, const struct client_spec *spec
 		       uint32_t *ret_client)
 {
 	uint32_t hash = hash_done(hash_name(hash_start(), name, strlen(name)));
-	struct client *client = arena_alloc(snapshot->source->arena, sizeof(*client));
+	struct snapshot_client *client = arena_alloc(snapshot->source->arena, sizeof(*client));
 	int r;
 
 	if (!client)
@@ -389,7 +389,7 @@ static int place_addresses(struct snapshot_clients_builder *builder)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < n; i++) {
 		const struct snapshot_host_address *host = &builder->addresses.items[i];
-		struct client *client = snapshot->clients.items[host->client];
+		struct snapshot_client *client = snapshot->clients.items[host->client];
 
 		snapshot->addresses.items[i] = host->address;
 		snapshot->address_clients[i] = host->client;
@@ -412,7 +412,7 @@ int clients_finish(struct snapshot_clients_builder *builder)
 	vector_fit(&snapshot->subnets);
 	for (uint32_t i = 0; i < snapshot->subnets.n; i++) {
 		const struct snapshot_subnet *subnet = &snapshot->subnets.items[i];
-		struct client *client = snapshot->clients.items[subnet->client];
+		struct snapshot_client *client = snapshot->clients.items[subnet->client];
 
 		client->addresses = &subnet->net;
 		client->n_addresses = 1;
@@ -430,7 +430,7 @@ void clients_builder_done(struct snapshot_clients_builder *builder)
 	free(builder->by_mask.slots);
 }
 
-struct client_set *client_set_free(struct client_set *set)
+struct snapshot_client_set *client_set_free(struct snapshot_client_set *set)
 {
 	if (set) {
 		free(set->clients);
@@ -440,7 +440,7 @@ struct client_set *client_set_free(struct client_set *set)
 	return NULL;
 }
 
-static void forget_set(struct snapshot *snapshot, struct client_set *set)
+static void forget_set(struct snapshot *snapshot, struct snapshot_client_set *set)
 {
 	HASH_DEL(snapshot->sets, set);
 	snapshot->n_sets--;
@@ -535,7 +535,7 @@ static int add_subnets_of(struct domain_names *domain, const struct address *add
 	return 0;
 }
 
-static bool wildcard_matches(const char *pattern, const struct address_names *names)
+static bool wildcard_matches(const char *pattern, const struct snapshot_address_names *names)
 {
 	for (size_t i = 0; i < names->n_names; i++)
 		if (client_name_matches(pattern, names->names[i]))
@@ -562,7 +562,7 @@ static uint32_t *without_repeats(uint32_t *numbers, size_t *n)
 	return numbers;
 }
 
-static int add_netgroups_of(struct domain_names *domain, const struct address_names *names)
+static int add_netgroups_of(struct domain_names *domain, const struct snapshot_address_names *names)
 {
 	CLEANUP(freep) uint32_t *clients = calloc(names->n_netgroups + 1, sizeof(uint32_t));
 	size_t n = 0;
@@ -583,7 +583,7 @@ static int add_netgroups_of(struct domain_names *domain, const struct address_na
 	return r;
 }
 
-static int add_by_names(struct domain_names *domain, const struct address_names *names)
+static int add_by_names(struct domain_names *domain, const struct snapshot_address_names *names)
 {
 	const struct snapshot *snapshot = domain->snapshot;
 
@@ -598,7 +598,7 @@ static int add_by_names(struct domain_names *domain, const struct address_names 
 }
 
 static int collect_clients(struct domain_names *domain, const struct address *address,
-			   const struct address_names *names)
+			   const struct snapshot_address_names *names)
 {
 	int r = add_host_of(domain, address);
 
@@ -638,7 +638,7 @@ static char *joined(const char **names, size_t n)
 }
 
 int snapshot_domain(const struct snapshot *snapshot, const struct address *address,
-		    const struct address_names *names, char **ret_domain)
+		    const struct snapshot_address_names *names, char **ret_domain)
 {
 	struct domain_names domain = { .snapshot = snapshot };
 	char *text = NULL;
@@ -699,11 +699,11 @@ static size_t clients_at(const struct snapshot *snapshot, const char *text, uint
 	return n;
 }
 
-struct client_set *client_set_new(const struct snapshot *snapshot, const char *domain)
+struct snapshot_client_set *client_set_new(const struct snapshot *snapshot, const char *domain)
 {
 	size_t max = ((size_t)n_commas(domain) + 1) * (snapshot->name_commas_max + 1), n = 0;
 	CLEANUP(freep) uint32_t *clients = calloc(max, sizeof(*clients));
-	struct client_set *set;
+	struct snapshot_client_set *set;
 
 	if (!clients)
 		return NULL;
@@ -724,9 +724,9 @@ struct client_set *client_set_new(const struct snapshot *snapshot, const char *d
 	return set;
 }
 
-const struct client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain)
+const struct snapshot_client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain)
 {
-	struct client_set *set;
+	struct snapshot_client_set *set;
 	size_t length = strlen(domain);
 
 	HASH_FIND(hh, snapshot->sets, domain, length, set);
@@ -743,7 +743,8 @@ const struct client_set *snapshot_client_set(struct snapshot *snapshot, const ch
 	return set;
 }
 
-bool client_set_is_by_address(const struct client_set *set, const struct snapshot *snapshot)
+bool client_set_is_by_address(const struct snapshot_client_set *set,
+			      const struct snapshot *snapshot)
 {
 	/* They are in the order of types. */
 	return set->n_clients && snapshot->clients.items[set->clients[0]]->type <= CLIENT_SUBNET;

@@ -38,14 +38,14 @@ static bool same_options(const struct export_options *a, const struct export_opt
 	       same_text(a->squash_gids, b->squash_gids) && same_flavors(a, b);
 }
 
-static bool same_terms(const struct export *a, const struct export *b)
+static bool same_terms(const struct snapshot_export *a, const struct snapshot_export *b)
 {
 	return a->fsid == b->fsid && same_options(a->options, b->options);
 }
 
 /* ---- clients ---- */
 
-static bool same_client(const struct client *a, const struct client *b)
+static bool same_client(const struct snapshot_client *a, const struct snapshot_client *b)
 {
 	if (a->type != b->type || !str_equal(a->name, b->name) || a->n_addresses != b->n_addresses)
 		return false;
@@ -56,7 +56,7 @@ static bool same_client(const struct client *a, const struct client *b)
 	return true;
 }
 
-static bool is_matched_by_name(const struct client *client)
+static bool is_matched_by_name(const struct snapshot_client *client)
 {
 	return client->type == CLIENT_WILDCARD || client->type == CLIENT_NETGROUP;
 }
@@ -68,7 +68,7 @@ static unsigned int changes_of_clients(const struct snapshot *snapshot,
 	unsigned int changes = 0;
 
 	for (uint32_t i = 0; i < snapshot->clients.n; i++) {
-		const struct client *client = snapshot->clients.items[i];
+		const struct snapshot_client *client = snapshot->clients.items[i];
 		uint32_t other = client_named(others, "", client->name, strlen(client->name));
 
 		if (other != NOTHING && same_client(client, others->clients.items[other]))
@@ -83,7 +83,7 @@ static unsigned int changes_of_clients(const struct snapshot *snapshot,
 
 /* ---- the whole ---- */
 
-static bool same_export(const struct export *a, const struct export *b)
+static bool same_export(const struct snapshot_export *a, const struct snapshot_export *b)
 {
 	return a->client->id == b->client->id && str_equal(a->path, b->path) &&
 	       same_text(a->pattern, b->pattern) && same_terms(a, b);
@@ -130,14 +130,15 @@ bool snapshot_same_etab(const struct snapshot *a, const struct snapshot *b)
 	return true;
 }
 
-static bool is_like(const struct export *a, const struct export *b)
+static bool is_like(const struct snapshot_export *a, const struct snapshot_export *b)
 {
 	return str_equal(a->path, b->path) && same_text(a->pattern, b->pattern) &&
 	       str_equal(a->client->name, b->client->name);
 }
 
 /* Has the other snapshot a plain export with this path and client? @at: where it most likely is */
-static bool has_like(const struct snapshot *others, uint32_t at, const struct export *export)
+static bool has_like(const struct snapshot *others, uint32_t at,
+		     const struct snapshot_export *export)
 {
 	const char *name = export->client->name;
 	uint32_t client, place;
@@ -160,10 +161,10 @@ static bool has_plain_ones_of(const struct snapshot *snapshot, const struct snap
 }
 
 /* The next of the list that is a rule's, from @at on; NULL at its end. */
-static const struct export *next_of_rule(const struct snapshot *snapshot, uint32_t *at)
+static const struct snapshot_export *next_of_rule(const struct snapshot *snapshot, uint32_t *at)
 {
 	while (*at < snapshot->n_listed) {
-		const struct export *export = &snapshot->records.items[(*at)++].export;
+		const struct snapshot_export *export = &snapshot->records.items[(*at)++].export;
 
 		if (export->pattern)
 			return export;
@@ -175,7 +176,7 @@ static const struct export *next_of_rule(const struct snapshot *snapshot, uint32
 static bool same_rules(const struct snapshot *a, const struct snapshot *b)
 {
 	uint32_t at_a = 0, at_b = 0;
-	const struct export *of_a, *of_b;
+	const struct snapshot_export *of_a, *of_b;
 
 	do {
 		of_a = next_of_rule(a, &at_a);
@@ -207,8 +208,8 @@ static bool same_rule(const struct snapshot_rule *a, const struct snapshot_rule 
 	return str_equal(a->pattern, b->pattern) && str_equal(a->handler, b->handler);
 }
 
-bool snapshot_same_answer(const struct snapshot *a, const struct client_set *a_clients,
-			  const struct snapshot *b, const struct client_set *b_clients,
+bool snapshot_same_answer(const struct snapshot *a, const struct snapshot_client_set *a_clients,
+			  const struct snapshot *b, const struct snapshot_client_set *b_clients,
 			  const char *path)
 {
 	struct snapshot_match of_a, of_b;
@@ -224,12 +225,12 @@ bool snapshot_same_answer(const struct snapshot *a, const struct client_set *a_c
 	       of_a.parent_exported == of_b.parent_exported;
 }
 
-bool snapshot_same_number(const struct snapshot *a, const struct client_set *a_clients,
-			  const struct snapshot *b, const struct client_set *b_clients,
+bool snapshot_same_number(const struct snapshot *a, const struct snapshot_client_set *a_clients,
+			  const struct snapshot *b, const struct snapshot_client_set *b_clients,
 			  uint32_t number)
 {
-	const struct export *of_a = snapshot_find_fsid(a, a_clients, number);
-	const struct export *of_b = snapshot_find_fsid(b, b_clients, number);
+	const struct snapshot_export *of_a = snapshot_find_fsid(a, a_clients, number);
+	const struct snapshot_export *of_b = snapshot_find_fsid(b, b_clients, number);
 
 	if (!of_a || !of_b)
 		return of_a == of_b;

@@ -102,7 +102,7 @@ static int copy_items(const struct snapshot *snapshot, const size_t *indices, si
 		      struct copying *copying, struct export_item *items)
 {
 	for (size_t i = 0; i < n_indices; i++) {
-		const struct export *export = snapshot_export(snapshot, indices[i]);
+		const struct snapshot_export *export = snapshot_export(snapshot, indices[i]);
 		int r = copy_item(copying, export_item_of(snapshot, export), &items[i]);
 
 		if (r < 0)

@@ -96,7 +96,7 @@ uint32_t record_find(const struct snapshot *snapshot, uint32_t place, uint32_t c
  * Has its client pseudo-roots at a place because of this record? A rule has one at its own
  * directory, too.
  */
-static bool leads_from(const struct snapshot_own_place *place, const struct export *export)
+static bool leads_from(const struct snapshot_own_place *place, const struct snapshot_export *export)
 {
 	const char *end = export->path + place->length;
 
@@ -111,7 +111,7 @@ uint32_t export_below(const struct snapshot *snapshot, uint32_t place, uint32_t 
 	uint32_t number = snapshot->first_of_client[client];
 
 	while (number != NOTHING) {
-		const struct export *export = &snapshot->records.items[number].export;
+		const struct snapshot_export *export = &snapshot->records.items[number].export;
 
 		if (export->client->id == client &&
 		    leads_from(&snapshot->places.items[place], export))
@@ -231,8 +231,8 @@ static bool is_before(const struct snapshot_record *a, const struct snapshot_rec
  * these.
  */
 static const struct snapshot_record *best_at(const struct snapshot *snapshot,
-					     const struct client_set *clients, uint32_t place,
-					     uint32_t flags)
+					     const struct snapshot_client_set *clients,
+					     uint32_t place, uint32_t flags)
 {
 	const struct snapshot_record *best = NULL;
 
@@ -251,7 +251,8 @@ static const struct snapshot_record *best_at(const struct snapshot *snapshot,
 
 /* What these clients have a pseudo-root at a place for, or NULL. */
 static const struct snapshot_record *best_below(const struct snapshot *snapshot,
-						const struct client_set *clients, uint32_t place)
+						const struct snapshot_client_set *clients,
+						uint32_t place)
 {
 	const struct snapshot_record *best = NULL;
 
@@ -394,7 +395,7 @@ const struct snapshot_own_rule *rule_over_directory(const struct snapshot *snaps
 /* Everything that may answer for a path, found on one way down. */
 struct walk {
 	const struct snapshot *snapshot;
-	const struct client_set *clients; /* NULL: only the owner is looked for */
+	const struct snapshot_client_set *clients; /* NULL: only the owner is looked for */
 	const char *path;
 	bool for_mount; /* any real export above counts, not only those with crossmnt */
 
@@ -574,8 +575,9 @@ static enum snapshot_found matched_nothing(struct snapshot_match *ret_match)
 	return SNAPSHOT_FOUND_NOTHING;
 }
 
-enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct client_set *clients,
-				  const char *path, struct snapshot_match *ret_match)
+enum snapshot_found snapshot_find(const struct snapshot *snapshot,
+				  const struct snapshot_client_set *clients, const char *path,
+				  struct snapshot_match *ret_match)
 {
 	struct walk walk = {
 		.snapshot = snapshot, .clients = clients, .path = path, .place = NOTHING
@@ -606,7 +608,7 @@ enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct 
 }
 
 enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
-					const struct client_set *clients, const char *path,
+					const struct snapshot_client_set *clients, const char *path,
 					struct snapshot_match *ret_match)
 {
 	struct walk walk = {
@@ -642,7 +644,7 @@ const struct snapshot_rule *snapshot_rule_for_path(const struct snapshot *snapsh
 
 /* The first record of these clients with a number that comes after another; NULL: none. */
 static const struct snapshot_record *next_with_number(const struct snapshot *snapshot,
-						      const struct client_set *clients,
+						      const struct snapshot_client_set *clients,
 						      uint32_t fsid,
 						      const struct snapshot_record *after)
 {
@@ -662,8 +664,9 @@ static const struct snapshot_record *next_with_number(const struct snapshot *sna
 }
 
 /* The pseudo-root "/", which has the number 0, if these clients have it. */
-static const struct export *numbered_pseudo_root(const struct snapshot *snapshot,
-						 const struct client_set *clients, uint32_t fsid)
+static const struct snapshot_export *numbered_pseudo_root(const struct snapshot *snapshot,
+							  const struct snapshot_client_set *clients,
+							  uint32_t fsid)
 {
 	uint32_t root = fsid == 0 ? place_find(snapshot, "/", 1) : NOTHING;
 
@@ -672,8 +675,9 @@ static const struct export *numbered_pseudo_root(const struct snapshot *snapshot
 	return &snapshot->records.items[snapshot->places.items[root].pseudo_root].export;
 }
 
-const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
-					const struct client_set *clients, uint32_t fsid)
+const struct snapshot_export *snapshot_find_fsid(const struct snapshot *snapshot,
+						 const struct snapshot_client_set *clients,
+						 uint32_t fsid)
 {
 	const struct snapshot_record *found = next_with_number(snapshot, clients, fsid, NULL),
 				     *next = found;
@@ -718,7 +722,7 @@ bool snapshot_is_in_rule(const struct snapshot *snapshot, const char *path)
 }
 
 const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
-					     const struct export *export)
+					     const struct snapshot_export *export)
 {
 	const struct snapshot_record *record = (const struct snapshot_record *)export;
 

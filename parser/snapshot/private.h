@@ -47,7 +47,7 @@ static inline uint32_t place_of_media(uint32_t rule)
 }
 
 struct snapshot_record {
-	struct export export;
+	struct snapshot_export export;
 	uint32_t place;
 };
 
@@ -94,7 +94,7 @@ struct snapshot {
 	struct export_options root_options, pseudo_options; /* of "/" and of other pseudo-roots */
 	struct export_flavor root_flavors[PSEUDO_FLAVORS], pseudo_flavors[PSEUDO_FLAVORS];
 
-	VECTOR(struct client *) clients;
+	VECTOR(struct snapshot_client *) clients;
 	struct index clients_by_name; /* case folded */
 	/* The client's first record that lies below something; NOTHING: it has no pseudo-roots. */
 	uint32_t *first_of_client;
@@ -111,11 +111,11 @@ struct snapshot {
 	VECTOR(struct address) masks;
 	struct index subnets_by_net; /* (net, mask): the first of the chain */
 
-	struct client_set *sets; /* uthash, oldest first */
+	struct snapshot_client_set *sets; /* uthash, oldest first */
 	unsigned int n_sets;
 };
 
-struct client_set {
+struct snapshot_client_set {
 	UT_hash_handle hh;
 	size_t n_clients;
 	uint32_t *clients; /* numbers, by type, then number */
@@ -201,7 +201,7 @@ const struct snapshot_own_rule *rule_over_directory(const struct snapshot *snaps
 
 /* Not for pseudo-roots. */
 static inline const struct export_item *export_item_of(const struct snapshot *snapshot,
-						       const struct export *export)
+						       const struct snapshot_export *export)
 {
 	return &snapshot->source->items[export->order];
 }

@@ -34,20 +34,20 @@ size_t snapshot_n_exports(const struct snapshot *snapshot)
 	return snapshot->n_listed;
 }
 
-const struct export *snapshot_export(const struct snapshot *snapshot, size_t index)
+const struct snapshot_export *snapshot_export(const struct snapshot *snapshot, size_t index)
 {
 	return &snapshot->records.items[index].export;
 }
 
-struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
-					     const struct export *export)
+struct snapshot_as_written snapshot_as_written(const struct snapshot *snapshot,
+					       const struct snapshot_export *export)
 {
 	/*
 	 * The item knows what was written: "" or "*", and the options of a "/" that became fsid=0.
 	 */
 	const struct export_item *item = export_item_of(snapshot, export);
 
-	return (struct export_as_written){
+	return (struct snapshot_as_written){
 		.client = item->client->type == CLIENT_ANONYMOUS ? item->client->text
 								 : export->client->name,
 		.options = item->options,
@@ -56,10 +56,10 @@ struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
 	};
 }
 
-int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
-			  uint32_t per_flavor)
+int snapshot_print_export(const struct snapshot *snapshot, const struct snapshot_export *export,
+			  FILE *to, uint32_t per_flavor)
 {
-	struct export_as_written written = snapshot_as_written(snapshot, export);
+	struct snapshot_as_written written = snapshot_as_written(snapshot, export);
 
 	return export_print_etab(to, export->pattern ?: export->path, written.client,
 				 written.options, written.fsid, per_flavor);

@@ -34,7 +34,7 @@
 struct snapshot;
 
 /* One client of a snapshot. id: 0 .. n_clients-1. */
-struct client {
+struct snapshot_client {
 	unsigned int id;
 	enum client_type type;
 	/* In domains and etab: a host's canonical name, else the text; "*" for CLIENT_ANONYMOUS. */
@@ -47,10 +47,11 @@ struct client {
 
 /* One export in force: a plain one or a rule for one client, or a pseudo-root. */
 /* clang-format off */
-struct export {
+struct snapshot_export {
 	const char *path;    /* canonical; a rule's: the literal directory its pattern starts under */
 	const char *pattern; /* NULL, or a rule's path for fnmatch(3), see struct export_item */
-	const struct client *client; /* NULL for a pseudo-root, which is every client's with an export below */
+	/* NULL for a pseudo-root, which is every client's with an export below. */
+	const struct snapshot_client *client;
 	const struct export_options *options; /* a pseudo-root has EXPORT_V4ROOT in its flags */
 	uint32_t fsid;       /* see struct export_item; 0 for pseudo-roots */
 	unsigned int order;  /* grows with the place in the files; pseudo-roots come last */
@@ -127,7 +128,7 @@ unsigned int snapshot_changes(const struct snapshot *a, const struct snapshot *b
 
 /* Plain exports and rules, in the order of the files; pseudo-roots are not among them. */
 size_t snapshot_n_exports(const struct snapshot *snapshot);
-const struct export *snapshot_export(const struct snapshot *snapshot, size_t index);
+const struct snapshot_export *snapshot_export(const struct snapshot *snapshot, size_t index);
 
 /*
  * snapshot_listed - which of them is this path's, for this client.
@@ -160,26 +161,26 @@ size_t snapshot_n_clients(const struct snapshot *snapshot);
  */
 int snapshot_print_etab(const struct snapshot *snapshot, FILE *to, uint32_t per_flavor);
 /* snapshot_print_export - one of its lines: of an export that snapshot_export() gave. */
-int snapshot_print_export(const struct snapshot *snapshot, const struct export *export, FILE *to,
-			  uint32_t per_flavor);
+int snapshot_print_export(const struct snapshot *snapshot, const struct snapshot_export *export,
+			  FILE *to, uint32_t per_flavor);
 
 /*
  * snapshot_as_written - where an export that snapshot_export() gave was written, and what stands in
  * etab for it.
  */
-struct export_as_written {
+struct snapshot_as_written {
 	const char *client; /* its name; "" or "*", as written, for everybody */
 	const struct export_options *options;
 	uint32_t fsid;
 	struct position at; /* of the client */
 };
-struct export_as_written snapshot_as_written(const struct snapshot *snapshot,
-					     const struct export *export);
+struct snapshot_as_written snapshot_as_written(const struct snapshot *snapshot,
+					       const struct snapshot_export *export);
 
 /* ---- who is asking ---- */
 
 /* What name service said of one address. */
-struct address_names {
+struct snapshot_address_names {
 	const char *const *names; /* host names: official one and aliases, verified forward */
 	size_t n_names;
 	/* Names of those of the snapshot's netgroups the address belongs to. */
@@ -210,10 +211,10 @@ enum { SNAPSHOT_NOBODY = 1 };
  * Returns 0 and a string to free(3); SNAPSHOT_NOBODY; -ENOMEM.
  */
 int snapshot_domain(const struct snapshot *snapshot, const struct address *address,
-		    const struct address_names *names, char **ret_domain);
+		    const struct snapshot_address_names *names, char **ret_domain);
 
 /* The clients a domain stands for. */
-struct client_set;
+struct snapshot_client_set;
 
 enum { SNAPSHOT_CLIENT_SETS_MAX = 4096 };
 
@@ -227,16 +228,18 @@ enum { SNAPSHOT_CLIENT_SETS_MAX = 4096 };
  *
  * Returns NULL when memory is out.
  */
-const struct client_set *snapshot_client_set(struct snapshot *snapshot, const char *domain);
+const struct snapshot_client_set *snapshot_client_set(struct snapshot *snapshot,
+						      const char *domain);
 /* Is any of them named by its address or a subnet? */
-bool client_set_is_by_address(const struct client_set *set, const struct snapshot *snapshot);
+bool client_set_is_by_address(const struct snapshot_client_set *set,
+			      const struct snapshot *snapshot);
 
 /*
  * client_set_new - the same, not remembered: for a thread beside the snapshot's owner. NULL when
  * memory is out.
  */
-struct client_set *client_set_new(const struct snapshot *snapshot, const char *domain);
-struct client_set *client_set_free(struct client_set *set);
+struct snapshot_client_set *client_set_new(const struct snapshot *snapshot, const char *domain);
+struct snapshot_client_set *client_set_free(struct snapshot_client_set *set);
 
 /* ---- which export answers ---- */
 
@@ -254,11 +257,11 @@ enum snapshot_found {
 };
 
 struct snapshot_match {
-	const struct export *export; /* the one that answers; NULL for NOTHING */
+	const struct snapshot_export *export; /* the one that answers; NULL for NOTHING */
 	/*
 	 * The same; of a pseudo-root what it is there for: the first export of these clients below.
 	 */
-	const struct export *real;
+	const struct snapshot_export *real;
 	/* MEDIUM, and BELOW a medium: the path's owner, else NULL. */
 	const struct snapshot_rule *rule;
 	size_t medium_length; /* then: bytes of the path that are the medium's */
@@ -275,8 +278,9 @@ struct snapshot_match {
  * plain export of the same path, or a crossmnt one between the medium and the path. Below a medium
  * its rule answers if it has crossmnt.
  */
-enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct client_set *clients,
-				  const char *path, struct snapshot_match *ret_match);
+enum snapshot_found snapshot_find(const struct snapshot *snapshot,
+				  const struct snapshot_client_set *clients, const char *path,
+				  struct snapshot_match *ret_match);
 
 /*
  * snapshot_find_mount - which export answers a MOUNT request for a path: the longest exported
@@ -287,7 +291,7 @@ enum snapshot_found snapshot_find(const struct snapshot *snapshot, const struct 
  * only exports at or in it answer.
  */
 enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
-					const struct client_set *clients, const char *path,
+					const struct snapshot_client_set *clients, const char *path,
 					struct snapshot_match *ret_match);
 
 /*
@@ -297,8 +301,9 @@ enum snapshot_found snapshot_find_mount(const struct snapshot *snapshot,
  * Of several: a real one before a pseudo-root, one below another that has crossmnt, else the
  * first (client type, then order), as nfsd_handle_fh() chooses.
  */
-const struct export *snapshot_find_fsid(const struct snapshot *snapshot,
-					const struct client_set *clients, uint32_t fsid);
+const struct snapshot_export *snapshot_find_fsid(const struct snapshot *snapshot,
+						 const struct snapshot_client_set *clients,
+						 uint32_t fsid);
 
 /*
  * Does any export, of any client, have this number written by hand? Such numbers are never given to
@@ -342,11 +347,11 @@ bool snapshot_is_crossed(const struct snapshot *snapshot, const char *path);
  * snapshot_same_answer - is nfsd.export answered alike for a path by two snapshots? @a_clients are
  * @a's. snapshot_same_number - is nfsd.fh for a number (of plain exports)?
  */
-bool snapshot_same_answer(const struct snapshot *a, const struct client_set *a_clients,
-			  const struct snapshot *b, const struct client_set *b_clients,
+bool snapshot_same_answer(const struct snapshot *a, const struct snapshot_client_set *a_clients,
+			  const struct snapshot *b, const struct snapshot_client_set *b_clients,
 			  const char *path);
-bool snapshot_same_number(const struct snapshot *a, const struct client_set *a_clients,
-			  const struct snapshot *b, const struct client_set *b_clients,
+bool snapshot_same_number(const struct snapshot *a, const struct snapshot_client_set *a_clients,
+			  const struct snapshot *b, const struct snapshot_client_set *b_clients,
 			  uint32_t number);
 
 /* ---- rules ---- */
@@ -375,7 +380,7 @@ const struct snapshot_rule *snapshot_rule(const struct snapshot *snapshot, size_
  * always the owner of a path it answers for (match->rule, snapshot_rule_for_path()).
  */
 const struct snapshot_rule *snapshot_rule_of(const struct snapshot *snapshot,
-					     const struct export *export);
+					     const struct snapshot_export *export);
 
 /*
  * snapshot_rule_for_path - the rule that owns a path, whoever asks: the path is a medium's or lies

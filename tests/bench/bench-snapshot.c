@@ -120,7 +120,7 @@ static size_t line_of(size_t i)
 	return i * 7919 % n_lines_asked;
 }
 
-static const struct client_set *set_of(size_t i)
+static const struct snapshot_client_set *set_of(size_t i)
 {
 	char domain[32];
 	size_t line = line_of(i);
@@ -137,7 +137,7 @@ __attribute__((noinline)) static bool ask_set(size_t i)
 	return set_of(i) != NULL;
 }
 
-__attribute__((noinline)) static bool find(const struct client_set *set, const char *path)
+__attribute__((noinline)) static bool find(const struct snapshot_client_set *set, const char *path)
 {
 	struct snapshot_match match;
 
@@ -154,7 +154,8 @@ static bool ask_find(size_t i)
 	return find(set_of(i), path);
 }
 
-__attribute__((noinline)) static bool find_fsid(const struct client_set *set, uint32_t fsid)
+__attribute__((noinline)) static bool find_fsid(const struct snapshot_client_set *set,
+						uint32_t fsid)
 {
 	return snapshot_find_fsid(snapshot, set, fsid);
 }

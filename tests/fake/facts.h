@@ -13,7 +13,7 @@
 
 #include "parser/snapshot/private.h"
 
-static inline size_t client_set_size(const struct client_set *set)
+static inline size_t client_set_size(const struct snapshot_client_set *set)
 {
 	return set->n_clients;
 }

@@ -50,7 +50,7 @@ static void cancel_names(struct pending *pending)
 static int answer(sd_event_source *source, void *userdata)
 {
 	struct names_question copy = *(struct names_question *)userdata;
-	struct address_names known = {
+	struct snapshot_address_names known = {
 		.names = name_service.names,
 		.n_names = name_service.n_names,
 		.netgroups = name_service.netgroups,

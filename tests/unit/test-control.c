@@ -106,7 +106,8 @@ int reload_start(struct reload *reload, bool accept_faults, reload_done_fn done,
 	return 0;
 }
 
-int reload_change(struct reload *reload, struct change *change, reload_done_fn done, void *userdata)
+int reload_change(struct reload *reload, struct exports_change *change, reload_done_fn done,
+		  void *userdata)
 {
 	change_free(change);
 	return -ENOSYS;

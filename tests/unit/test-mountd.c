@@ -204,7 +204,7 @@ static size_t n_group_list;
 
 static void fire_address(struct delayed *delayed)
 {
-	struct address_names known = {
+	struct snapshot_address_names known = {
 		.names = &host_name,
 		.n_names = host_name ? 1 : 0,
 		.netgroups = &netgroup,

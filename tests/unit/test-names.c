@@ -302,7 +302,7 @@ static unsigned int n_done;
 static int last_error;
 static char last_names[1024], last_netgroups[1024];
 
-static void on_address(void *userdata, int error, const struct address_names *known)
+static void on_address(void *userdata, int error, const struct snapshot_address_names *known)
 {
 	n_done++;
 	last_error = error;

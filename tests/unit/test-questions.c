@@ -109,7 +109,7 @@ static int on_names(sd_event_source *source, void *userdata)
 {
 	static const uint32_t groups[] = { 100, 27 };
 	struct names_question question = *(struct names_question *)userdata;
-	struct address_names known = {
+	struct snapshot_address_names known = {
 		.names = name_service.names,
 		.n_names = name_service.n_names,
 		.netgroups = name_service.netgroups,

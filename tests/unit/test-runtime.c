@@ -155,12 +155,12 @@ static void test_pairs(void)
 		{ "[", NULL, NULL },
 		{ "", NULL, NULL },
 	};
-	struct change *change;
+	struct exports_change *change;
 
 	change_new(&change, CHANGE_EXPORT);
 	for (size_t i = 0; i < N_ELEMENTS(cases); i++) {
 		int r = change_add_pair(change, cases[i].argument);
-		const struct change_pair *pair = &change->pairs[change->n_pairs - 1];
+		const struct exports_change_pair *pair = &change->pairs[change->n_pairs - 1];
 
 		is_int(r, cases[i].client ? 0 : CHANGE_INVALID, cases[i].argument);
 		if (r != 0)

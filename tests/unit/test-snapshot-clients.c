@@ -31,7 +31,7 @@ static struct snapshot *made(const char *text)
 
 /* Valid until the next call; "nobody" for nobody. */
 static const char *domain_of(const struct snapshot *snapshot, const char *address,
-			     const struct address_names *names)
+			     const struct snapshot_address_names *names)
 {
 	static char text[RANDOM_CLIENTS * 64];
 	struct address parsed = facts_address(address);
@@ -123,9 +123,9 @@ static void test_names(void)
 {
 	static const char *const host_names[] = { "one.example.test", "Alias.x" };
 	static const char *const netgroups[] = { "hosts", "unknown", "hosts" };
-	static const struct address_names both = { host_names, 2, netgroups, 3 },
-					  none = { NULL, 0, NULL, 0 },
-					  only_groups = { NULL, 0, netgroups, 3 };
+	static const struct snapshot_address_names both = { host_names, 2, netgroups, 3 },
+						   none = { NULL, 0, NULL, 0 },
+						   only_groups = { NULL, 0, netgroups, 3 };
 	struct snapshot *snapshot =
 		made("/a *.example.test(ro) *.x(ro) *.y(ro) @hosts(ro) @others(ro) *(ro)\n"
 		     "/b @Hosts(ro)\n");
@@ -148,7 +148,7 @@ static void test_names(void)
 static void test_sets(void)
 {
 	struct snapshot *snapshot = made("/a *(ro) @g(ro) 10.0.0.0/8(ro) alpha(ro) gss/krb5(ro)\n");
-	const struct client_set *set =
+	const struct snapshot_client_set *set =
 		snapshot_client_set(snapshot, "*,10.0.0.0/8,@g,alpha.example.test");
 
 	is_int(client_set_size(set), 4, "a domain's clients");

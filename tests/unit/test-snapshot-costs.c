@@ -86,7 +86,7 @@ typedef void (*ask_fn)(struct snapshot *snapshot, size_t i);
 
 static void ask_find(struct snapshot *snapshot, size_t i)
 {
-	const struct client_set *set = snapshot_client_set(snapshot, "*");
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, "*");
 	struct snapshot_match match;
 	char path[64];
 
@@ -98,7 +98,7 @@ static void ask_find(struct snapshot *snapshot, size_t i)
 /* Directories that lie above one export of the asker's, or all of them, or others' alone. */
 static void ask_pseudo_roots(struct snapshot *snapshot, size_t i)
 {
-	const struct client_set *set =
+	const struct snapshot_client_set *set =
 		snapshot_client_set(snapshot, i % 2 ? "10.0.0.1" : "10.0.0.2,10.9.0.0/24");
 	struct snapshot_match match;
 
@@ -109,7 +109,7 @@ static void ask_pseudo_roots(struct snapshot *snapshot, size_t i)
 
 static void ask_number(struct snapshot *snapshot, size_t i)
 {
-	const struct client_set *set = snapshot_client_set(snapshot, "*");
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, "*");
 
 	snapshot_find_fsid(snapshot, set, i % 3 ? 1000 + i % 10 : 7000000 + i);
 	snapshot_has_fsid(snapshot, i);
@@ -117,7 +117,7 @@ static void ask_number(struct snapshot *snapshot, size_t i)
 
 static void ask_shared(struct snapshot *snapshot, size_t i)
 {
-	const struct client_set *set =
+	const struct snapshot_client_set *set =
 		snapshot_client_set(snapshot, i % 2 ? "10.0.0.1,10.0.0.0/24" : "10.0.0.2,10.0.0.3");
 	struct snapshot_match match;
 
@@ -139,7 +139,7 @@ static void ask_domain(struct snapshot *snapshot, size_t i)
 
 static void ask_medium(struct snapshot *snapshot, size_t i)
 {
-	const struct client_set *set = snapshot_client_set(snapshot, "*");
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, "*");
 	struct snapshot_match match;
 	char path[64];
 
@@ -150,7 +150,7 @@ static void ask_medium(struct snapshot *snapshot, size_t i)
 
 static void ask_shared_medium(struct snapshot *snapshot, size_t i)
 {
-	const struct client_set *set = snapshot_client_set(snapshot, "10.0.0.1,10.0.0.2");
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, "10.0.0.1,10.0.0.2");
 	struct snapshot_match match;
 
 	snapshot_find(snapshot, set, i % 2 ? "/mnt/cdrom/disc" : "/mnt/cdrom/disc/x", &match);

@@ -34,7 +34,7 @@ static const char *answer(struct snapshot *snapshot, bool for_mount, const char 
 {
 	static char text[512];
 	struct snapshot_match match;
-	const struct client_set *set = snapshot_client_set(snapshot, domain);
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, domain);
 	enum snapshot_found found = for_mount ? snapshot_find_mount(snapshot, set, path, &match)
 					      : snapshot_find(snapshot, set, path, &match);
 
@@ -253,7 +253,7 @@ static const char *pseudo_root(struct snapshot *snapshot, const char *domain, co
 {
 	static char text[64];
 	struct snapshot_match match;
-	const struct client_set *set = snapshot_client_set(snapshot, domain);
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, domain);
 
 	if (snapshot_find(snapshot, set, path, &match) != SNAPSHOT_FOUND_PSEUDO)
 		return "none";
@@ -267,10 +267,10 @@ static void test_pseudo_roots(void)
 	struct snapshot *snapshot =
 		made("/a/b/c 10.0.0.1(rw)\n/a/b/d 10.0.0.1(rw)\n/a/x/y 10.0.0.1(rw)\n"
 		     "/a/x/y 10.0.0.2(rw)\n/a *(rw)\n/a/x/z @n(rw)\n/ab/c @n(rw)\n");
-	const struct client_set *one = snapshot_client_set(snapshot, "10.0.0.1");
-	const struct client_set *other = snapshot_client_set(snapshot, "10.0.0.2");
-	const struct client_set *everybody = snapshot_client_set(snapshot, "*");
-	const struct export *root = snapshot_find_fsid(snapshot, one, 0);
+	const struct snapshot_client_set *one = snapshot_client_set(snapshot, "10.0.0.1");
+	const struct snapshot_client_set *other = snapshot_client_set(snapshot, "10.0.0.2");
+	const struct snapshot_client_set *everybody = snapshot_client_set(snapshot, "*");
+	const struct snapshot_export *root = snapshot_find_fsid(snapshot, one, 0);
 
 	is_str(pseudo_root(snapshot, "10.0.0.1", "/"), "/@1", "above a client's first export");
 	is_str(pseudo_root(snapshot, "10.0.0.1", "/a/b"), "/a/b@1", "in each directory");
@@ -675,7 +675,7 @@ static const struct entry *model_number(const struct model *model, unsigned int 
 }
 
 static bool same_entry(const struct model *model, struct snapshot *snapshot,
-		       const struct entry *entry, const struct export *export)
+		       const struct entry *entry, const struct snapshot_export *export)
 {
 	if (!entry || !export)
 		return !entry && !export;
@@ -715,7 +715,7 @@ static bool check_one(const struct model *model, struct snapshot *snapshot, unsi
 	const struct entry *entry;
 	struct snapshot_match match;
 	char text[128], medium[40];
-	const struct client_set *set;
+	const struct snapshot_client_set *set;
 	enum snapshot_found found, wanted;
 	const struct entry *owner = model_owner(model, path, medium);
 	size_t length = 0;
@@ -754,7 +754,7 @@ static bool check_number(const struct model *model, struct snapshot *snapshot, u
 			 uint32_t fsid)
 {
 	char text[128];
-	const struct export *export;
+	const struct snapshot_export *export;
 	const struct entry *wanted = model_number(model, domain, fsid);
 
 	for (size_t client = 0; client < N_ELEMENTS(clients); client++) {

@@ -76,9 +76,9 @@ static struct snapshot *test_new(void)
 static void test_answers(struct snapshot *snapshot)
 {
 	static const char *const netgroups[] = { "g" };
-	static const struct address_names names = { NULL, 0, netgroups, 1 };
+	static const struct snapshot_address_names names = { NULL, 0, netgroups, 1 };
 	struct address address = facts_address("192.0.2.10");
-	const struct client_set *set = NULL;
+	const struct snapshot_client_set *set = NULL;
 	char *domain = NULL;
 	long n;
 	int r = -ENOMEM;
@@ -103,7 +103,7 @@ static void test_answers(struct snapshot *snapshot)
 /* What is remembered needs no memory. */
 static bool is_remembered(struct snapshot *snapshot, const char *domain)
 {
-	const struct client_set *set;
+	const struct snapshot_client_set *set;
 
 	until_failure = 0;
 	set = snapshot_client_set(snapshot, domain);

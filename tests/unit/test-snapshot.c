@@ -45,7 +45,7 @@ static const char *listed(const struct snapshot *snapshot)
 
 	text[0] = '\0';
 	for (size_t i = 0; i < snapshot_n_exports(snapshot); i++) {
-		const struct export *export = snapshot_export(snapshot, i);
+		const struct snapshot_export *export = snapshot_export(snapshot, i);
 
 		n += snprintf(text + n, sizeof(text) - n, "%s %s%s", export->path,
 			      export->client->name,
@@ -68,7 +68,7 @@ static void test_empty(void)
 {
 	struct snapshot *snapshot = made("");
 	struct address address = facts_address("192.0.2.10");
-	const struct client_set *set = snapshot_client_set(snapshot, "*");
+	const struct snapshot_client_set *set = snapshot_client_set(snapshot, "*");
 	struct snapshot_match match;
 	char *domain;
 
@@ -158,9 +158,10 @@ static void test_hosts(void)
 static void test_pseudo_roots(void)
 {
 	struct snapshot *snapshot = made("/srv/nfs/a alpha(rw)\n/srv beta(rw,crossmnt)\n");
-	const struct client_set *alpha = snapshot_client_set(snapshot, "alpha.example.test");
-	const struct client_set *beta = snapshot_client_set(snapshot, "beta.example.test");
-	const struct export *root, *export;
+	const struct snapshot_client_set *alpha =
+		snapshot_client_set(snapshot, "alpha.example.test");
+	const struct snapshot_client_set *beta = snapshot_client_set(snapshot, "beta.example.test");
+	const struct snapshot_export *root, *export;
 	struct snapshot_match match;
 
 	root = snapshot_find_fsid(snapshot, alpha, 0);
@@ -222,10 +223,11 @@ static void test_numbers(void)
 	struct snapshot *snapshot =
 		made("/a alpha(rw,fsid=7)\n/b alpha(rw,fsid=7) beta(rw,fsid=7)\n"
 		     "/c alpha(rw,crossmnt,fsid=8)\n/c/d alpha(rw,fsid=8)\n/e alpha(rw)\n");
-	const struct client_set *alpha = snapshot_client_set(snapshot, "alpha.example.test");
-	const struct client_set *both =
+	const struct snapshot_client_set *alpha =
+		snapshot_client_set(snapshot, "alpha.example.test");
+	const struct snapshot_client_set *both =
 		snapshot_client_set(snapshot, "alpha.example.test,beta.example.test");
-	const struct client_set *beta = snapshot_client_set(snapshot, "beta.example.test");
+	const struct snapshot_client_set *beta = snapshot_client_set(snapshot, "beta.example.test");
 
 	is_str(snapshot_find_fsid(snapshot, alpha, 7)->path, "/a",
 	       "of two paths with a number the first has it");

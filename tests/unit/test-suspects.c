@@ -9,9 +9,9 @@ static const struct export_options plain = { .flags = EXPORT_READONLY };
 static const struct export_options numbered = { .flags = EXPORT_READONLY | EXPORT_FSID };
 static const struct export_options with_uuid = { .uuid = "1234" };
 static char anybody[] = "*", named[] = "/a/named//";
-static struct change_pair pairs[] = { { .client = anybody, .path = named } };
-static const struct change all = { .kind = CHANGE_FILES };
-static const struct change one = { .kind = CHANGE_EXPORT, .pairs = pairs, .n_pairs = 1 };
+static struct exports_change_pair pairs[] = { { .client = anybody, .path = named } };
+static const struct exports_change all = { .kind = CHANGE_FILES };
+static const struct exports_change one = { .kind = CHANGE_EXPORT, .pairs = pairs, .n_pairs = 1 };
 
 static void test_trials(void)
 {
