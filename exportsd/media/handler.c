@@ -24,7 +24,6 @@
 #include "exportsd/media/handler.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -32,6 +31,7 @@
 #include <utlist.h>
 
 #include "exportsd/base/log.h"
+#include "handlers/socket.h"
 
 enum {
 	CONNECTIONS_MAX = 8, /* shared ones, to a handler that takes one request a connection */
@@ -744,24 +744,6 @@ static int on_io(sd_event_source *source, int fd, uint32_t revents, void *userda
 
 /* ---- interface ---- */
 
-/* "@name" is the abstract name without its NUL; unix(7). */
-static int set_address(struct handler *handler)
-{
-	struct sockaddr_un *address = &handler->address;
-	size_t length = strlen(handler->socket);
-	bool is_abstract = handler->socket[0] == '@';
-
-	address->sun_family = AF_UNIX;
-	if (length == 0 || length >= sizeof(address->sun_path))
-		return -ENAMETOOLONG;
-	memcpy(address->sun_path, handler->socket, length + 1);
-	if (is_abstract)
-		address->sun_path[0] = '\0';
-	handler->address_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length +
-					      (is_abstract ? 0 : 1));
-	return 0;
-}
-
 int handler_new(struct handler **ret_handler, sd_event *event, const char *socket, uid_t peer_uid)
 {
 	struct handler *handler = calloc(1, sizeof(*handler));
@@ -773,7 +755,7 @@ int handler_new(struct handler **ret_handler, sd_event *event, const char *socke
 	handler->peer_uid = peer_uid;
 	handler->socket = strdup(socket);
 	if (handler->socket)
-		r = set_address(handler);
+		r = socket_address(socket, &handler->address, &handler->address_length);
 	if (r < 0) {
 		handler_free(handler);
 		return r;

@@ -80,6 +80,29 @@ static int loop(struct kit *kit)
 
 /* ---- events ---- */
 
+static void set_accepting(struct kit *kit, int enabled)
+{
+	for (size_t i = 0; i < kit->listening.n_fds; i++)
+		(void)sd_event_source_set_enabled(kit->accepting[i], enabled);
+}
+
+static int on_accept_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct kit *kit = userdata;
+
+	if (!kit->stopping)
+		set_accepting(kit, SD_EVENT_ON);
+	return 0;
+}
+
+/* Without descriptors, say, a socket stays readable: the loop would turn for nothing. */
+static void pause_accepting(struct kit *kit)
+{
+	kit_log(LOG_ERR, "accept: %m; trying again in a second");
+	if (kit_call_in(kit, &kit->accept_again, USEC_PER_SEC, on_accept_again, kit) >= 0)
+		set_accepting(kit, SD_EVENT_OFF);
+}
+
 static int on_accept(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -87,7 +110,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t events, void *use
 	if (connection >= 0)
 		kit_connection_new(userdata, connection);
 	else if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
-		kit_log(LOG_ERR, "accept: %m");
+		pause_accepting(userdata);
 	return 0;
 }
 
@@ -108,8 +131,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 	if (kit->stopping)
 		return sd_event_exit(kit->event, 0);
 	kit->stopping = true;
-	for (size_t i = 0; i < kit->listening.n_fds; i++)
-		sd_event_source_set_enabled(kit->accepting[i], SD_EVENT_OFF);
+	set_accepting(kit, SD_EVENT_OFF);
 	if (kit_call_in(kit, &kit->stop, usec, on_stop_timeout, kit) < 0)
 		return sd_event_exit(kit->event, 0);
 	kit_jobs_shed(kit);
@@ -133,6 +155,9 @@ static int add_sources(struct kit *kit)
 	for (size_t i = 0; r >= 0 && i < kit->listening.n_fds; i++)
 		r = sd_event_add_io(kit->event, &kit->accepting[i], kit->listening.fds[i], EPOLLIN,
 				    on_accept, kit);
+	/* Not for many years; but the loop has the descriptor that it needs to wait. */
+	if (r >= 0)
+		r = kit_call_in(kit, &kit->accept_again, UINT64_C(1) << 50, on_accept_again, kit);
 	return r < 0 ? r : 0;
 }
 
@@ -181,6 +206,7 @@ int kit_run(const struct kit_operations *operations, void *userdata,
 		kit_connection_free(kit.connections);
 	sd_event_source_disable_unref(kit.idle);
 	sd_event_source_disable_unref(kit.stop);
+	sd_event_source_disable_unref(kit.accept_again);
 	for (size_t i = 0; i < kit.listening.n_fds; i++)
 		sd_event_source_disable_unref(kit.accepting[i]);
 	sd_event_unref(kit.event);

@@ -79,6 +79,7 @@ struct kit {
 	struct kit_settings settings;
 	struct kit_listening listening;
 	sd_event_source *accepting[KIT_LISTEN_MAX];
+	sd_event_source *accept_again;
 	sd_event_source *idle; /* NULL: somebody is connected, or it never ends */
 	sd_event_source *stop; /* NULL: it goes on */
 	struct kit_connection *connections;

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -152,16 +153,14 @@ static pid_t start(const struct kit_settings *settings)
 	return pid;
 }
 
+/* However long it takes: main() has an alarm. */
 static int wait_exit(pid_t pid)
 {
 	int status;
 
-	for (int i = 0; i < ANSWER_MSEC / 5; i++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
-		usleep(5000);
-	}
-	return -1;
+	if (waitpid(pid, &status, 0) != pid)
+		return -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 /* ---- the asking side ---- */
@@ -503,6 +502,33 @@ static void test_connections(void)
 	} while (n_ok < 8);
 }
 
+static unsigned int n_logged(const char *text)
+{
+	unsigned int n = 0;
+
+	for (const char *at = log_text(); (at = strstr(at, text)); at++)
+		n++;
+	return n;
+}
+
+static void test_descriptors(void)
+{
+	struct rlimit before, few;
+	struct client *client;
+
+	prlimit(handler_pid, RLIMIT_NOFILE, NULL, &before);
+	few = (struct rlimit){ .rlim_cur = 3, .rlim_max = before.rlim_max };
+	prlimit(handler_pid, RLIMIT_NOFILE, &few, NULL);
+	client = client_new();
+	ask(client, 1, "hello", "", "");
+	usleep(300 * 1000);
+	is_int(n_logged("accept: "), 1,
+	       "without descriptors the handler does not turn for nothing");
+	prlimit(handler_pid, RLIMIT_NOFILE, &before, NULL);
+	is_str(hear(client, ANSWER_MSEC), "ok 1", "who waits is heard when there are some again");
+	client_free(client);
+}
+
 static long resident_kib(pid_t pid)
 {
 	char path[64];
@@ -792,6 +818,7 @@ int main(void)
 	test_watch();
 	test_limits();
 	test_connections();
+	test_descriptors();
 	test_slow_reader();
 	test_misuse();
 	test_half_close();
