@@ -59,7 +59,7 @@ static void on_status_time(void *userdata)
 	if (daemon->snapshot)
 		tell_status(daemon, "");
 	if (daemon->snapshot && !daemon->is_well)
-		starts_forget(daemon->config->runtime_directory);
+		starts_forget(getenv("RUNTIME_DIRECTORY"));
 	daemon->is_well = daemon->snapshot;
 	(void)later_call_in(&daemon->status, daemon->event, STATUS_SECONDS * UINT64_C(1000000),
 			    on_status_time, daemon);

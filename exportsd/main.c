@@ -192,29 +192,51 @@ static void raise_limits(void)
 	}
 }
 
-/* Returns false if it is to end instead. */
-static bool pause_before_start(const struct config *config, const sigset_t *signals)
+/* From here on they are the loop's, or nobody's. */
+static void block_signals(void)
+{
+	sigset_t signals;
+
+	sigemptyset(&signals);
+	for (const int *number = (const int[]){ SIGHUP, SIGTERM, SIGINT, SIGCHLD, 0 }; *number;
+	     number++)
+		sigaddset(&signals, *number);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+}
+
+/*
+ * Before anything that can fail. Returns false if the daemon is to end instead: somebody knows, so
+ * the next start is at once.
+ */
+static bool pause_before_start(void)
 {
 	const uint64_t second = 1000000;
-	uint64_t usec = starts_count(config->runtime_directory);
+	const char *directory = getenv("RUNTIME_DIRECTORY");
+	uint64_t usec = directory ? starts_count(directory) : 0;
 	struct timespec left = { .tv_sec = (time_t)(usec / second),
 				 .tv_nsec = (long)(usec % second) * 1000 };
+	sigset_t ends;
 	int number;
 
 	if (!usec)
 		return true;
 	log_warning(NULL, "exportsd was started many times in a row, waiting for %.1f s",
 		    (double)usec / (double)second);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
 	do
-		number = sigtimedwait(signals, NULL, &left);
-	while (number == SIGHUP || number == SIGCHLD || (number < 0 && errno == EINTR));
+		number = sigtimedwait(&ends, NULL, &left);
+	while (number < 0 && errno == EINTR);
+	if (number >= 0)
+		starts_forget(directory);
 	return number < 0;
 }
 
 static int run(struct daemon *daemon, const struct arguments *arguments)
 {
 	CLEANUP(closep) int lock = lock_runtime_directory(daemon->config);
-	sigset_t signals;
 	int r;
 
 	if (lock < 0) {
@@ -225,16 +247,8 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 			  daemon->config->runtime_directory);
 		return lock;
 	}
-	sigemptyset(&signals);
-	for (const int *number = (const int[]){ SIGHUP, SIGTERM, SIGINT, SIGCHLD, 0 }; *number;
-	     number++)
-		sigaddset(&signals, *number);
-	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
-	(void)signal(SIGPIPE, SIG_IGN);
 	umask(0022);
 	raise_limits();
-	if (!pause_before_start(daemon->config, &signals))
-		return 0;
 	r = sd_event_default(&daemon->event);
 	if (r >= 0)
 		r = sd_event_add_signal(daemon->event, NULL, SIGTERM, NULL, NULL);
@@ -255,8 +269,15 @@ static int run(struct daemon *daemon, const struct arguments *arguments)
 static int serve(const struct arguments *arguments)
 {
 	struct daemon daemon = { 0 };
-	int level = arguments->log_level, r = load_config(arguments, &daemon.config);
+	int level = arguments->log_level, r;
 
+	if (!arguments->print_config) {
+		log_open(level, false);
+		block_signals();
+		if (!pause_before_start())
+			return EXIT_SUCCESS;
+	}
+	r = load_config(arguments, &daemon.config);
 	if (r != 0)
 		return EXIT_FAILURE;
 	if (arguments->print_config == 1) {

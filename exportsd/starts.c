@@ -33,7 +33,7 @@ uint64_t starts_count(const char *runtime_directory)
 
 void starts_forget(const char *runtime_directory)
 {
-	int fd = open_file(runtime_directory, O_TRUNC);
+	int fd = runtime_directory ? open_file(runtime_directory, O_TRUNC) : -1;
 
 	closep(&fd);
 }

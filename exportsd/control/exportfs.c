@@ -235,13 +235,16 @@ static int drain_named(struct exportfs_request *exportfs)
 			snapshot_rule_for_path(snapshot, pair->path, &length);
 
 		if (!rule || pair->path[length] || is_exported(snapshot, pair->path)) {
-			change->pairs[n_left++] = *pair;
+			if (n_left++ != i)
+				change->pairs[n_left - 1] =
+					(struct exports_change_pair){ TAKE_PTR(pair->client),
+								      TAKE_PTR(pair->path) };
 			continue;
 		}
 		if (drain(exportfs, pair->path, true) < 0)
 			return -ENOMEM;
-		free(pair->client);
-		free(pair->path);
+		free(TAKE_PTR(pair->client));
+		free(TAKE_PTR(pair->path));
 	}
 	change->n_pairs = n_left;
 	return 0;

@@ -80,6 +80,7 @@ struct attempt {
 	size_t n_owners_known; /* numbers of the loading whose owners were looked up */
 	size_t n_given; /* numbers given when that began */
 	bool is_in_force;
+	bool reserves; /* the loading's numbers are nobody else's */
 };
 
 static void step_over(struct attempt *attempt, int r);
@@ -95,6 +96,7 @@ static int begin(struct attempt *attempt)
 	attempt->loading.runtime = attempt->runtime;
 	attempt->loading.in_force = attempt->daemon->snapshot;
 	attempt->n_owners_known = 0;
+	attempt->reserves = false;
 	attempt->hooks->begin(attempt->hooks->userdata);
 	return 0;
 }
@@ -221,8 +223,11 @@ static void on_numbered(void *userdata, int error)
 
 static int number(struct attempt *attempt)
 {
-	int r = reexport_start(&attempt->pending, attempt->daemon->numbers, &attempt->loading,
-			       on_numbered, attempt);
+	int r;
+
+	attempt->reserves = true;
+	r = reexport_start(&attempt->pending, attempt->daemon->numbers, &attempt->loading,
+			   on_numbered, attempt);
 
 	if (r == REEXPORT_NOTHING)
 		return 0;
@@ -299,6 +304,7 @@ static int force(struct attempt *attempt)
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	attempt->applied_usec = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 	attempt->is_in_force = true;
+	attempt->reserves = false;
 	attempt->old = daemon->snapshot;
 	daemon->snapshot = TAKE_PTR(attempt->loading.snapshot);
 	attempt->hooks->in_force(attempt->hooks->userdata);
@@ -530,7 +536,7 @@ void attempt_stop(struct attempt *attempt)
 	attempt->old = snapshot_free(attempt->old);
 	loading_clear(&attempt->loading);
 	attempt->step = NULL;
-	attempt->is_in_force = false;
+	attempt->is_in_force = attempt->reserves = false;
 }
 
 /* ---- what others ask ---- */
@@ -565,7 +571,7 @@ bool attempt_reserves(const struct attempt *attempt, uint32_t wanted)
 {
 	const struct loading *loading = &attempt->loading;
 
-	if (!attempt->step || attempt->step->in_loop != number)
+	if (!attempt->reserves)
 		return false;
 	for (size_t i = 0; i < loading->n_numbers; i++)
 		if (loading->numbers[i] == wanted)

@@ -58,8 +58,8 @@ bool attempt_is_in_thread(const struct attempt *attempt);
 bool attempt_ages(const struct attempt *attempt, uint64_t *ret_seconds);
 
 /*
- * attempt_reserves - while exports with reexport= are given their numbers: is this number written
- * by hand in the files that are being taken up?
+ * attempt_reserves - is this number written by hand in the files that are being taken up, and not
+ * yet in force? Known from when exports with reexport= are given theirs.
  */
 bool attempt_reserves(const struct attempt *attempt, uint32_t number);
 

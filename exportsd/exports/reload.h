@@ -88,7 +88,7 @@ size_t reload_n_errors(const struct reload *reload);
 uint64_t reload_applied_usec(const struct reload *reload);
 
 /*
- * reload_reserves - while exports that are being loaded get their numbers: is this one written by
- * hand in them?
+ * reload_reserves - is this number written by hand in exports that are being loaded
+ * (attempt_reserves())?
  */
 bool reload_reserves(const struct reload *reload, uint32_t number);

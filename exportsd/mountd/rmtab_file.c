@@ -36,6 +36,7 @@ struct rmtab_file {
 	struct rmtab *rmtab;
 	struct file_version version; /* that is in the list */
 	struct later write; /* pending: the file is older than the list */
+	struct later patience; /* with the first read */
 	bool is_read;
 	bool is_failing; /* it could not be written the last time */
 	rmtab_file_read_fn read;
@@ -167,6 +168,18 @@ static void read_over(struct rmtab_file *file, int error)
 			    file->path);
 	file->is_read = true;
 	file->read(file->userdata);
+}
+
+/*
+ * A process that waits for a dead disk does not end, whatever signal it gets. What is removed from
+ * now on may come back with what it reads in the end.
+ */
+static void on_impatience(void *userdata)
+{
+	struct rmtab_file *file = userdata;
+
+	if (!file->is_read)
+		read_over(file, -ETIMEDOUT);
 }
 
 static void put_away(struct rmtab_file *file)
@@ -324,6 +337,9 @@ int rmtab_file_new(struct rmtab_file **ret_file, sd_event *event, const char *di
 	r = start(file, false);
 	if (r < 0)
 		write_failed(file, r); /* it will be read then */
+	(void)later_call_in(&file->patience, event,
+			    (RMTAB_PROCESS_SECONDS + RMTAB_DELAY_SECONDS) * usec_a_second,
+			    on_impatience, file);
 	*ret_file = file;
 	return 0;
 }
@@ -347,6 +363,7 @@ struct rmtab_file *rmtab_file_free(struct rmtab_file *file)
 	if (later_is_pending(&file->write) && start(file, true) == 0)
 		finish(file, until_usec);
 	later_cancel(&file->write);
+	later_cancel(&file->patience);
 	rmtab_free(file->rmtab);
 	sd_event_unref(file->event);
 	free(file->path);

@@ -54,7 +54,6 @@ start_exportsd() {
 stop_exportsd() {
 	kill "$EXPORTSD"
 	wait "$EXPORTSD" || { cat "$T/log"; return 1; }
-	rm -f "$T/run/starts" # systemd removes the directory of a unit that is stopped
 }
 
 # start_handler KEY...: tests/vm/tools/badhandler, whose keys say how they behave, for $T/media/*

@@ -171,6 +171,8 @@ static void test_hang(void)
 	rmtab_file_add(file, "192.0.2.8", "/lost");
 	loop_for(event, 200);
 	is_int((long long)n_read, 0, "a file that cannot be reached is waited for by nobody");
+	ok(loop_until(event, &n_read, 1, 60000), "and who waits to remove, not for ever");
+	ok(strstr(logged, "cannot read"), "which is logged");
 	began = loop_now_msec();
 	file = rmtab_file_free(file);
 	ok(loop_now_msec() - began < RMTAB_FAREWELL_SECONDS * 1000 + 1000,
