@@ -325,9 +325,9 @@ void daemon_stop(struct daemon *daemon)
 	mountd_free(daemon->mountd);
 	reload_free(daemon->reload);
 	questions_free(daemon->questions);
-	kernel_states_free(daemon->states);
 	kernel_close(daemon->kernel);
 	media_free(daemon->media);
+	kernel_states_free(daemon->states); /* drains ask it */
 	mount_table_free(daemon->mounts);
 	paths_free(daemon->paths);
 	names_free(daemon->names);

@@ -250,6 +250,7 @@ void drain_ask_unmount(struct medium *medium)
 	struct proto_writer writer = { 0 };
 	int r;
 
+	identity_let_go(medium);
 	medium_begin_request(&writer, "unmount", medium);
 	if (medium->queue.kind == MEDIA_DRAIN_EJECT || medium->queue.kind == MEDIA_DRAIN_FORCE)
 		proto_put(&writer, "eject", "1");

@@ -101,7 +101,7 @@ static void watch_for_unmount(struct medium *medium, int root_fd)
 			inotify_add_watch(media->unmounts_fd, path, IN_DELETE_SELF);
 }
 
-static void let_go(struct medium *medium)
+void identity_let_go(struct medium *medium)
 {
 	pending_cancel(&medium->settled.wait);
 	closep(&medium->settled.fd);
@@ -125,7 +125,7 @@ static void on_mounts_told(void *userdata)
 		if (entry && entry->device == place.device && !entry->may_hang)
 			watch_for_unmount(medium, root);
 	}
-	let_go(medium);
+	identity_let_go(medium);
 }
 
 /* To be known again: a mount that @root_fd holds. */
@@ -134,7 +134,7 @@ static int take_note(struct medium *medium, int root_fd)
 	struct mount_table *mounts = media_of(medium)->mounts;
 	int r = mounts_look(root_fd, &medium->settled.place);
 
-	let_go(medium);
+	identity_let_go(medium);
 	medium->settled.unmount_watch = -1;
 	medium->settled.n_changes = mount_table_n_changes(mounts);
 	if (r < 0 || medium->settled.place.id_is_unique)
@@ -146,7 +146,7 @@ static int take_note(struct medium *medium, int root_fd)
 	medium->settled.fd = mounts_hold(root_fd);
 	if (medium->settled.fd >= 0 &&
 	    mount_table_wait(mounts, on_mounts_told, medium, &medium->settled.wait) < 0)
-		let_go(medium);
+		identity_let_go(medium);
 	return 0;
 }
 
@@ -408,7 +408,7 @@ void identity_stop(struct medium *medium)
 
 void identity_free(struct medium *medium)
 {
-	let_go(medium);
+	identity_let_go(medium);
 	free(medium->settled.new_identity);
 	free(medium->settled.identity);
 }

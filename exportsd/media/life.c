@@ -300,7 +300,12 @@ static void act(struct medium *medium, enum medium_part part, enum medium_action
 	case MEDIUM_WAKE: wake_at(medium, part, media_now(media_of(medium))); break;
 	case MEDIUM_TELL: tell_first(medium, part, is_first); break;
 	case MEDIUM_TELL_AGAIN: tell(medium, part); break;
-	case MEDIUM_FORGET: release(medium); break;
+	case MEDIUM_FORGET:
+		/* What was mounted there meanwhile was told of when nothing could be made of it. */
+		if (part == MEDIUM_MOUNT)
+			happens_to_part(medium, part, MEDIUM_SIGHTED);
+		release(medium);
+		break;
 	case MEDIUM_QUEUE: queue_enter(medium); break;
 	case MEDIUM_UNQUEUE:
 		queue_leave(medium);

@@ -479,6 +479,8 @@ uint32_t identity_number(const struct medium *medium);
  */
 void identity_follow_list(struct medium *medium);
 void identity_stop(struct medium *medium);
+/* Hold nothing of what is mounted: its handler is to unmount it. */
+void identity_let_go(struct medium *medium);
 void identity_free(struct medium *medium);
 
 /* ---- catalogue.c ---- */

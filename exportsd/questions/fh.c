@@ -27,6 +27,13 @@ static void answer_no(struct question *question)
 		question_end(question, -EINVAL);
 }
 
+/* NULL when memory is out. A "no" that is asked on begins anew. */
+static void set_answer_path(struct question *question, const char *path)
+{
+	free(question->answer_path);
+	question->answer_path = strdup(path);
+}
+
 static int answer_path(struct question *question, const char *path, uint32_t seconds)
 {
 	return question_answer(question, (struct kernel_answer){ .expiry = question_expiry(seconds),
@@ -96,7 +103,7 @@ static void begin_medium(struct question *question, const char *path)
 {
 	struct daemon *daemon = question->daemon;
 
-	question->answer_path = strdup(path);
+	set_answer_path(question, path);
 	if (!question->answer_path ||
 	    media_mount(daemon->media, path, NULL, question->about.domain, 0, on_mounted, question,
 			&question->access.pending) < 0)
@@ -138,7 +145,7 @@ static void begin_plain(struct question *question, const struct snapshot_export 
 			const char *path, bool looked_at)
 {
 	question->access.match.export = export;
-	question->answer_path = strdup(path);
+	set_answer_path(question, path);
 	if (question->answer_path)
 		access_look(&question->access, looked_at ? NULL : question->answer_path);
 	else
@@ -240,7 +247,7 @@ static void begin_reexported(struct question *question, const char *path)
 {
 	CLEANUP(freep) char *inside = text_format("%s/.", path);
 
-	question->answer_path = strdup(path);
+	set_answer_path(question, path);
 	if (question->answer_path && inside)
 		access_look(&question->access, inside);
 	else

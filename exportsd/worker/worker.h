@@ -27,9 +27,9 @@ enum worker_kind {
 	WORKER_PATHS, /* fs/paths.c: realpath, stat, file system identity, walks as somebody else */
 	WORKER_STORE, /* numbers/process.c: the number store's SQLite file; one process */
 	WORKER_DEVICES, /* fs/device.h: reads from the devices of media */
+	WORKER_CLIENTS, /* kernel/states.h: takes NFSv4 state away */
 	/* No pools: each process does one thing and ends (worker_spawn()). */
 	WORKER_RMTAB, /* mountd/rmtab_file.h: reads and writes rmtab */
-	WORKER_CLIENTS, /* kernel/states.h: takes NFSv4 state away */
 	WORKER_RPCBIND, /* mountd/rpcbind.h: registers with rpcbind, or takes it back */
 };
 
