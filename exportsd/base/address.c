@@ -59,3 +59,12 @@ bool address_of_socket(const struct sockaddr *from, struct address *ret_address)
 	*ret_address = address;
 	return true;
 }
+
+bool address_equal(const struct address *a, const struct address *b)
+{
+	if (a->family != b->family)
+		return false;
+	if (a->family == AF_INET)
+		return a->v4.s_addr == b->v4.s_addr;
+	return memcmp(&a->v6, &b->v6, sizeof(a->v6)) == 0 && a->scope == b->scope;
+}

@@ -25,3 +25,6 @@ void address_format(const struct address *address, char *buffer, size_t size);
  * address_of_socket - the address in a socket's address. Returns false if it is of neither family.
  */
 bool address_of_socket(const struct sockaddr *from, struct address *ret_address);
+
+/* address_equal - the same one, also by its interface if that is part of it? */
+bool address_equal(const struct address *a, const struct address *b);

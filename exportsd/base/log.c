@@ -23,6 +23,7 @@
 
 #include "exportsd/base/log.h"
 #include "parser/escape.h"
+#include "parser/text.h"
 
 enum { FIELDS_MAX = 8 };
 
@@ -129,8 +130,7 @@ void log_message(int level, const struct log_about *about, const char *format, .
 	if (level > level_max)
 		return;
 	va_start(ap, format);
-	if (vasprintf(&raw, format, ap) < 0)
-		raw = NULL;
+	raw = text_vformat(format, ap);
 	va_end(ap);
 	text = raw ? show_controls(raw) : NULL;
 	if (about && about->path)

@@ -22,6 +22,7 @@
 #include <utlist.h>
 
 #include "exportsd/base/log.h"
+#include "parser/text.h"
 
 /* How long a peer may let us wait for bytes, or for room. Its test has less time. */
 #ifndef CONTROL_PEER_USEC
@@ -156,8 +157,7 @@ void control_fail(struct control_request *request, enum proto_outcome outcome, c
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		text = NULL;
+	text = text_vformat(format, ap);
 	va_end(ap);
 	answer(request->connection, outcome, text);
 }

@@ -21,6 +21,7 @@
 #include "exportsd/ctl/json.h"
 #include "exportsd/kernel/filehandle.h"
 #include "parser/escape.h"
+#include "parser/text.h"
 
 enum { SEARCH_MAX = 1000000 }; /* files looked at for one that has no name in memory */
 
@@ -243,8 +244,7 @@ static void print_line(const char *name, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	if (vasprintf(&text, format, ap) < 0)
-		text = NULL;
+	text = text_vformat(format, ap);
 	va_end(ap);
 	printf("%-12s ", name);
 	print_shown(stdout, text ?: "?");

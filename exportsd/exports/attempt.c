@@ -15,6 +15,7 @@
  *	force      loop      the snapshot is in force: those above go by it from now on
  *	tell       thread    what of the kernel's entries is no longer true; the loop has it forgotten
  *	                     (renew.h)
+ *	prepare    loop      what is to be written
  *	record     thread    etab, and what commands changed (recording.h)
  *	end        loop      says what could not be written
  *

@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "exportsd/base/address.h"
 #include "exportsd/exports/etab_file.h"
 #include "parser/etab.h"
 
@@ -188,20 +189,11 @@ static const char *where_is(const struct choosing *choosing, const struct export
 	return (item->pattern ? NULL : facts->real_path(facts->userdata, item->path)) ?: item->path;
 }
 
-static bool is_same_address(const struct address *a, const struct address *b)
-{
-	if (a->family != b->family)
-		return false;
-	return a->family == AF_INET
-		       ? a->v4.s_addr == b->v4.s_addr
-		       : a->scope == b->scope && memcmp(&a->v6, &b->v6, sizeof(a->v6)) == 0;
-}
-
 static bool have_common_address(const struct who *a, const struct who *b)
 {
 	for (size_t i = 0; i < a->n_addresses; i++)
 		for (size_t j = 0; j < b->n_addresses; j++)
-			if (is_same_address(&a->addresses[i], &b->addresses[j]))
+			if (address_equal(&a->addresses[i], &b->addresses[j]))
 				return true;
 	return false;
 }

@@ -19,17 +19,13 @@ struct reexport {
 	struct pending *question;
 };
 
-bool reexport_is_numbered(const struct export_item *item)
+/* Not with fsid=0, which is the root's, nor with a uuid. */
+static bool is_numbered(const struct export_item *item)
 {
 	const struct export_options *options = item->options;
 
-	return options->reexport > EXPORT_REEXPORT_NONE && !options->uuid &&
+	return !item->pattern && options->reexport > EXPORT_REEXPORT_NONE && !options->uuid &&
 	       !(options->flags & EXPORT_FSID && item->fsid == 0);
-}
-
-static bool is_numbered(const struct export_item *item)
-{
-	return !item->pattern && reexport_is_numbered(item);
 }
 
 static const char *path_of(const struct reexport *reexport, const struct export_item *item)

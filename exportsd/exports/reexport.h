@@ -11,12 +11,6 @@
 #include "exportsd/exports/loading.h"
 #include "exportsd/numbers/numbers.h"
 
-/*
- * Does this export take its number from the store? Not with fsid=0, which is the root's, nor with a
- * uuid.
- */
-bool reexport_is_numbered(const struct export_item *item);
-
 enum { REEXPORT_NOTHING = 1 };
 /*
  * reexport_start - give the loading's exports their numbers, by their real paths.

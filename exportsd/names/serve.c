@@ -57,15 +57,6 @@ static socklen_t to_sockaddr(const struct address *address, struct sockaddr_stor
 	return sizeof(struct sockaddr_in6);
 }
 
-static bool address_equal(const struct address *a, const struct address *b)
-{
-	if (a->family != b->family)
-		return false;
-	if (a->family == AF_INET)
-		return a->v4.s_addr == b->v4.s_addr;
-	return memcmp(&a->v6, &b->v6, sizeof(a->v6)) == 0 && a->scope == b->scope;
-}
-
 /* Does the name lead to the address? Returns 1, 0, or -errno when nobody can say now. */
 static int leads_to(const char *name, const struct address *address)
 {
